@@ -1,0 +1,74 @@
+"""Argument checks with one form of message: expected, came, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+
+def near_miss(name: object, known: Iterable[str]) -> str:
+    """Give `; did you mean 'x'?` when `name` is close to a known one, else ``""``."""
+    options = list(known)
+    lowered = {option.lower(): option for option in options}
+    close = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.6)
+    return f"; did you mean {lowered[close[0]]!r}?" if close else ""
+
+
+def check_choice(name: str, value: object, known: Iterable[str]) -> str:
+    """Return `value` when it is one of the known words."""
+    options = list(known)
+    if not isinstance(value, str) or value not in options:
+        listed = ", ".join(repr(option) for option in options)
+        hint = near_miss(value, options)
+        raise ValueError(f"`{name}` must be one of {listed}, got {value!r}{hint}")
+    return value
+
+
+def check_integer(name: str, value: object, minimum: int) -> int:
+    """Return `value` as an int when it is a whole number of at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"`{name}` must be a whole number, got {value!r}.")
+    if value < minimum:
+        raise ValueError(f"`{name}` must be at least {minimum}, got {value!r}.")
+    return int(value)
+
+
+def check_number(name: str, value: object, minimum: float) -> float:
+    """Return `value` as a float when it is a number of at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"`{name}` must be a number, got {value!r}.")
+    if not value >= minimum:
+        raise ValueError(f"`{name}` must be at least {minimum}, got {value!r}.")
+    return float(value)
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return `value` when it is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"`{name}` must be True or False, got {value!r}.")
+    return value
+
+
+def check_text(name: str, value: object) -> str:
+    """Return `value` when it is a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"`{name}` must be a string, got {type(value).__name__}.")
+    return value
+
+
+def check_mapping(name: str, value: Any) -> dict[str, Any]:
+    """Return a copy of `value` as a dictionary with string keys; None is empty."""
+    if value is None:
+        return {}
+    if not hasattr(value, "items"):
+        raise TypeError(
+            f"`{name}` must be a dictionary, got {type(value).__name__}; "
+            "pass names and values as {'name': value}."
+        )
+    mapping = dict(value.items())
+    odd = next((key for key in mapping if not isinstance(key, str)), None)
+    if odd is not None:
+        raise TypeError(f"the keys of `{name}` must be strings, got {odd!r}.")
+    return mapping

@@ -1,0 +1,86 @@
+"""Every exception and warning that flexcv raises on purpose.
+
+::
+
+    FlexcvError
+    ├── NotPerformedError      results asked for before `perform`
+    ├── PlanError              the splits asked for cannot be made from this table
+    ├── CheckError             a pre-flight check stopped the run
+    ├── UnitError              one model failed on one fold
+    ├── StorageError           a run folder cannot be read or written
+    ├── MissingExtraError      an optional package is needed and absent
+    └── ModelError             a mixed model cannot be fitted or asked for this
+        └── NotIdentifiableError   the data cannot tell a variance from the residual
+
+    FlexcvWarning
+    ├── GroupsWarning          the plan and the models treat groups differently
+    ├── CheckWarning           a pre-flight check found something worth knowing
+    ├── ConvergenceWarning     an optimiser stopped before it was done
+    ├── RankDeficiencyWarning  fixed-effect columns were dropped as redundant
+    └── SingularFitWarning     a variance is zero or a correlation is one
+
+Wrong argument kinds raise `TypeError` and wrong argument values `ValueError`;
+the classes here are for what callers may want to catch by name.
+"""
+
+from __future__ import annotations
+
+
+class FlexcvError(Exception):
+    """Root of the errors that callers may want to catch by name."""
+
+
+class NotPerformedError(FlexcvError):
+    """Results were asked for before `perform` had run."""
+
+
+class PlanError(FlexcvError, ValueError):
+    """The splits asked for cannot be made from this table."""
+
+
+class CheckError(FlexcvError, ValueError):
+    """A pre-flight check found a reason to stop before the first fit."""
+
+
+class UnitError(FlexcvError):
+    """One model failed on one fold; the message holds the address."""
+
+
+class StorageError(FlexcvError, OSError):
+    """A run folder cannot be read or written."""
+
+
+class MissingExtraError(FlexcvError, ImportError):
+    """An optional package is needed and absent; the message names the extra."""
+
+
+class ModelError(FlexcvError, ValueError):
+    """A mixed model cannot be fitted to these data, or asked for this."""
+
+
+class NotIdentifiableError(ModelError):
+    """The data cannot tell a random-effect variance from the residual."""
+
+
+class FlexcvWarning(UserWarning):
+    """Root of the warnings."""
+
+
+class GroupsWarning(FlexcvWarning):
+    """The plan and the models treat groups differently."""
+
+
+class CheckWarning(FlexcvWarning):
+    """A pre-flight check found something worth knowing."""
+
+
+class ConvergenceWarning(FlexcvWarning):
+    """An optimiser stopped before it was done."""
+
+
+class RankDeficiencyWarning(FlexcvWarning):
+    """Fixed-effect columns were dropped because others determine them."""
+
+
+class SingularFitWarning(FlexcvWarning):
+    """A variance is estimated as zero or a correlation as one."""
