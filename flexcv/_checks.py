@@ -37,7 +37,7 @@ def check_integer(name: str, value: object, minimum: int) -> int:
 
 def check_number(name: str, value: object, minimum: float) -> float:
     """Return `value` as a float when it is a number of at least `minimum`."""
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, (int, float, Real)):
         raise TypeError(f"`{name}` must be a number, got {value!r}.")
     if not value >= minimum:
         raise ValueError(f"`{name}` must be at least {minimum}, got {value!r}.")

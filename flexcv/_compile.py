@@ -1,0 +1,121 @@
+"""From the builder's records to what the engine runs."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import platform
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+from sklearn.base import clone
+
+from flexcv._checks import check_flag, check_integer, check_number
+from flexcv.errors import CheckError, CheckWarning, GroupsWarning
+from flexcv.evaluation import CheckFinding
+from flexcv.model_mapping import ModelSpec, Variant
+from flexcv.resampling import Plan
+
+VERSIONED = ("flexcv", "numpy", "pandas", "scikit-learn", "scipy", "optuna")
+
+
+@dataclass(frozen=True, slots=True)
+class MerfSettings:
+    """Which models get MERF around them, and its EM settings."""
+
+    everywhere: bool = False
+    max_iterations: int = 100
+    tol: float | None = None
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        check_flag("add_merf_global", self.everywhere)
+        check_integer("em_max_iterations", self.max_iterations, 0)
+        if self.tol is not None:
+            check_number("em_stopping_threshold", self.tol, 0.0)
+        if self.patience is not None:
+            check_integer("em_stopping_window", self.patience, 1)
+
+
+def with_lmer(spec: ModelSpec, known_groups: bool | None) -> ModelSpec:
+    """Set whether a mixed model uses known groups, when the builder was told."""
+    if known_groups is None:
+        return spec
+    value = "conditional" if known_groups else "population"
+    found = {
+        name: value
+        for name in spec.estimator.get_params(deep=True)
+        if name == "known_groups" or name.endswith("__known_groups")
+    }
+    if not found:
+        return spec
+    return replace(spec, estimator=clone(spec.estimator).set_params(**found))
+
+
+def with_merf(spec: ModelSpec, merf: MerfSettings, has_groups: bool) -> ModelSpec:
+    """Add MERF around a model, or say why that cannot be.
+
+    Raises
+    ------
+    ValueError
+        Without groups, or when asked for around a model that is mixed already.
+    """
+    wanted = merf.everywhere if spec.add_merf is None else spec.add_merf
+    if not wanted:
+        return spec
+    if not has_groups:
+        raise ValueError(
+            f"MERF around {spec.name!r} needs groups and the data have none; pass "
+            "`groups` to set_data, or leave set_merf and add_merf off."
+        )
+    if spec.consumes_groups:
+        if spec.add_merf is None:
+            return spec
+        raise ValueError(
+            f"{spec.name!r} has random effects of its own, so add_merf=True cannot "
+            "put MERF around it; leave add_merf out for this model."
+        )
+    wrap = functools.partial(_merf_around, settings=merf)
+    return replace(spec, variants=(Variant(f"MERF({spec.name})", wrap),))
+
+
+def heed(findings: Iterable[CheckFinding], stacklevel: int) -> None:
+    """Stop or warn, as the findings say; notes are left to `check`."""
+    for finding in findings:
+        advice = f"{finding.message} (silence={finding.name!r} in set_run)"
+        if finding.level == "stop":
+            raise CheckError(advice)
+        if finding.level == "warn":
+            about_groups = finding.name.startswith("groups")
+            category = GroupsWarning if about_groups else CheckWarning
+            warnings.warn(advice, category, stacklevel=stacklevel + 1)
+
+
+def run_information(
+    plan: Plan, specs: Sequence[ModelSpec], random_seed: int
+) -> dict[str, Any]:
+    """Describe a run for its reader: question, seed, models and versions."""
+    names = [
+        name
+        for spec in specs
+        for name in (spec.name, *(variant.name for variant in spec.variants))
+    ]
+    return {
+        "question": plan.question,
+        "plan": plan.fingerprint,
+        "random_seed": random_seed,
+        "models": names,
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in VERSIONED},
+    }
+
+
+def _merf_around(estimator: Any, settings: MerfSettings) -> Any:
+    """Put MERF around an estimator; its module is imported when it is wanted."""
+    merf = importlib.import_module("flexcv.merf")
+    chosen = {"tol": settings.tol, "patience": settings.patience}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return merf.MERF(estimator, max_iterations=settings.max_iterations, **given)

@@ -1,0 +1,73 @@
+"""How the builder's methods behave: chained, forgiving of order, strict on names."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+
+from flexcv._checks import near_miss
+
+P = ParamSpec("P")
+
+
+class Remembers(Protocol):
+    """A builder that remembers what each setter was passed."""
+
+    _passed: dict[str, dict[str, Any]]
+
+
+B = TypeVar("B", bound=Remembers)
+
+
+def chained(
+    method: Callable[Concatenate[B, P], None],
+) -> Callable[Concatenate[B, P], B]:
+    """Make a method return the builder and refuse unknown keywords."""
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _refuse_unknown(method.__name__, signature, kwargs)
+        method(self, *args, **kwargs)
+        return self
+
+    return cast("Callable[Concatenate[B, P], B]", call)
+
+
+def setter(
+    method: Callable[Concatenate[B, P], None],
+) -> Callable[Concatenate[B, P], B]:
+    """Make a setter that, called again, changes only what is passed.
+
+    The method itself always receives all that was ever passed; an iterator is read
+    once and kept as a list.
+    """
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _refuse_unknown(method.__name__, signature, kwargs)
+        passed = dict(signature.bind_partial(self, *args, **kwargs).arguments)
+        passed.pop("self")
+        kept = {
+            name: list(value) if isinstance(value, Iterator) else value
+            for name, value in passed.items()
+        }
+        merged = {**self._passed.get(method.__name__, {}), **kept}
+        method(self, **merged)
+        self._passed[method.__name__] = merged
+        return self
+
+    return cast("Callable[Concatenate[B, P], B]", call)
+
+
+def _refuse_unknown(
+    name: str, signature: inspect.Signature, given: Mapping[str, Any]
+) -> None:
+    known = [parameter for parameter in signature.parameters if parameter != "self"]
+    for keyword in given:
+        if keyword not in known:
+            hint = near_miss(keyword, known) or f"; it takes {', '.join(known)}."
+            raise TypeError(f"{name} has no argument {keyword!r}{hint}")

@@ -1,0 +1,377 @@
+"""One table and the role of each of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from flexcv._checks import check_text, near_miss
+
+IntArray: TypeAlias = npt.NDArray[np.intp]
+SHOWN_NAMES = 8  # names listed in a repr before it says "and n more"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Hold features, target, groups and slopes of the same rows.
+
+    Build one with `make_dataset`, which checks and aligns what a user has.
+
+    Parameters
+    ----------
+    features
+        The columns that models learn from, shape (n_rows, n_features).
+    target
+        What is predicted, numeric, shape (n_rows,).
+    groups
+        One column per grouping factor, or None. The first one splits.
+    slopes
+        Names of features whose effect may differ between groups.
+    name
+        A name for the table, shown in results.
+
+    Examples
+    --------
+    >>> data = make_dataset({"x": [1.0, 2.0, 3.0]}, [0.1, 0.2, 0.3])
+    >>> len(data), data.take(np.array([0, 2])).target.tolist()
+    (3, [0.1, 0.3])
+    """
+
+    features: pd.DataFrame
+    target: pd.Series[Any]
+    groups: pd.DataFrame | None = None
+    slopes: tuple[str, ...] = ()
+    name: str = ""
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def take(self, rows: IntArray) -> Dataset:
+        """Keep the given rows, in the given order.
+
+        Parameters
+        ----------
+        rows
+            Positions in this dataset; they may repeat.
+        """
+        return Dataset(
+            self.features.iloc[rows],
+            self.target.iloc[rows],
+            None if self.groups is None else self.groups.iloc[rows],
+            self.slopes,
+            self.name,
+        )
+
+    def table(self, group_names: Sequence[str] = ()) -> pd.DataFrame:
+        """Give the features, followed by the grouping columns asked for."""
+        if not group_names:
+            return self.features
+        assert self.groups is not None, "grouping columns asked of a table without any"
+        return pd.concat([self.features, self.groups[list(group_names)]], axis=1)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Names of the grouping columns; empty without groups."""
+        return () if self.groups is None else tuple(self.groups.columns)
+
+    @property
+    def splitting_groups(self) -> pd.Series[Any] | None:
+        """The grouping column that splitters see: the first one."""
+        return None if self.groups is None else self.groups.iloc[:, 0]
+
+    def group_codes(self) -> IntArray | None:
+        """Give each row the number of its splitting group, or None without groups."""
+        labels = self.splitting_groups
+        return None if labels is None else pd.factorize(labels)[0].astype(np.intp)
+
+    def __repr__(self) -> str:
+        title = f" {self.name!r}" if self.name else ""
+        parts = [f"{len(self)} rows", f"{self.features.shape[1]} features"]
+        labels = self.splitting_groups
+        if labels is not None:
+            parts.append(f"{labels.nunique()} groups by {labels.name!r}")
+        if self.slopes:
+            parts.append(f"slopes {_listed(self.slopes)}")
+        return f"<Dataset{title}: target {self.target.name!r}, {', '.join(parts)}>"
+
+
+def make_dataset(
+    X: Any,
+    y: Any,
+    groups: Any = None,
+    slopes: Any = None,
+    target_name: str = "",
+    dataset_name: str = "",
+) -> Dataset:
+    """Align and check what a user has, row by row.
+
+    Parameters
+    ----------
+    X
+        Features: a DataFrame, a dictionary of columns or a 2-D array (columns are
+        then called x0, x1, ...). Names become strings.
+    y
+        Target: a Series, one-column DataFrame, array or list with a number per row,
+        or the name of a column of `X`, which is then moved out of the features.
+    groups
+        Labels: a Series, a DataFrame of several grouping columns, an array or list,
+        or the names of columns of `X`, which are then moved out of the features.
+    slopes
+        Names of features, or a Series or DataFrame holding some of the features.
+    target_name, dataset_name
+        Names shown in results; the target's own name is kept when left empty.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When lengths, indexes, names or values do not fit together.
+    """
+    features = _features(X)
+    check_text("target_name", target_name)
+    check_text("dataset_name", dataset_name)
+    if isinstance(y, str):
+        target = _column(features, y, "y")
+        features = features.drop(columns=y)
+    else:
+        target = _target(y, features)
+    if _are_columns(groups, features):
+        names = [groups] if isinstance(groups, str) else list(groups)
+        chosen = [_column(features, name, "groups") for name in names]
+        frame: pd.DataFrame | None = pd.concat(chosen, axis=1)
+        features = features.drop(columns=names)
+    else:
+        frame = None if groups is None else _groups(groups, features)
+    target = target.rename(target_name or str(target.name))
+    _check_target(target, features)
+    _check_groups(frame, features, target)
+    _check_features(features)
+    names_of_slopes = _slopes(slopes, features)
+    if names_of_slopes and frame is None:
+        raise ValueError(
+            "`slopes` were given without `groups`; "
+            "pass the groups whose slopes may differ."
+        )
+    return Dataset(features, target, frame, names_of_slopes, dataset_name)
+
+
+def _features(X: Any) -> pd.DataFrame:
+    if isinstance(X, pd.DataFrame):
+        frame = X.copy(deep=False)
+    elif isinstance(X, pd.Series):
+        frame = X.to_frame("x0" if X.name is None else X.name)
+    elif hasattr(X, "items"):
+        frame = pd.DataFrame(dict(X.items()))
+    else:
+        values = np.asarray(X)
+        if values.ndim != 2:
+            raise ValueError(
+                f"`X` must be a table with rows and columns, got an array with "
+                f"{values.ndim} dimension(s); use X.reshape(-1, 1) for one feature."
+            )
+        frame = pd.DataFrame(values.copy())
+        frame.columns = pd.Index([f"x{number}" for number in range(values.shape[1])])
+    frame.columns = pd.Index([str(name) for name in frame.columns])
+    _refuse_duplicates(frame, "X")
+    if frame.empty:
+        raise ValueError(
+            f"`X` must have rows and columns, got the shape {frame.shape}; "
+            "pass at least one row and one feature."
+        )
+    return frame
+
+
+def _target(y: Any, features: pd.DataFrame) -> pd.Series[Any]:
+    if isinstance(y, pd.DataFrame):
+        if y.shape[1] != 1:
+            raise ValueError(
+                f"`y` must be one column, got a DataFrame with {y.shape[1]}; "
+                "pass the column to predict."
+            )
+        y = y.iloc[:, 0]
+    if isinstance(y, pd.Series):
+        series = y.copy(deep=False)
+    else:
+        values = np.asarray(y)
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
+        if values.ndim != 1:
+            raise ValueError(
+                f"`y` must have one number per row of `X`, "
+                f"got an array of shape {values.shape}."
+            )
+        series = pd.Series(values.copy())
+        if len(series) == len(features):
+            series.index = features.index
+    _check_rows(series, features, "y")
+    return series.rename("y" if series.name is None else str(series.name))
+
+
+def _groups(groups: Any, features: pd.DataFrame) -> pd.DataFrame:
+    if isinstance(groups, pd.Series):
+        frame = groups.to_frame("group" if groups.name is None else groups.name)
+    elif isinstance(groups, pd.DataFrame):
+        frame = groups.copy(deep=False)
+    else:
+        values = np.asarray(groups)
+        if values.ndim not in {1, 2}:
+            raise TypeError(
+                f"`groups` must hold one label per row of `X`, got {groups!r}; "
+                "pass a Series, a DataFrame, an array or column names."
+            )
+        frame = pd.DataFrame(values.copy())
+        many = frame.shape[1] > 1
+        frame.columns = pd.Index(
+            [f"group{number}" if many else "group" for number in range(frame.shape[1])]
+        )
+        if len(frame) == len(features):
+            frame.index = features.index
+    frame.columns = pd.Index([str(name) for name in frame.columns])
+    _refuse_duplicates(frame, "groups")
+    if frame.shape[1] == 0:
+        raise ValueError("`groups` must have at least one column, got none.")
+    _check_rows(frame, features, "groups")
+    return frame
+
+
+def _check_rows(
+    given: pd.Series[Any] | pd.DataFrame, features: pd.DataFrame, name: str
+) -> None:
+    if len(given) != len(features):
+        raise ValueError(
+            f"`{name}` has {len(given)} rows but `X` has {len(features)}; "
+            f"pass one value per row of `X`."
+        )
+    if not given.index.equals(features.index):
+        raise ValueError(
+            f"`{name}` and `X` have different indexes, so their rows may not belong "
+            f"together; sort them alike, then call reset_index(drop=True) on both."
+        )
+
+
+def _check_target(target: pd.Series[Any], features: pd.DataFrame) -> None:
+    if target.name in features.columns:
+        raise ValueError(
+            f"the target {target.name!r} is also a column of `X`; drop it from `X`."
+        )
+    if not pd.api.types.is_numeric_dtype(target.dtype):
+        raise TypeError(
+            f"`y` must be numeric, got values of type {target.dtype}; "
+            "encode classes as numbers, for example with pd.factorize."
+        )
+    if target.dtype.kind == "c":
+        raise TypeError("`y` must be real numbers, got complex ones.")
+    missing = int(target.isna().sum())
+    if missing:
+        raise ValueError(
+            f"`y` has {missing} missing value(s); drop those rows from all inputs."
+        )
+    values = target.to_numpy(dtype=float)
+    if not np.isfinite(values).all():
+        raise ValueError("`y` has infinite values; drop or correct those rows.")
+
+
+def _check_groups(
+    groups: pd.DataFrame | None, features: pd.DataFrame, target: pd.Series[Any]
+) -> None:
+    if groups is None:
+        return
+    for name in groups.columns:
+        if name in features.columns or name == target.name:
+            raise ValueError(
+                f"the grouping column {name!r} is also a feature or the target; drop "
+                f"it from `X`, or pass groups={name!r} to move it out of the features."
+            )
+        missing = int(groups[name].isna().sum())
+        if missing:
+            raise ValueError(
+                f"`groups` column {name!r} has {missing} missing label(s); "
+                "drop those rows from all inputs or give them a label of their own."
+            )
+
+
+def _check_features(features: pd.DataFrame) -> None:
+    if features.shape[1] == 0:
+        raise ValueError(
+            "no feature is left once target and groups are taken out of `X`; "
+            "pass at least one more column."
+        )
+    numbers = features.select_dtypes("number")
+    infinite = [
+        name
+        for name in numbers.columns
+        if not np.isfinite(numbers[name].to_numpy(float, na_value=0.0)).all()
+    ]
+    if infinite:
+        raise ValueError(
+            f"`X` has infinite values in {_listed(infinite)}; drop or correct them."
+        )
+
+
+def _slopes(slopes: Any, features: pd.DataFrame) -> tuple[str, ...]:
+    if slopes is None:
+        return ()
+    if isinstance(slopes, str):
+        slopes = [slopes]
+    if isinstance(slopes, pd.Series):
+        slopes = slopes.to_frame()
+    if not isinstance(slopes, pd.DataFrame):
+        if not _are_texts(slopes) and len(slopes):
+            raise TypeError(
+                "`slopes` must be names of columns of `X`, or a Series or DataFrame "
+                f"of such columns, got {type(slopes).__name__}."
+            )
+        return tuple(
+            dict.fromkeys(str(_column(features, s, "slopes").name) for s in slopes)
+        )
+    slopes = slopes.rename(columns=str)
+    _refuse_duplicates(slopes, "slopes")
+    _check_rows(slopes, features, "slopes")
+    for name in slopes.columns:
+        if not slopes[name].equals(_column(features, name, "slopes")):
+            raise ValueError(
+                f"`slopes` column {name!r} differs from the column of that name in "
+                "`X`; give it another name and add it to `X` as well."
+            )
+    return tuple(slopes.columns)
+
+
+def _column(features: pd.DataFrame, name: object, role: str) -> pd.Series[Any]:
+    if name not in features.columns:
+        hint = near_miss(name, features.columns) or "; add it to `X` or correct it."
+        raise ValueError(f"`{role}` names {name!r}, which is no column of `X`{hint}")
+    return features[name]
+
+
+def _are_columns(value: Any, features: pd.DataFrame) -> bool:
+    """Tell names of columns from labels: a list of names must all be columns."""
+    if isinstance(value, str):
+        return True
+    return _are_texts(value) and all(name in features.columns for name in value)
+
+
+def _are_texts(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) > 0
+        and all(isinstance(name, str) for name in value)
+    )
+
+
+def _refuse_duplicates(frame: pd.DataFrame, role: str) -> None:
+    repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
+    if repeated:
+        raise ValueError(
+            f"`{role}` has more than one column called {_listed(repeated)}; "
+            "rename them so that each name is unique."
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:SHOWN_NAMES])
+    rest = len(names) - SHOWN_NAMES
+    return f"{shown} and {rest} more" if rest > 0 else shown

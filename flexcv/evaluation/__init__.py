@@ -1,0 +1,39 @@
+"""What happens to one model on one fold, and to all of them in a run."""
+
+from .checks import CheckFinding as CheckFinding
+from .checks import run_checks as run_checks
+from .events import Event as Event
+from .events import Listener as Listener
+from .events import RunFailed as RunFailed
+from .events import RunFinished as RunFinished
+from .events import RunStarted as RunStarted
+from .events import UnitFinished as UnitFinished
+from .events import UnitStarted as UnitStarted
+from .runner import RunSettings as RunSettings
+from .runner import run as run
+from .scaling import FeatureTable as FeatureTable
+from .scaling import ScalingSettings as ScalingSettings
+from .tuning import TuningSettings as TuningSettings
+from .unit import FittedFold as FittedFold
+from .unit import UnitSettings as UnitSettings
+from .unit import run_unit as run_unit
+
+__all__ = [
+    "CheckFinding",
+    "Event",
+    "FeatureTable",
+    "FittedFold",
+    "Listener",
+    "RunFailed",
+    "RunFinished",
+    "RunSettings",
+    "RunStarted",
+    "ScalingSettings",
+    "TuningSettings",
+    "UnitFinished",
+    "UnitSettings",
+    "UnitStarted",
+    "run",
+    "run_checks",
+    "run_unit",
+]

@@ -1,0 +1,294 @@
+"""What can be seen to be wrong before the first fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from flexcv._checks import near_miss
+from flexcv.dataset import Dataset
+from flexcv.model_mapping import ModelSpec
+from flexcv.resampling import Plan
+
+from .scaling import ScalingSettings
+
+LEVELS = ("stop", "warn", "note")
+TARGET_LIKE = 0.9999  # absolute correlation with the target
+UNEVEN = 1.5  # largest over smallest test part
+TINY = 2  # rows; a smaller group says nothing about variation within groups
+SHOWN_NAMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFinding:
+    """Something worth knowing before a run.
+
+    Parameters
+    ----------
+    name
+        The name that silences it.
+    level
+        ``"stop"``, ``"warn"`` or ``"note"``.
+    message
+        One sentence.
+    """
+
+    name: str
+    level: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setup:
+    """All that the checks look at."""
+
+    dataset: Dataset
+    plan: Plan
+    specs: tuple[ModelSpec, ...]
+    scaling: ScalingSettings
+
+    @property
+    def is_tuned(self) -> bool:
+        """Tell whether any model is tuned."""
+        return any(spec.is_tuned for spec in self.specs)
+
+    @property
+    def uses_groups(self) -> bool:
+        """Tell whether any model, or a variant of one, reads groups."""
+        return any(spec.consumes_groups or spec.variants for spec in self.specs)
+
+
+Check = Callable[[Setup], Iterator[tuple[str, str]]]  # gives (level, message)
+
+
+def run_checks(setup: Setup, silence: Iterable[str] = ()) -> list[CheckFinding]:
+    """Look at table, plan and models before anything is fitted.
+
+    Parameters
+    ----------
+    setup
+        What is about to run.
+    silence
+        Names of checks to leave out; `CHECKS` lists them.
+
+    Returns
+    -------
+    The findings, the gravest first.
+    """
+    silenced = check_names(silence)
+    findings = [
+        CheckFinding(name, level, message)
+        for name, check in CHECKS.items()
+        if name not in silenced
+        for level, message in check(setup)
+    ]
+    return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def check_names(names: Iterable[str]) -> set[str]:
+    """Return the names as a set, or refuse the first one that no check has."""
+    given = {names} if isinstance(names, str) else set(names)
+    for name in sorted(given - set(CHECKS)):
+        hint = near_miss(name, CHECKS) or f"; known are {', '.join(CHECKS)}."
+        raise ValueError(f"`silence`: no check is called {name!r}{hint}")
+    return given
+
+
+def _groups_ignored(setup: Setup) -> Iterator[tuple[str, str]]:
+    if setup.plan.keeps_groups is False and setup.plan.outer != "TimeSeriesSplit":
+        yield (
+            "warn",
+            f"{setup.plan.outer} puts rows of one {setup.plan.group_name!r} into "
+            "training and test: this run answers how well *known groups* are "
+            "predicted; for new groups use split_out='GroupKFold'.",
+        )
+
+
+def _groups_unused(setup: Setup) -> Iterator[tuple[str, str]]:
+    if setup.plan.keeps_groups and not setup.uses_groups:
+        yield (
+            "warn",
+            f"{setup.plan.outer} keeps groups whole although no model uses them: this "
+            "run answers how well *new groups* are predicted; for known groups use "
+            "split_out='KFold'.",
+        )
+
+
+def _groups_new(setup: Setup) -> Iterator[tuple[str, str]]:
+    if setup.plan.keeps_groups and setup.uses_groups:
+        yield (
+            "note",
+            f"{setup.plan.outer} keeps groups whole: this run answers how well *new "
+            "groups* are predicted, so random effects of test groups are never known.",
+        )
+
+
+def _inner_blind(setup: Setup) -> Iterator[tuple[str, str]]:
+    plan = setup.plan
+    if setup.is_tuned and plan.keeps_groups and plan.inner_keeps_groups is False:
+        yield (
+            "warn",
+            f"the outer split keeps groups whole but {plan.inner} inside does not, so "
+            "parameters are tuned for known groups and scored on new ones; leave "
+            "split_in=None or use 'GroupKFold'.",
+        )
+
+
+def _scaling_differs(setup: Setup) -> Iterator[tuple[str, str]]:
+    if setup.is_tuned and setup.scaling.outside != setup.scaling.scales_inside:
+        yield (
+            "warn",
+            "features are scaled in only one of the outer and inner loops, so models "
+            "are tuned on other data than they are scored on; leave scale_in=None.",
+        )
+
+
+def _target_inside(setup: Setup) -> Iterator[tuple[str, str]]:
+    target = setup.dataset.target.to_numpy(dtype=float)
+    if len(target) <= TINY or np.ptp(target) == 0:
+        return
+    numbers = setup.dataset.features.select_dtypes("number")
+    for name in numbers.columns:
+        values = numbers[name].to_numpy(dtype=float, na_value=np.nan)
+        if np.array_equal(values, target):
+            yield (
+                "stop",
+                f"the feature {name!r} equals the target; drop it from `X`.",
+            )
+        elif _correlation(values, target) > TARGET_LIKE:
+            yield (
+                "warn",
+                f"the feature {name!r} is the target but for scale (correlation above "
+                f"{TARGET_LIKE}); drop it unless it is known before the outcome.",
+            )
+
+
+def _identical_rows(setup: Setup) -> Iterator[tuple[str, str]]:
+    data = setup.dataset
+    table = pd.concat([data.table(data.group_names), data.target], axis=1)
+    keys = pd.util.hash_pandas_object(table, index=False).to_numpy()
+    shared = max(
+        int(np.isin(keys[fold.test], keys[fold.train]).sum()) for fold in setup.plan
+    )
+    if shared:
+        yield (
+            "warn",
+            f"up to {shared} test row(s) of a fold also stand in its training part, "
+            "equal in every column and the target; drop duplicates or give copies of "
+            "a row the same group.",
+        )
+
+
+def _constant_within_groups(setup: Setup) -> Iterator[tuple[str, str]]:
+    data = setup.dataset
+    codes = data.group_codes()
+    if codes is None or codes.max() + 1 == len(data):
+        return
+    names = [
+        name
+        for name in data.features.columns
+        if _is_constant_within(data.features[name], codes)
+    ]
+    if names:
+        yield (
+            "note",
+            f"constant within each {data.group_names[0]!r}: {_listed(names)}; for "
+            "these the number of groups counts, not the number of rows, and a model "
+            "may use them to recognise groups.",
+        )
+
+
+def _tiny_groups(setup: Setup) -> Iterator[tuple[str, str]]:
+    codes = setup.dataset.group_codes()
+    if codes is None:
+        return
+    sizes = np.bincount(codes)
+    tiny = int((sizes < TINY).sum())
+    if tiny * 2 > len(sizes):
+        yield (
+            "warn" if setup.uses_groups else "note",
+            f"{tiny} of {len(sizes)} groups have a single row, which says nothing "
+            "about the variation within groups; check that `groups` names groups.",
+        )
+
+
+def _flat_folds(setup: Setup) -> Iterator[tuple[str, str]]:
+    target = setup.dataset.target.to_numpy(dtype=float)
+    for fold in setup.plan:
+        for part, rows in (("training", fold.train), ("test", fold.test)):
+            if np.ptp(target[rows]) == 0:
+                yield (
+                    "warn",
+                    f"the {part} part of repeat {fold.repeat}, fold {fold.index} has "
+                    f"the same target in all {len(rows)} row(s), so r2 says nothing "
+                    "there; use fewer folds or a stratified split.",
+                )
+                return
+
+
+def _uneven_folds(setup: Setup) -> Iterator[tuple[str, str]]:
+    sizes = [len(fold.test) for fold in setup.plan]
+    if max(sizes) > UNEVEN * min(sizes):
+        yield (
+            "note",
+            f"test parts have between {min(sizes)} and {max(sizes)} rows; the summary "
+            "averages folds, not rows, so small folds weigh as much as large ones.",
+        )
+
+
+def _merf_left_out(setup: Setup) -> Iterator[tuple[str, str]]:
+    names = [
+        spec.name
+        for spec in setup.specs
+        if spec.add_merf is None and spec.consumes_groups and not spec.variants
+    ]
+    others = any(spec.variants for spec in setup.specs)
+    if names and others:
+        yield (
+            "note",
+            f"MERF is not put around {_listed(names)}, which has random effects of "
+            "its own.",
+        )
+
+
+CHECKS: dict[str, Check] = {
+    "target-inside": _target_inside,
+    "groups-ignored": _groups_ignored,
+    "groups-unused": _groups_unused,
+    "groups-new": _groups_new,
+    "inner-split-blind": _inner_blind,
+    "scaling-differs": _scaling_differs,
+    "identical-rows": _identical_rows,
+    "tiny-groups": _tiny_groups,
+    "flat-folds": _flat_folds,
+    "constant-within-groups": _constant_within_groups,
+    "uneven-folds": _uneven_folds,
+    "merf-left-out": _merf_left_out,
+}
+
+
+def _correlation(values: npt.NDArray[Any], target: npt.NDArray[Any]) -> float:
+    known = np.isfinite(values)
+    if known.sum() <= TINY or np.ptp(values[known]) == 0 or np.ptp(target[known]) == 0:
+        return 0.0
+    return float(abs(np.corrcoef(values[known], target[known])[0, 1]))
+
+
+def _is_constant_within(column: pd.Series[Any], codes: npt.NDArray[np.intp]) -> bool:
+    values = pd.factorize(column, use_na_sentinel=False)[0]
+    if values.max() == 0:
+        return False  # constant everywhere
+    first = np.zeros(int(codes.max()) + 1, dtype=np.intp)
+    first[codes] = values
+    return bool((first[codes] == values).all())
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:SHOWN_NAMES])
+    rest = len(names) - SHOWN_NAMES
+    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -1,0 +1,60 @@
+"""What happened, as frozen records; listeners are callables that take one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from flexcv.dataset import Dataset
+from flexcv.model_mapping import ModelSpec
+from flexcv.resampling import Plan
+from flexcv.results.fold import FoldResult
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunStarted:
+    """A run begins: its plan, its models and its table."""
+
+    plan: Plan
+    specs: tuple[ModelSpec, ...]
+    dataset: Dataset
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStarted:
+    """One model begins on one fold."""
+
+    model: str
+    repeat: int
+    fold: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnitFinished:
+    """One model is done on one fold: itself and its variants."""
+
+    model: str
+    repeat: int
+    fold: int
+    results: tuple[FoldResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """All units are done."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunFailed:
+    """The run stopped early; what was finished before stays known."""
+
+    error: BaseException
+    seconds: float
+
+
+Event: TypeAlias = RunStarted | UnitStarted | UnitFinished | RunFinished | RunFailed
+Listener: TypeAlias = Callable[[Event], None]

@@ -1,0 +1,315 @@
+"""One fold and one model: tune, fit, predict.
+
+`run_unit` is a pure function of its arguments: serial, parallel and repeated runs
+are this function called in another order.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from flexcv.dataset import Dataset
+from flexcv.model_mapping import ModelSpec
+from flexcv.resampling import Fold, Split
+from flexcv.results.fold import Finding, FoldResult, Predictions
+
+from .roles import assign_roles, grouping_columns, seed_randomness
+from .scaling import FeatureTable, ScalingSettings
+from .tuning import InnerFold, Tuned, TuningSettings, tune
+
+IntArray = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSettings:
+    """What every unit of a run has in common."""
+
+    scaling: ScalingSettings = field(default_factory=ScalingSettings)
+    tuning: TuningSettings = field(default_factory=TuningSettings)
+    on_error: str = "raise"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedFold:
+    """What a post-processor looks at: one fitted model and its data.
+
+    Parameters
+    ----------
+    model, repeat, fold
+        Its address.
+    estimator
+        The fitted pipeline: steps ``"table"`` and ``"model"``.
+    train, test
+        The parts as datasets.
+    X_train, X_test
+        The tables the pipeline reads: features and the grouping columns it uses.
+    predicted_train, predicted_test
+        What it predicts for them.
+    """
+
+    model: str
+    repeat: int
+    fold: int
+    estimator: Any
+    train: Dataset
+    test: Dataset
+    X_train: pd.DataFrame
+    X_test: pd.DataFrame
+    predicted_train: npt.NDArray[np.float64]
+    predicted_test: npt.NDArray[np.float64]
+
+
+def run_unit(
+    fold: Fold, spec: ModelSpec, dataset: Dataset, settings: UnitSettings
+) -> tuple[FoldResult, ...]:
+    """Evaluate one model, and its variants, on one fold.
+
+    Parameters
+    ----------
+    fold
+        The split, its inner splits and its seed.
+    spec
+        The model.
+    dataset
+        The whole table.
+    settings
+        Scaling, tuning and what to do about errors.
+
+    Returns
+    -------
+    The result of the model, then one of each variant.
+    """
+    address = f"{spec.name} on repeat {fold.repeat}, fold {fold.index}"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            base = _prepared(spec, dataset, fold)
+            tuned, seconds = _tuned(base, fold, spec, dataset, settings)
+        except Exception as error:
+            error.add_note(f"while tuning {address}")
+            if settings.on_error == "raise":
+                raise
+            return _all_failed(spec, fold, error)
+    if tuned is not None:
+        base = clone(base).set_params(**tuned.params)
+    result = _evaluated(spec.name, base, fold, spec, dataset, settings)
+    results = [
+        replace(
+            result,
+            trials=None if tuned is None else tuned.trials,
+            warnings=(*_texts(caught), *result.warnings),
+            seconds={"tune": seconds, **result.seconds},
+        )
+    ]
+    for variant in spec.variants:
+        wrapped = assign_roles(variant.wrap(clone(base)), dataset)
+        seed_randomness(wrapped, _model_seed(fold, spec.name))
+        bare = replace(spec, post_processors=())
+        results.append(_evaluated(variant.name, wrapped, fold, bare, dataset, settings))
+    if tuned is not None:
+        results = [replace(result, params=tuned.params) for result in results]
+    return tuple(results)
+
+
+def _prepared(spec: ModelSpec, dataset: Dataset, fold: Fold) -> Any:
+    estimator = assign_roles(clone(spec.estimator), dataset)
+    return seed_randomness(estimator, _model_seed(fold, spec.name))
+
+
+def _model_seed(fold: Fold, name: str) -> int:
+    """Mix the fold's seed with the model's name, so models do not share numbers."""
+    state = np.random.SeedSequence([fold.seed, zlib.crc32(name.encode())])
+    return int(state.generate_state(1)[0] % (2**31 - 1))
+
+
+def _tuned(
+    estimator: Any,
+    fold: Fold,
+    spec: ModelSpec,
+    dataset: Dataset,
+    settings: UnitSettings,
+) -> tuple[Tuned | None, float]:
+    if not spec.is_tuned:
+        return None, 0.0
+    start = time.perf_counter()
+    tuning = settings.tuning
+    if spec.n_trials is not None:
+        tuning = replace(tuning, n_trials=spec.n_trials)
+    groups = grouping_columns(estimator, dataset)
+    scale = settings.scaling.scales_inside
+    folds = [
+        _inner_fold(split, dataset, groups, scale, spec.fit_params)
+        for split in fold.inner
+    ]
+    sampler_seed = _model_seed(fold, f"sampler of {spec.name}")
+    tuned = tune(estimator, spec.search_space, folds, tuning, sampler_seed)
+    return tuned, time.perf_counter() - start
+
+
+def _inner_fold(
+    split: Split,
+    dataset: Dataset,
+    groups: tuple[str, ...],
+    scale: bool,
+    fit_params: Mapping[str, Any],
+) -> InnerFold:
+    train, valid = dataset.take(split.train), dataset.take(split.test)
+    table = FeatureTable(scale, groups)
+    return InnerFold(
+        table.fit_transform(train.table(groups)),
+        train.target.to_numpy(),
+        table.transform(valid.table(groups)),
+        valid.target.to_numpy(),
+        _cut(fit_params, split.train, len(dataset)),
+    )
+
+
+def _evaluated(
+    name: str,
+    estimator: Any,
+    fold: Fold,
+    spec: ModelSpec,
+    dataset: Dataset,
+    settings: UnitSettings,
+) -> FoldResult:
+    """Fit one estimator and predict, with its warnings and errors as data."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            result = _fit_and_predict(name, estimator, fold, spec, dataset, settings)
+        except Exception as error:
+            error.add_note(
+                f"while fitting {name} on repeat {fold.repeat}, fold {fold.index}"
+            )
+            if settings.on_error == "raise":
+                raise
+            result = _failed(name, fold, error)
+    return replace(result, warnings=_texts(caught))
+
+
+def _fit_and_predict(
+    name: str,
+    estimator: Any,
+    fold: Fold,
+    spec: ModelSpec,
+    dataset: Dataset,
+    settings: UnitSettings,
+) -> FoldResult:
+    groups = grouping_columns(estimator, dataset)
+    train, test = dataset.take(fold.train), dataset.take(fold.test)
+    X_train, X_test = train.table(groups), test.table(groups)
+    table = FeatureTable(settings.scaling.outside, groups)
+    inside = table.fit_transform(X_train)
+    fit_params = _cut(spec.fit_params, fold.train, len(dataset))
+    start = time.perf_counter()
+    estimator.fit(inside, train.target.to_numpy(), **fit_params)
+    fitted_at = time.perf_counter()
+    predicted_train = _checked(estimator.predict(inside), len(train), name)
+    predicted_test = _checked(
+        estimator.predict(table.transform(X_test)), len(test), name
+    )
+    seconds = {"fit": fitted_at - start, "predict": time.perf_counter() - fitted_at}
+    pipeline = Pipeline([("table", table), ("model", estimator)])
+    fitted = FittedFold(
+        name,
+        fold.repeat,
+        fold.index,
+        pipeline,
+        train,
+        test,
+        X_train,
+        X_test,
+        predicted_train,
+        predicted_test,
+    )
+    return FoldResult(
+        name,
+        fold.repeat,
+        fold.index,
+        Predictions(fold.train, predicted_train),
+        Predictions(fold.test, predicted_test),
+        traces=_trace(estimator),
+        findings=tuple(_findings(spec.post_processors, fitted)),
+        seconds=seconds,
+        estimator=pipeline,
+    )
+
+
+def _trace(estimator: Any) -> pd.DataFrame | None:
+    """Give the estimator's own trace with its iterations as a column, if it has one."""
+    trace = getattr(estimator, "trace_", None)
+    if not isinstance(trace, pd.DataFrame):
+        return None
+    return trace.rename_axis("iteration").reset_index()
+
+
+def _checked(predicted: Any, n_rows: int, name: str) -> npt.NDArray[np.float64]:
+    """Flatten predictions to one number a row, or say what came instead."""
+    values = np.asarray(predicted, dtype=float)
+    if values.shape == (n_rows, 1):
+        values = values[:, 0]
+    if values.shape != (n_rows,):
+        raise ValueError(
+            f"{name} must predict one number per row, here {n_rows}, "
+            f"but gave an array of shape {values.shape}."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{name} predicted a value that is not a finite number; "
+            "check the features and the model's settings."
+        )
+    return values
+
+
+def _cut(fit_params: Mapping[str, Any], rows: IntArray, n_rows: int) -> dict[str, Any]:
+    """Keep the rows of those fit arguments that have one value per row."""
+    return {name: _cut_one(value, rows, n_rows) for name, value in fit_params.items()}
+
+
+def _cut_one(value: Any, rows: IntArray, n_rows: int) -> Any:
+    if isinstance(value, pd.Series | pd.DataFrame) and len(value) == n_rows:
+        return value.iloc[rows]
+    if isinstance(value, np.ndarray) and value.shape[:1] == (n_rows,):
+        return value[rows]
+    if isinstance(value, list | tuple) and len(value) == n_rows:
+        return [value[row] for row in rows]
+    return value
+
+
+def _findings(processors: Iterable[Any], fitted: FittedFold) -> Iterable[Finding]:
+    for processor in processors:
+        try:
+            yield from processor(fitted)
+        except Exception as error:
+            error.add_note(f"in the post-processor {type(processor).__name__}")
+            raise
+
+
+def _failed(name: str, fold: Fold, error: Exception) -> FoldResult:
+    notes = "; ".join(getattr(error, "__notes__", ()))
+    text = f"{type(error).__name__}: {error}" + (f" ({notes})" if notes else "")
+    return FoldResult(name, fold.repeat, fold.index, error=text)
+
+
+def _all_failed(
+    spec: ModelSpec, fold: Fold, error: Exception
+) -> tuple[FoldResult, ...]:
+    names = (spec.name, *(variant.name for variant in spec.variants))
+    return tuple(_failed(name, fold, error) for name in names)
+
+
+def _texts(caught: Iterable[warnings.WarningMessage]) -> tuple[tuple[str, str], ...]:
+    """Keep each warning once, as (category, message)."""
+    pairs = ((entry.category.__name__, str(entry.message)) for entry in caught)
+    return tuple(dict.fromkeys(pairs))

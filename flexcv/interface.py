@@ -1,0 +1,387 @@
+"""The builder: describe a cross-validation in a chain, then perform it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flexcv._chain import Chain, perform_chain
+from flexcv._checks import check_flag
+from flexcv._compile import MerfSettings
+from flexcv._setters import chained, setter
+from flexcv.dataset import make_dataset
+from flexcv.errors import NotPerformedError
+from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
+from flexcv.evaluation.checks import check_names
+from flexcv.metrics import resolve_metrics, resolve_objective
+from flexcv.model_files import read_models, specs_from_yaml
+from flexcv.model_mapping import ModelSpec, make_spec, specs_from_mapping
+from flexcv.resampling import Plan, SplitSettings
+from flexcv.resampling.registry import resolve_method
+from flexcv.results import CrossValidationResults
+
+
+class CrossValidation:
+    """Describe a nested cross-validation in a chain of calls, then perform it.
+
+    Each ``set_`` method stores one record and returns the builder. Their order does
+    not matter, calling one again changes only what is passed, and nothing is fitted
+    before `perform`.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from flexcv import CrossValidation
+    >>> from flexcv.synthesizer import generate_regression
+    >>> X, y, group, slopes = generate_regression(3, 60)
+    >>> cv = CrossValidation().set_data(X, y, group)
+    >>> cv = cv.set_splits("GroupKFold", n_splits_out=3).add_model(Ridge)
+    >>> cv = cv.set_run(silence="groups-unused")
+    >>> results = cv.perform().get_results()
+    >>> list(results), len(results["Ridge"]["model"])
+    (['Ridge'], 3)
+    """
+
+    def __init__(self) -> None:
+        self._passed: dict[str, dict[str, Any]] = {}
+        self._chain = Chain()
+        self._results: CrossValidationResults | None = None
+
+    @setter
+    def set_data(
+        self,
+        X: Any,
+        y: Any,
+        groups: Any = None,
+        slopes: Any = None,
+        target_name: str = "",
+        dataset_name: str = "",
+    ) -> None:
+        """Set the table: features, target, groups and random slopes, row by row.
+
+        Parameters
+        ----------
+        X
+            Features: DataFrame, dictionary of columns, or array of shape
+            (n_rows, n_features). Categorical and text columns reach the models.
+        y
+            Numeric target, shape (n_rows,); or the name of a column of `X`.
+        groups
+            Labels, shape (n_rows,); a DataFrame of several grouping columns, the
+            first of which splits; or names of columns of `X`.
+        slopes
+            Features whose effect may differ between groups: names, or a Series or
+            DataFrame of columns of `X`.
+        target_name, dataset_name
+            Names shown in results.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When rows do not fit together or values cannot be used.
+        """
+        dataset = make_dataset(X, y, groups, slopes, target_name, dataset_name)
+        self._chain = replace(self._chain, dataset=dataset)
+
+    @setter
+    def set_splits(
+        self,
+        split_out: Any = "KFold",
+        split_in: Any = None,
+        n_splits_out: int = 5,
+        n_splits_in: int = 5,
+        scale_out: bool = True,
+        scale_in: bool | None = None,
+        break_cross_val: bool = False,
+        metrics: Any = None,
+        *,
+        n_repeats: int = 1,
+    ) -> None:
+        """Set how rows are split, whether features are scaled, and what is scored.
+
+        Parameters
+        ----------
+        split_out
+            Outer split: a name or member of `CrossValMethod`, a splitter object with
+            `split(X, y, groups)`, or (train, test) pairs of row positions.
+        split_in
+            Inner split, for tuning; None treats groups as the outer split does.
+        n_splits_out, n_splits_in
+            Folds of a named split.
+        scale_out, scale_in
+            Whether numeric features are centred and scaled, learnt on the training
+            rows; None inside follows outside.
+        break_cross_val
+            Stop after the first fold, to try a chain out.
+        metrics
+            Names (of `flexcv.metrics` or scikit-learn's scorers), functions of
+            (y_true, y_pred), `Metric` objects, or a dictionary of them by name. None
+            gives r2, mse and mae.
+        n_repeats
+            Repeat the outer split with other seeds.
+        """
+        splits = SplitSettings(
+            resolve_method("split_out", split_out),
+            None if split_in is None else resolve_method("split_in", split_in),
+            n_splits_out,
+            n_splits_in,
+            n_repeats,
+            break_cross_val,
+        )
+        self._chain = replace(
+            self._chain,
+            splits=splits,
+            scaling=ScalingSettings(scale_out, scale_in),
+            metrics=resolve_metrics(metrics),
+        )
+
+    @chained
+    def add_model(
+        self,
+        model_class: Any,
+        requires_inner_cv: bool | None = None,
+        model_name: str = "",
+        post_processor: Any = None,
+        params: Mapping[str, Any] | None = None,
+        callbacks: Any = None,
+        model_kwargs: Mapping[str, Any] | None = None,
+        fit_kwargs: Mapping[str, Any] | None = None,
+        *,
+        n_trials: int | None = None,
+        add_merf: bool | None = None,
+    ) -> None:
+        """Add a model to compare.
+
+        Parameters
+        ----------
+        model_class
+            A scikit-learn estimator, as a class or an instance; pipelines and
+            ensembles too. An instance is copied, never fitted itself.
+        requires_inner_cv
+            Whether to tune; None tunes when `params` are given.
+        model_name
+            Its name in the results; by default the class's.
+        post_processor
+            A class, an instance or a list of them, called with each fitted fold.
+        params
+            Optuna distributions by parameter name, nested ones as ``a__b``.
+        callbacks
+            For learners that take them, such as XGBoost.
+        model_kwargs
+            Parameters of the estimator.
+        fit_kwargs
+            Arguments of `fit`; those with a value per row are cut to each fold.
+        n_trials
+            Trials of its tuning; None takes those of `set_inner_cv`.
+        add_merf
+            Whether to add MERF around it; None takes what `set_merf` says.
+        """
+        spec = make_spec(
+            model_class,
+            requires_inner_cv,
+            model_name,
+            post_processor,
+            params,
+            callbacks,
+            model_kwargs,
+            fit_kwargs,
+            n_trials,
+            add_merf,
+        )
+        self._chain = self._chain.with_models([spec])
+
+    @chained
+    def set_models(
+        self,
+        mapping: Mapping[str, Any] | None = None,
+        yaml_path: str | os.PathLike[str] | None = None,
+        yaml_string: str | None = None,
+    ) -> None:
+        """Add the models of a `ModelMappingDict`, a YAML file or a YAML text.
+
+        Parameters
+        ----------
+        mapping
+            Settings by model name; it is not changed.
+        yaml_path, yaml_string
+            See `flexcv.model_files` for the form.
+        """
+        if mapping is None and yaml_path is None and yaml_string is None:
+            raise ValueError(
+                "set_models got nothing; pass `mapping`, `yaml_path` or `yaml_string`."
+            )
+        specs: list[ModelSpec] = []
+        if mapping is not None:
+            specs += specs_from_mapping(mapping)
+        if yaml_path is not None:
+            specs += read_models(os.fspath(yaml_path))
+        if yaml_string is not None:
+            specs += specs_from_yaml(yaml_string)
+        self._chain = self._chain.with_models(specs)
+
+    @setter
+    def set_inner_cv(self, n_trials: int = 100, objective_scorer: Any = None) -> None:
+        """Set how models with `params` are tuned on the inner folds.
+
+        Parameters
+        ----------
+        n_trials
+            Trials per model and outer fold.
+        objective_scorer
+            An `ObjectiveScorer`, a function of (y_valid, y_pred, y_train_in,
+            y_pred_train) or of the first two (minimised), or a metric's name. None
+            gives the mean squared error of the validation part.
+        """
+        tuning = TuningSettings(n_trials, resolve_objective(objective_scorer))
+        self._chain = replace(self._chain, tuning=tuning)
+
+    @setter
+    def set_lmer(self, predict_known_groups_lmm: bool = True) -> None:
+        """Set whether linear mixed models use random effects of known groups.
+
+        Parameters
+        ----------
+        predict_known_groups_lmm
+            False predicts the population for known groups as well.
+        """
+        known = check_flag("predict_known_groups_lmm", predict_known_groups_lmm)
+        self._chain = replace(self._chain, known_groups=known)
+
+    @setter
+    def set_merf(
+        self,
+        add_merf_global: bool = False,
+        em_max_iterations: int = 100,
+        em_stopping_threshold: float | None = None,
+        em_stopping_window: int | None = None,
+    ) -> None:
+        """Set whether MERF is put around the models, and how its EM stops.
+
+        Each model is tuned bare; `MERF(<model>)` then wraps it with what tuning
+        chose. To tune with the random effects, add `flexcv.merf.MERF` as a model.
+
+        Parameters
+        ----------
+        add_merf_global
+            Add it for every model without random effects of its own; the `add_merf`
+            of a model overrides this.
+        em_max_iterations
+            The most iterations.
+        em_stopping_threshold
+            Stop when the likelihood's relative change stays below; None is MERF's
+            own.
+        em_stopping_window
+            For how many iterations it must stay below; None is MERF's own.
+        """
+        merf = MerfSettings(
+            add_merf_global,
+            em_max_iterations,
+            em_stopping_threshold,
+            em_stopping_window,
+        )
+        self._chain = replace(self._chain, merf=merf)
+
+    @setter
+    def set_run(
+        self,
+        run: str | os.PathLike[str] | None = None,
+        diagnostics: bool = False,
+        random_seed: int = 42,
+        *,
+        n_jobs: int = 1,
+        on_error: str = "raise",
+        silence: str | Iterable[str] = (),
+    ) -> None:
+        """Set where a run is written, its seed and its workers.
+
+        Parameters
+        ----------
+        run
+            A folder for the run, made when missing; None writes nothing.
+        diagnostics
+            Also describe target and groups in both parts of each fold, as
+            `results.diagnostics`.
+        random_seed
+            Seed of splits, sampling and models; results repeat with it.
+        n_jobs
+            Worker processes; -1 for all cores. Results do not depend on it.
+        on_error
+            ``"raise"`` stops at a failing model, ``"record"`` keeps the failure as a
+            row of `results.warnings` and goes on.
+        silence
+            Names of pre-flight checks to leave out, as `check()` lists them.
+        """
+        if run is not None and not isinstance(run, str | os.PathLike):
+            raise TypeError(
+                f"`run` must be a folder as a string or path, got {type(run).__name__}."
+            )
+        self._chain = replace(
+            self._chain,
+            run=RunSettings(random_seed, n_jobs, on_error),
+            folder=None if run is None else Path(run),
+            diagnostics=check_flag("diagnostics", diagnostics),
+            silence=frozenset(check_names(silence)),
+        )
+
+    @property
+    def plan(self) -> Plan:
+        """All outer and inner splits and seeds, as `perform` will use them.
+
+        Inner splits are made when a model is tuned, or when no model is added yet.
+        """
+        return self._chain.make_plan()
+
+    def check(self) -> pd.DataFrame:
+        """Look for trouble before the first fit: a row per finding.
+
+        Columns: name (which silences it in `set_run`), level (stop, warn or note),
+        message.
+        """
+        chain = self._chain
+        findings = chain.findings(chain.make_plan(), chain.compiled_specs())
+        rows = [(finding.name, finding.level, finding.message) for finding in findings]
+        return pd.DataFrame(rows, columns=["name", "level", "message"])
+
+    def perform(self) -> CrossValidation:
+        """Check the chain, run every model on every fold and keep the results.
+
+        Raises
+        ------
+        CheckError
+            When a pre-flight check says stop.
+        UnitError
+            When a model fails and `on_error` is ``"raise"``; what was finished before
+            stays available, marked partial.
+        """
+        for results in perform_chain(self._chain, stacklevel=2):
+            self._results = results
+        return self
+
+    def get_results(self) -> CrossValidationResults:
+        """Give the results of `perform`."""
+        if self._results is None:
+            raise NotPerformedError("there are no results yet; call perform() first.")
+        return self._results
+
+    @property
+    def results(self) -> CrossValidationResults:
+        """The results of `perform`."""
+        return self.get_results()
+
+    def __repr__(self) -> str:
+        lines = "; ".join(f"{name}: {value}" for name, value in self._chain.described())
+        return f"<CrossValidation {lines}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th>"
+            f"<td style='text-align:left'>{escape(value)}</td></tr>"
+            for name, value in self._chain.described()
+        )
+        return f"<b>CrossValidation</b><table>{rows}</table>"

@@ -1,0 +1,293 @@
+"""Tidy tables over all folds, and the summary people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from flexcv._checks import near_miss
+from flexcv.dataset import Dataset
+from flexcv.metrics import Metric
+
+from .fold import Finding, FoldResult, Predictions
+from .tables import (
+    AVERAGES,
+    address,
+    params_table,
+    predictions_table,
+    score,
+    scores_table,
+    stacked,
+    summary_table,
+    truth,
+    warnings_table,
+)
+
+
+class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
+    """Everything known after a run, as tables.
+
+    Iterating gives model names; ``results["Model"]`` gives that model's lists, one
+    entry per fold: ``model``, ``parameters``, ``metrics``, ``folds_by_metrics``,
+    ``y_pred``, ``y_test``, ``y_pred_train``, ``y_train``.
+
+    Parameters
+    ----------
+    folds
+        What each model did on each fold, in the order of the run.
+    dataset
+        The table; its target and groups are kept, its features are not.
+    metrics
+        What to score.
+    information
+        Settings, seed, versions and the like, for the reader.
+    is_partial
+        Whether the run stopped before all its units were done.
+    diagnostics
+        How alike the parts of each fold are, when the run was asked for it.
+    """
+
+    def __init__(
+        self,
+        folds: Sequence[FoldResult],
+        dataset: Dataset,
+        metrics: Sequence[Metric],
+        information: Mapping[str, Any] | None = None,
+        *,
+        is_partial: bool = False,
+        diagnostics: pd.DataFrame | None = None,
+    ) -> None:
+        self.folds = tuple(folds)
+        self.metrics = tuple(metrics)
+        self.information = dict(information or {})
+        self.is_partial = is_partial
+        self.diagnostics = diagnostics
+        self._target = dataset.target
+        self._groups = dataset.splitting_groups
+
+    # -- as a mapping of models --
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models, in the order they were added."""
+        return tuple(dict.fromkeys(fold.model for fold in self.folds))
+
+    @property
+    def n_repeats(self) -> int:
+        """Count the repeats of the run."""
+        return len({fold.repeat for fold in self.folds})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.models)
+
+    def __len__(self) -> int:
+        return len(self.models)
+
+    def __getitem__(self, model: str) -> dict[str, list[Any]]:
+        folds = self._folds_of(model)
+        metrics = [self._metrics_of(fold) for fold in folds]
+        return {
+            "model": [fold.estimator for fold in folds],
+            "parameters": [dict(fold.params) for fold in folds],
+            "metrics": metrics,
+            "folds_by_metrics": {  # type: ignore[dict-item]
+                name: [scores[name] for scores in metrics] for name in metrics[0]
+            },
+            "y_pred": [_values(fold.test) for fold in folds],
+            "y_test": [self._truth(fold.test) for fold in folds],
+            "y_pred_train": [_values(fold.train) for fold in folds],
+            "y_train": [self._truth(fold.train) for fold in folds],
+        }
+
+    # -- tables --
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row per model, repeat, fold, part and metric; NaN where a model failed.
+
+        Columns: model, repeat, fold, part (``"test"`` or ``"train"``), metric,
+        value, n_rows.
+        """
+        return scores_table(self.folds, self.metrics, self._target)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """Scores of all models side by side.
+
+        The index is (Fold, Metric): each fold, then mean, median and standard
+        deviation (over folds, each fold weighing the same, with n - 1). Metrics of
+        the training part end in ``_train``. Columns are models.
+        """
+        return summary_table(self.scores)
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """One row per model, fold and predicted row.
+
+        Columns: model, repeat, fold, row (its position in the table), group,
+        known_group (whether the group was in the fold's training part), y_true,
+        y_pred, part.
+        """
+        return predictions_table(self.folds, self._target, self._groups)
+
+    @property
+    def params(self) -> pd.DataFrame:
+        """What tuning chose: one row per tuned model, repeat and fold."""
+        return params_table(self.folds)
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row per trial of the tuning: address, trial, value, state, parameters."""
+        return stacked((fold, fold.trials) for fold in self.folds)
+
+    @property
+    def traces(self) -> pd.DataFrame:
+        """One row per iteration of the estimators that keep a trace, such as MERF."""
+        return stacked((fold, fold.traces) for fold in self.folds)
+
+    @property
+    def warnings(self) -> pd.DataFrame:
+        """One row per warning or failure: address, category, message."""
+        return warnings_table(self.folds)
+
+    @property
+    def seconds(self) -> pd.DataFrame:
+        """Wall-clock seconds of tuning, fitting and predicting."""
+        return pd.DataFrame([{**address(f), **f.seconds} for f in self.folds])
+
+    @property
+    def estimators(self) -> dict[str, list[Any]]:
+        """Fitted models by name, one per fold, that predict on the user's own table.
+
+        Each is a scikit-learn pipeline with the steps ``"table"`` (picks and scales
+        the columns) and ``"model"``. For models with random effects the table needs
+        the grouping columns too: ``X.assign(subject=subject)``.
+        """
+        return {
+            model: [fold.estimator for fold in self._folds_of(model)]
+            for model in self.models
+        }
+
+    @property
+    def findings(self) -> dict[str, dict[str, list[Finding]]]:
+        """What post-processors saw: by model, then by name, one entry per fold."""
+        found: dict[str, dict[str, list[Finding]]] = {}
+        for fold in self.folds:
+            for finding in fold.findings:
+                names = found.setdefault(fold.model, {})
+                names.setdefault(finding.name, []).append(finding)
+        return found
+
+    # -- single answers --
+
+    def get_best_model_by_metric(
+        self,
+        model_name: str | None = None,
+        metric_name: str = "mse",
+        direction: str | None = None,
+    ) -> Any:
+        """Give the fitted model of the fold with the best test score.
+
+        Parameters
+        ----------
+        model_name
+            Look at this model only; None looks at all.
+        metric_name
+            One of the metrics of the run.
+        direction
+            ``"min"`` or ``"max"``; None takes the metric's own.
+        """
+        metric = self._metric(metric_name)
+        greater = _greater_is_better(metric, direction)
+        folds = self.folds if model_name is None else self._folds_of(model_name)
+        scored = [(score(metric, fold.test, self._target), fold) for fold in folds]
+        scored = [(score, fold) for score, fold in scored if np.isfinite(score)]
+        if not scored:
+            raise ValueError(
+                f"no fold has a score for {metric_name!r}; see `warnings`."
+            )
+        choose = max if greater else min
+        return choose(scored, key=lambda pair: pair[0])[1].estimator
+
+    def get_predictions(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
+        """Give the test predictions of one model on one fold, shape (n_test,)."""
+        return _values(self._fold(model_name, fold_id, repeat).test)
+
+    def get_true_values(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
+        """Give the true test values of one fold, shape (n_test,)."""
+        return self._truth(self._fold(model_name, fold_id, repeat).test)
+
+    def __repr__(self) -> str:
+        models = ", ".join(self.models)
+        partial = ", partial" if self.is_partial else ""
+        n_folds = len({(fold.repeat, fold.fold) for fold in self.folds})
+        return f"<CrossValidationResults: {models}; {n_folds} folds{partial}>"
+
+    def _repr_html_(self) -> str:
+        partial = " (partial: the run stopped early)" if self.is_partial else ""
+        question = self.information.get("question", "")
+        answers = (
+            f"; answers how well <b>{question}</b> are predicted" if question else ""
+        )
+        averages = self.summary.loc[list(AVERAGES)]
+        return f"<p><b>Cross-validation results</b>{partial}{answers}.</p>" + (
+            averages.to_html(float_format="{:.4g}".format)
+        )
+
+    # -- helpers --
+
+    def _folds_of(self, model: str) -> list[FoldResult]:
+        found = [fold for fold in self.folds if fold.model == model]
+        if not found:
+            known = f"; known are {', '.join(self.models)}."
+            hint = near_miss(model, self.models) or known
+            raise KeyError(f"no model is called {model!r}{hint}")
+        return found
+
+    def _fold(self, model: str, fold_id: int, repeat: int) -> FoldResult:
+        for fold in self._folds_of(model):
+            if (fold.repeat, fold.fold) == (repeat, fold_id):
+                return fold
+        raise KeyError(
+            f"{model!r} has no fold {fold_id!r} in repeat {repeat!r}; "
+            "`results.scores` lists the folds."
+        )
+
+    def _metric(self, name: str) -> Metric:
+        names = [metric.name for metric in self.metrics]
+        if name not in names:
+            hint = near_miss(name, names) or f"; the run has {', '.join(names)}."
+            raise ValueError(f"metric {name!r} was not computed{hint}")
+        return self.metrics[names.index(name)]
+
+    def _metrics_of(self, fold: FoldResult) -> dict[str, float]:
+        test = {m.name: score(m, fold.test, self._target) for m in self.metrics}
+        train = {
+            f"{m.name}_train": score(m, fold.train, self._target) for m in self.metrics
+        }
+        return test | train
+
+    def _truth(self, predictions: Predictions | None) -> npt.NDArray[Any]:
+        return truth(predictions, self._target)
+
+
+def _values(predictions: Predictions | None) -> npt.NDArray[np.float64]:
+    return np.empty(0) if predictions is None else predictions.predicted
+
+
+def _greater_is_better(metric: Metric, direction: str | None) -> bool:
+    if direction is not None:
+        if direction not in {"min", "max"}:
+            raise ValueError(f"`direction` must be 'min' or 'max', got {direction!r}.")
+        return direction == "max"
+    if metric.greater_is_better is None:
+        raise ValueError(
+            f"the direction of {metric.name!r} is unknown; "
+            "pass direction='min' or 'max'."
+        )
+    return metric.greater_is_better

@@ -1,0 +1,184 @@
+"""Tidy tables from fold results: pure functions, one table each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from flexcv.metrics import Metric
+
+from .fold import FoldResult, Predictions
+
+AVERAGES = ("mean", "median", "std")
+ADDRESS = ["model", "repeat", "fold"]
+PREDICTION_COLUMNS = [
+    *ADDRESS,
+    "row",
+    "group",
+    "known_group",
+    "y_true",
+    "y_pred",
+    "part",
+]
+
+
+def address(fold: FoldResult) -> dict[str, Any]:
+    """Give model, repeat and fold as the first columns of a row."""
+    return {"model": fold.model, "repeat": fold.repeat, "fold": fold.fold}
+
+
+def truth(predictions: Predictions | None, target: pd.Series[Any]) -> npt.NDArray[Any]:
+    """Give the true values of predicted rows; empty without predictions."""
+    if predictions is None:
+        return np.empty(0)
+    return target.to_numpy()[predictions.rows]
+
+
+def score(
+    metric: Metric, predictions: Predictions | None, target: pd.Series[Any]
+) -> float:
+    """Score predictions; NaN where a model failed, or r2 has a single row."""
+    if predictions is None or (metric.name == "r2" and len(predictions.rows) < 2):
+        return float("nan")
+    return metric(truth(predictions, target), predictions.predicted)
+
+
+def scores_table(
+    folds: Iterable[FoldResult], metrics: Sequence[Metric], target: pd.Series[Any]
+) -> pd.DataFrame:
+    """Score every part of every fold: a row per model, fold, part and metric."""
+    rows = [
+        {
+            **address(fold),
+            "part": part,
+            "metric": metric.name,
+            "value": score(metric, predictions, target),
+            "n_rows": 0 if predictions is None else len(predictions.rows),
+        }
+        for fold in folds
+        for part, predictions in (("test", fold.test), ("train", fold.train))
+        for metric in metrics
+    ]
+    columns = [*ADDRESS, "part", "metric", "value", "n_rows"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def summary_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """Lay scores out as people read them: folds and averages down, models across."""
+    models = list(dict.fromkeys(scores["model"]))
+    metric = scores["metric"].where(
+        scores["part"].eq("test"), scores["metric"] + "_train"
+    )
+    fold = _fold_labels(scores)
+    index = ["Fold", "Metric", "model"]
+    values = scores.assign(Metric=metric, Fold=fold).set_index(index)["value"]
+    names, labels = list(dict.fromkeys(metric)), list(dict.fromkeys(fold))
+    rows = pd.MultiIndex.from_product([labels, names], names=index[:2])
+    wide = values.unstack().reindex(index=rows, columns=models)  # noqa: PD010
+    by_metric = wide.groupby(level="Metric", sort=False)
+    averages = [
+        pd.concat({kind: by_metric.agg(kind).reindex(names)}, names=index[:2])
+        for kind in AVERAGES
+    ]
+    table: pd.DataFrame = pd.concat([wide, *averages])
+    table.columns.name = None
+    return table
+
+
+def _fold_labels(scores: pd.DataFrame) -> pd.Series[Any]:
+    """Label the folds by number; with repeats, by texts like ``"0.3"`` for repeat 0, fold 3."""
+    if (scores["repeat"] == scores["repeat"].min()).all():
+        return scores["fold"].astype(object)
+    return scores["repeat"].astype(str) + "." + scores["fold"].astype(str)
+
+
+def predictions_table(
+    folds: Iterable[FoldResult],
+    target: pd.Series[Any],
+    groups: pd.Series[Any] | None,
+) -> pd.DataFrame:
+    """Stack all predictions: a row per model, fold and predicted row."""
+    folds = list(folds)
+    codes = None if groups is None else pd.factorize(groups)[0]
+    frames = [
+        _prediction_frame(fold, part, predictions, target).assign(
+            group=_labels(groups, predictions),
+            known_group=_known_groups(fold, predictions, codes),
+        )[PREDICTION_COLUMNS]
+        for fold in folds
+        for part, predictions in (("test", fold.test), ("train", fold.train))
+        if predictions is not None
+    ]
+    if not frames:
+        return pd.DataFrame(columns=PREDICTION_COLUMNS)
+    table = pd.concat(frames, ignore_index=True)
+    models = pd.CategoricalDtype(list(dict.fromkeys(fold.model for fold in folds)))
+    parts = pd.CategoricalDtype(["train", "test"])
+    return table.astype({"model": models, "part": parts})
+
+
+def _prediction_frame(
+    fold: FoldResult, part: str, predictions: Predictions, target: pd.Series[Any]
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            **address(fold),
+            "row": predictions.rows,
+            "y_true": truth(predictions, target),
+            "y_pred": predictions.predicted,
+            "part": part,
+        }
+    )
+
+
+def _labels(groups: pd.Series[Any] | None, predictions: Predictions) -> Any:
+    if groups is None:
+        return pd.array([pd.NA] * len(predictions.rows), dtype="object")
+    return groups.iloc[predictions.rows].array
+
+
+def _known_groups(
+    fold: FoldResult,
+    predictions: Predictions,
+    codes: npt.NDArray[np.intp] | None,
+) -> Any:
+    """Tell for each row whether its group was in the fold's training part."""
+    if codes is None:
+        return pd.array([pd.NA] * len(predictions.rows), dtype="boolean")
+    seen = np.zeros(codes.max() + 1, dtype=bool)
+    if fold.train is not None:
+        seen[codes[fold.train.rows]] = True
+    return pd.array(seen[codes[predictions.rows]], dtype="boolean")
+
+
+def params_table(folds: Iterable[FoldResult]) -> pd.DataFrame:
+    """Stack what tuning chose: a row per tuned model and fold."""
+    rows = [{**address(fold), **fold.params} for fold in folds if fold.params]
+    table = pd.DataFrame(rows, columns=None if rows else ADDRESS)
+    return table.convert_dtypes(convert_string=False)
+
+
+def warnings_table(folds: Iterable[FoldResult]) -> pd.DataFrame:
+    """Stack warnings and failures: a row each."""
+    rows = []
+    for fold in folds:
+        pairs = list(fold.warnings)
+        if fold.error:
+            pairs.append(("Failure", fold.error))
+        rows += [{**address(fold), "category": c, "message": m} for c, m in pairs]
+    return pd.DataFrame(rows, columns=[*ADDRESS, "category", "message"])
+
+
+def stacked(parts: Iterable[tuple[FoldResult, pd.DataFrame | None]]) -> pd.DataFrame:
+    """Stack the frames of all folds, with the address in front."""
+    frames = [
+        frame.assign(**address(fold)) for fold, frame in parts if frame is not None
+    ]
+    if not frames:
+        return pd.DataFrame(columns=ADDRESS)
+    table: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return table[ADDRESS + [name for name in table if name not in ADDRESS]]
