@@ -204,7 +204,9 @@ def _target(y: Any, features: pd.DataFrame) -> pd.Series[Any]:
                 f"`y` must have one number per row of `X`, "
                 f"got an array of shape {values.shape}."
             )
-        series = pd.Series(values.copy())
+        # From a list, None becomes a missing number rather than an object.
+        is_mixed = values.dtype == object
+        series = pd.Series(values.tolist() if is_mixed else values.copy())
         if len(series) == len(features):
             series.index = features.index
     _check_rows(series, features, "y")

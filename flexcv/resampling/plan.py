@@ -313,9 +313,10 @@ def _check_splits(splits: list[Split], n_rows: int, argument: str, title: str) -
         if len(split.train) == 0 or len(split.test) == 0:
             raise PlanError(f"{where} has an empty training or test part.")
         both = np.concatenate([split.train, split.test])
-        if both.min() < 0 or both.max() >= n_rows:
+        outside = both[(both < 0) | (both >= n_rows)]
+        if len(outside):
             raise PlanError(
-                f"{where} names row {int(both.max())} of a table with {n_rows} rows; "
+                f"{where} names row {outside[0]} of a table with {n_rows} rows; "
                 "use positions from 0."
             )
         seen = np.zeros(n_rows, dtype=bool)

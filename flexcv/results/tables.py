@@ -90,7 +90,7 @@ def summary_table(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fold_labels(scores: pd.DataFrame) -> pd.Series[Any]:
-    """Label the folds by number; with repeats, by texts like ``"0.3"`` for repeat 0, fold 3."""
+    """Label folds by number; with repeats by text: ``"0.3"`` is repeat 0, fold 3."""
     if (scores["repeat"] == scores["repeat"].min()).all():
         return scores["fold"].astype(object)
     return scores["repeat"].astype(str) + "." + scores["fold"].astype(str)
