@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -157,9 +158,22 @@ def _known_groups(
 
 def params_table(folds: Iterable[FoldResult]) -> pd.DataFrame:
     """Stack what tuning chose: a row per tuned model and fold."""
-    rows = [{**address(fold), **fold.params} for fold in folds if fold.params]
-    table = pd.DataFrame(rows, columns=None if rows else ADDRESS)
-    return table.convert_dtypes(convert_string=False)
+    tuned = [fold for fold in folds if fold.params]
+    table = pd.DataFrame([address(fold) for fold in tuned], columns=ADDRESS)
+    names = dict.fromkeys(name for fold in tuned for name in fold.params)
+    for name in names:
+        table[name] = _parameter([fold.params.get(name) for fold in tuned])
+    return table
+
+
+def _parameter(values: list[Any]) -> Any:
+    """Keep whole numbers whole where another model lacks the parameter."""
+    known = [value for value in values if value is not None]
+    if all(
+        isinstance(value, Integral) and not isinstance(value, bool) for value in known
+    ):
+        return pd.array(values, dtype="Int64")
+    return values
 
 
 def warnings_table(folds: Iterable[FoldResult]) -> pd.DataFrame:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,9 +140,7 @@ def test_a_name_that_no_check_has_is_refused():
 
 
 def test_every_check_stands_in_the_guide():
-    import pathlib
-
-    guide = pathlib.Path(__file__).parents[2] / "guides" / "splits.md"
+    guide = Path(__file__).parents[2] / "guides" / "splits.md"
     text = guide.read_text(encoding="utf-8")
     assert [name for name in CHECKS if f"`{name}`" not in text] == []
 

@@ -1,3 +1,6 @@
+import warnings
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,7 +37,10 @@ class GroupMean(RegressorMixin, BaseEstimator):
 class Recorder(RegressorMixin, BaseEstimator):
     """Remember, outside the estimator, what each fit was given."""
 
-    seen = []
+    seen: ClassVar[list] = []
+
+    def __init__(self, nothing=0.0):
+        self.nothing = nothing
 
     def fit(self, X, y, sample_weight=None):
         Recorder.seen.append((X, y, sample_weight))
@@ -122,12 +128,8 @@ def test_models_and_folds_do_not_share_sampler_seeds(data):
 
 def test_inner_and_outer_preprocessing_are_the_same(data, fold):
     Recorder.seen = []
-    spec = ModelSpec("r", Recorder(), {"nothing": FloatDistribution(0, 1)})
-    Recorder.__init__ = lambda self, nothing=0.0: setattr(self, "nothing", nothing)
-    try:
-        run_unit(fold, spec, data, UnitSettings(tuning=TuningSettings(1)))
-    finally:
-        del Recorder.__init__
+    spec = make_spec(Recorder, params={"nothing": FloatDistribution(0, 1)})
+    run_unit(fold, spec, data, UnitSettings(tuning=TuningSettings(1)))
     tables = [table for table, _, _ in Recorder.seen]
     assert len(tables) == 3
     for table in tables:
@@ -187,8 +189,6 @@ def test_post_processors_see_the_fitted_fold(data, fold):
 
 class Warns(DummyRegressor):
     def fit(self, X, y, sample_weight=None):
-        import warnings
-
         warnings.warn("did not converge", RuntimeWarning, stacklevel=2)
         return super().fit(X, y)
 
