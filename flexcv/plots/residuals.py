@@ -1,0 +1,236 @@
+"""Predictions and what they miss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from scipy import stats
+
+from ._axes import (
+    INK,
+    MANY_POINTS,
+    add_legend,
+    add_note,
+    axes_or_new,
+    check_columns,
+    colour,
+    marker,
+    models_of,
+    name_rows,
+    pick,
+    rows_height,
+    zero_line,
+)
+
+FloatArray = npt.NDArray[np.float64]
+
+COLUMNS = ["model", "part", "y_true", "y_pred"]
+
+
+def plot_predicted_against_actual(
+    predictions: pd.DataFrame,
+    model: str | None = None,
+    part: str = "test",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw predicted over true values, a point per row, with the line of equality.
+
+    Parameters
+    ----------
+    predictions
+        Tidy predictions: model, part, y_true, y_pred.
+    model
+        One model; all by default.
+    part
+        ``"test"`` or ``"train"``.
+    ax
+        Axes to draw on; new ones by default.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame(
+    ...     {"model": "OLS", "part": "test", "y_true": [1, 2], "y_pred": [1.5, 1.8]}
+    ... )
+    >>> plot_predicted_against_actual(rows).get_ylabel()
+    'predicted'
+    """
+    shown = _shown(predictions, model, part)
+    ax = axes_or_new(ax, height=4.8, width=5.4)
+    ends = [
+        min(shown["y_true"].min(), shown["y_pred"].min()),
+        max(shown["y_true"].max(), shown["y_pred"].max()),
+    ]
+    ax.plot(ends, ends, linestyle="--", color=INK, linewidth=1.0, zorder=0)
+    _draw_points(ax, shown, shown["y_true"], shown["y_pred"])
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_xlabel("actual")
+    ax.set_ylabel("predicted")
+    return ax
+
+
+def plot_residuals_against_fitted(
+    predictions: pd.DataFrame,
+    model: str | None = None,
+    part: str = "test",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw residuals over predicted values, a point per row.
+
+    Parameters
+    ----------
+    predictions, model, part, ax
+        As in `plot_predicted_against_actual`.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame(
+    ...     {"model": "OLS", "part": "test", "y_true": [1, 2], "y_pred": [1.5, 1.8]}
+    ... )
+    >>> plot_residuals_against_fitted(rows).get_xlabel()
+    'predicted'
+    """
+    shown = _shown(predictions, model, part)
+    ax = axes_or_new(ax)
+    ax.axhline(0.0, linestyle="--", color=INK, linewidth=1.0, zorder=0)
+    _draw_points(ax, shown, shown["y_pred"], shown["y_true"] - shown["y_pred"])
+    ax.set_xlabel("predicted")
+    ax.set_ylabel("residual")
+    return ax
+
+
+def plot_residuals_by_group(
+    predictions: pd.DataFrame,
+    model: str | None = None,
+    part: str = "test",
+    max_groups: int = 30,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw each group's residuals in a row, its mean as a diamond.
+
+    A model that knows the groups has means near zero.
+
+    Parameters
+    ----------
+    predictions
+        Tidy predictions: model, group, part, y_true, y_pred.
+    model
+        One model; the first by default.
+    part
+        ``"test"`` or ``"train"``.
+    max_groups
+        With more groups, those with the largest mean residuals are shown.
+    ax
+        Axes to draw on; new ones by default.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame(
+    ...     {
+    ...         "model": "OLS",
+    ...         "group": ["a", "a", "b"],
+    ...         "part": "test",
+    ...         "y_true": [1.0, 2.0, 3.0],
+    ...         "y_pred": [2.0, 2.0, 2.0],
+    ...     }
+    ... )
+    >>> ax = plot_residuals_by_group(rows)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['a', 'b']
+    """
+    check_columns("predictions", predictions, [*COLUMNS, "group"])
+    shown = pick("model", _shown(predictions, model, part), "model", model)
+    residual = (shown["y_true"] - shown["y_pred"]).groupby(
+        shown["group"], observed=True
+    )
+    means = residual.mean()
+    largest = means.abs().nlargest(max_groups).index
+    means = means.loc[largest].sort_values()
+    ax = axes_or_new(ax, rows_height(len(means)))
+    for row, group in enumerate(means.index):
+        values = residual.get_group(group).to_numpy()
+        rows = np.full(len(values), row)
+        ax.plot(values, rows, "o", color=colour(0), alpha=0.45, markersize=4)
+    ax.plot(means.to_numpy(), np.arange(len(means)), "D", color=colour(1), markersize=6)
+    zero_line(ax)
+    name_rows(ax, list(means.index))
+    ax.set_xlabel("residual")
+    if len(means) < len(residual):
+        add_note(ax, f"{len(means)} of {len(residual)} groups: the largest means")
+    return ax
+
+
+def plot_qq(
+    predictions: pd.DataFrame,
+    model: str | None = None,
+    part: str = "test",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the quantiles of standardised residuals over those of the normal.
+
+    Parameters
+    ----------
+    predictions, model, part, ax
+        As in `plot_predicted_against_actual`.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame(
+    ...     {"model": "OLS", "part": "test", "y_true": [1, 2, 4], "y_pred": 2.0}
+    ... )
+    >>> plot_qq(rows).get_xlabel()
+    'normal quantile'
+    """
+    shown = _shown(predictions, model, part)
+    ax = axes_or_new(ax, height=4.8, width=5.4)
+    models = models_of(shown)
+    for number, name in enumerate(models):
+        rows = shown[shown["model"].eq(name)]
+        ordered = _standardised((rows["y_true"] - rows["y_pred"]).to_numpy(dtype=float))
+        places = (np.arange(len(ordered)) + 0.5) / len(ordered)
+        _points(ax, stats.norm.ppf(places), ordered, number, str(name))
+    ax.axline((0.0, 0.0), slope=1.0, linestyle="--", color=INK, linewidth=1.0, zorder=0)
+    ax.set_xlabel("normal quantile")
+    ax.set_ylabel("standardised residual")
+    add_legend(ax, models)
+    return ax
+
+
+def _standardised(residuals: FloatArray) -> FloatArray:
+    """Sort residuals, centred and scaled; constant ones become zeros."""
+    centred = np.sort(residuals) - residuals.mean()
+    scale = centred.std()
+    rounding = np.finfo(float).eps * len(residuals) * np.abs(residuals).max()
+    return np.asarray(centred / scale if scale > rounding else 0.0 * centred)
+
+
+def _shown(predictions: pd.DataFrame, model: str | None, part: str) -> pd.DataFrame:
+    check_columns("predictions", predictions, COLUMNS)
+    shown = pick("part", predictions, "part", part)
+    return shown if model is None else pick("model", shown, "model", model)
+
+
+def _draw_points(ax: Axes, shown: pd.DataFrame, x: Any, y: Any) -> None:
+    """Draw a point per row, a colour and a marker per model."""
+    models = models_of(shown)
+    for number, name in enumerate(models):
+        rows = shown["model"].eq(name).to_numpy()
+        _points(ax, x.to_numpy()[rows], y.to_numpy()[rows], number, str(name))
+    add_legend(ax, models)
+
+
+def _points(ax: Axes, x: Any, y: Any, number: int, name: str) -> None:
+    ax.plot(
+        x,
+        y,
+        marker(number),
+        color=colour(number),
+        alpha=0.5 if len(x) < MANY_POINTS else 0.25,
+        markersize=4,
+        markeredgewidth=0,
+        label=name,
+        rasterized=len(x) >= MANY_POINTS,
+    )
