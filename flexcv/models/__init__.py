@@ -1,0 +1,13 @@
+"""Mixed-effects and linear models as scikit-learn estimators."""
+
+from .base import AbstractMixedModel as AbstractMixedModel
+from .linear import LinearMixedEffectsModel as LinearMixedEffectsModel
+from .ols import LinearModel as LinearModel
+from .terms import RandomTerm as RandomTerm
+
+__all__ = [
+    "AbstractMixedModel",
+    "LinearMixedEffectsModel",
+    "LinearModel",
+    "RandomTerm",
+]

@@ -1,0 +1,216 @@
+"""Fit and predict of every mixed model, written once.
+
+A model of this house predicts a fixed part plus, for levels that training showed,
+the random effects of each grouping factor. A subclass says how the fixed part is
+learned (`_fit_design`) and what it gives for a table (`_fixed_part`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ._effects import Columns
+from ._table import prediction_table, training_table
+from ._validate import FloatArray, near_miss, require_column, target_values
+from .covariance import correlations
+from .design import RandomDesign, RandomEncoder, learn_random
+from .terms import RandomTerm, random_terms
+
+RESIDUAL = "Residual"
+KNOWN_GROUPS = ("conditional", "population")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """What a model learns from.
+
+    Attributes
+    ----------
+    source
+        The training table.
+    terms
+        The random terms.
+    design
+        The random part as numbers.
+    target
+        The target.
+    left_out
+        Columns with another role than that of a feature.
+    """
+
+    source: Columns
+    terms: tuple[RandomTerm, ...]
+    design: RandomDesign
+    target: FloatArray
+    left_out: tuple[Any, ...]
+
+    @property
+    def features(self) -> list[Any]:
+        """Names of the feature columns."""
+        left_out = set(self.left_out)
+        return [name for name in self.source.table.columns if name not in left_out]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RandomPart:
+    """What was learned about the random effects.
+
+    Attributes
+    ----------
+    effects
+        Per factor the predicted effects, shape (levels, effects).
+    covariances
+        Per factor the covariance matrix of the effects of one level.
+    """
+
+    effects: tuple[FloatArray, ...]
+    covariances: tuple[FloatArray, ...]
+
+
+class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
+    """A fixed part plus random effects of the grouping columns that it names.
+
+    Subclasses take at least the parameters `groups`, `slopes`, `random` and
+    `known_groups`, and set ``random_part_`` and ``sigma_`` in `_fit_design`.
+    """
+
+    column_roles: ClassVar[tuple[str, ...]] = ()
+
+    groups: Any
+    slopes: Any
+    random: Any
+    known_groups: str
+    random_encoder_: RandomEncoder
+    random_part_: RandomPart
+    sigma_: float
+
+    @abstractmethod
+    def _fit_design(self, training: Training) -> None:
+        """Learn the fixed part, the variances and the random effects."""
+
+    @abstractmethod
+    def _fixed_part(self, source: Columns) -> FloatArray:
+        """Give the population prediction for a table."""
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X
+            A table with the features and the columns that the parameters name; an
+            array will do when no column is named.
+        y
+            The target, one number per row.
+        """
+        if self.known_groups not in KNOWN_GROUPS:
+            hint = near_miss(self.known_groups, KNOWN_GROUPS)
+            raise ValueError(
+                "`known_groups` must be 'conditional' or 'population', got "
+                f"{self.known_groups!r}{hint}"
+            )
+        terms = self._terms()
+        table, target = training_table(self, X, y, named=bool(terms) or self._named())
+        left_out = self._left_out(terms, table)
+        source = Columns(table)
+        encoder, design = learn_random(source, terms)
+        self.random_encoder_ = encoder
+        self._fit_design(
+            Training(source, terms, design, target_values(target, len(table)), left_out)
+        )
+        return self
+
+    def predict(self, X: Any) -> FloatArray:
+        """Predict with the effects of known levels; without for unknown ones.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        check_is_fitted(self)
+        source = Columns(prediction_table(self, X))
+        values = self._fixed_part(source)
+        if self.known_groups == "population" or not self.random_encoder_.factors:
+            return values
+        design = self.random_encoder_.design(source)
+        return values + design.effects_sum(self.random_part_.effects)
+
+    @property
+    def random_effects_(self) -> dict[str, pd.DataFrame]:
+        """Predicted effects: per grouping factor a table of levels by effects."""
+        check_is_fitted(self)
+        return {
+            encoder.name: pd.DataFrame(values, index=encoder.levels, columns=names)
+            for encoder, names, values in zip(
+                self.random_encoder_.factors,
+                self._effect_names(),
+                self.random_part_.effects,
+                strict=True,
+            )
+        }
+
+    @property
+    def variance_components_(self) -> pd.DataFrame:
+        """Variances of the random effects and of the residual, with correlations."""
+        check_is_fitted(self)
+        rows: list[dict[str, Any]] = []
+        for encoder, names, covariance in zip(
+            self.random_encoder_.factors,
+            self._effect_names(),
+            self.random_part_.covariances,
+            strict=True,
+        ):
+            rows += _component_rows(encoder.name, names, covariance)
+        variance = self.sigma_**2
+        rows.append(_component(RESIDUAL, "", variance))
+        return pd.DataFrame(rows)
+
+    def _terms(self) -> tuple[RandomTerm, ...]:
+        return random_terms(self.groups, self.slopes, self.random)
+
+    def _named(self) -> bool:
+        """Say whether a column other than a group is named."""
+        return any(getattr(self, role) is not None for role in self.column_roles)
+
+    def _left_out(
+        self, terms: Sequence[RandomTerm], table: pd.DataFrame
+    ) -> tuple[Any, ...]:
+        """Give the columns that are no features."""
+        groups = [name for term in terms for name in term.columns]
+        others = {role: getattr(self, role) for role in self.column_roles}
+        for role, name in others.items():
+            if name is not None:
+                require_column(table, name, role)
+        for name in groups:
+            require_column(table, name, "groups")
+        named = [name for name in others.values() if name is not None]
+        return tuple(dict.fromkeys([*groups, *named]))
+
+    def _effect_names(self) -> list[tuple[str, ...]]:
+        return [encoder.names for encoder in self.random_encoder_.factors]
+
+
+def _component(group: str, name: str, variance: float) -> dict[str, Any]:
+    sd = float(np.sqrt(variance))
+    return {"group": group, "name": name, "variance": float(variance), "sd": sd}
+
+
+def _component_rows(
+    group: str, names: Sequence[str], covariance: FloatArray
+) -> list[dict[str, Any]]:
+    """Give one row per effect; beside it the correlations with earlier effects."""
+    corr, rows = correlations(covariance), []
+    for k, name in enumerate(names):
+        row = _component(group, name, covariance[k, k])
+        row |= {f"corr_{names[j]}": corr[k, j] for j in range(k)}
+        rows.append(row)
+    return rows

@@ -1,0 +1,221 @@
+"""The linear mixed-effects model as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from flexcv.errors import (
+    ConvergenceWarning,
+    RankDeficiencyWarning,
+)
+
+from ._effects import Columns
+from ._notation import split_formula
+from ._validate import FloatArray
+from .base import AbstractMixedModel, RandomPart, Training
+from .design import FixedEncoder, learn_fixed
+from .engine import Estimate, estimate, sums_and_basis
+from .terms import RandomTerm, random_terms
+
+
+class LinearMixedEffectsModel(AbstractMixedModel):
+    r"""Linear mixed-effects model, y = X beta + Z b + e, by REML or ML.
+
+    Random effects b of a level are normal with covariance sigma^2 D, residuals e
+    normal with variance sigma^2 / weight. D is found by minimising the profiled
+    criterion of Bates, Maechler, Bolker & Walker (2015), *Fitting linear
+    mixed-effects models using lme4*, J. Stat. Softw. 67(1).
+
+    Parameters
+    ----------
+    groups
+        The grouping column; several columns are several factors.
+    slopes
+        Columns whose effect varies between the levels of (the first of) `groups`.
+        They stay in the fixed part, too.
+    random
+        The random part in lme4's notation, as a `RandomTerm` or a sequence of them;
+        it replaces `groups` and `slopes`.
+    formula
+        The fixed part as a formula; by default all columns without another role.
+    reml
+        Whether to maximise the restricted likelihood.
+    weights
+        The column of weights.
+    offset
+        The column that is added to the prediction with coefficient one.
+    known_groups
+        ``"conditional"`` predicts known levels with their random effects,
+        ``"population"`` every row without.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(1)
+    >>> table = pd.DataFrame({"x": rng.normal(size=60), "g": np.repeat(range(6), 10)})
+    >>> y = 2 * table["x"] + table["g"] + 0.1 * rng.normal(size=60)
+    >>> model = LinearMixedEffectsModel(groups="g").fit(table, y)
+    >>> model.converged_
+    True
+    >>> new = pd.DataFrame({"x": [0.0, 0.0], "g": [5, 99]})
+    >>> model.predict(new).round(1)
+    array([5. , 2.5])
+    """
+
+    column_roles: ClassVar[tuple[str, ...]] = ("weights", "offset")
+
+    def __init__(
+        self,
+        groups: Any = None,
+        slopes: Any = (),
+        *,
+        random: Any = None,
+        formula: str | None = None,
+        reml: bool = True,
+        weights: Any = None,
+        offset: Any = None,
+        known_groups: str = "conditional",
+    ) -> None:
+        self.groups = groups
+        self.slopes = slopes
+        self.random = random
+        self.formula = formula
+        self.reml = reml
+        self.weights = weights
+        self.offset = offset
+        self.known_groups = known_groups
+
+    def _terms(self) -> tuple[RandomTerm, ...]:
+        bars = "" if self.formula is None else split_formula(self.formula)[1]
+        if not bars:
+            return super()._terms()
+        if self.groups is not None or self.random is not None:
+            raise ValueError(
+                "pass random terms once, got them in `formula` and in `groups` or "
+                "`random`; keep one."
+            )
+        return random_terms(random=bars)
+
+    def _named(self) -> bool:
+        return super()._named() or self.formula is not None
+
+    def _fit_design(self, training: Training) -> None:
+        source, design = training.source, training.design
+        self.fixed_encoder_ = self._learn_fixed(training)
+        columns = self.fixed_encoder_.columns(source)
+        weights = None if self.weights is None else self._weights(source)
+        target = training.target
+        if self.offset is not None:
+            target = target - source.numeric(self.offset)
+        sums, basis = sums_and_basis(columns, design, target, weights, source.ones)
+        self.dropped_ = self._dropped(basis.kept)
+        blocks = [factor.blocks for factor in design.factors]
+        fitted = estimate(sums, basis, blocks, reml=self.reml)
+        if not fitted.minimum.converged:
+            warnings.warn(
+                "the variances did not converge after "
+                f"{fitted.minimum.n_iter} iterations; simplify the random part.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        self._keep(fitted)
+
+    def _learn_fixed(self, training: Training) -> FixedEncoder:
+        formula = self.formula
+        if formula is not None:
+            formula = split_formula(formula)[0]
+        return learn_fixed(
+            training.source.table, leave_out=training.left_out, formula=formula
+        )
+
+    def _weights(self, source: Columns) -> FloatArray:
+        weights = source.numeric(self.weights)
+        if not (weights > 0.0).all():
+            raise ValueError(
+                f"weights must be positive, got {weights.min()!r} in column "
+                f"{self.weights!r}; drop rows of weight zero."
+            )
+        return weights
+
+    def _dropped(self, kept: Any) -> tuple[str, ...]:
+        names = self.fixed_encoder_.names
+        dropped = tuple(np.delete(np.array(names, dtype=object), kept))
+        if dropped:
+            warnings.warn(
+                f"fixed columns {list(dropped)} are determined by earlier ones and "
+                "were dropped; remove them to silence this.",
+                RankDeficiencyWarning,
+                stacklevel=4,
+            )
+        return dropped
+
+    def _keep(self, fitted: Estimate) -> None:
+        self.estimate_ = fitted
+        self.sigma_ = fitted.sigma
+        self.criterion_ = fitted.criterion
+        self.converged_ = fitted.minimum.converged
+        self.singular_ = fitted.singular
+        self.n_iter_ = max(fitted.minimum.n_iter, 1)
+        self.random_part_ = RandomPart(
+            fitted.effects,
+            tuple(fitted.sigma**2 * (f @ f.T) for f in fitted.factors),
+        )
+        coefficients = np.zeros(len(self.fixed_encoder_.names))
+        coefficients[fitted.basis.kept] = fitted.beta
+        self.coefficients_ = coefficients
+
+    def _fixed_part(self, source: Columns) -> FloatArray:
+        total = np.zeros(len(source.table))
+        columns = self.fixed_encoder_.columns(source)
+        for column, coefficient in zip(columns, self.coefficients_, strict=True):
+            total += coefficient * column
+        if self.offset is not None:
+            total += source.numeric(self.offset)
+        return total
+
+    @property
+    def theta_(self) -> FloatArray:
+        """Free entries of the relative covariance factors, as lme4 stacks them."""
+        check_is_fitted(self)
+        shapes = self.estimate_.problem.shapes
+        parts = [
+            s.theta(f) for s, f in zip(shapes, self.estimate_.factors, strict=True)
+        ]
+        return np.concatenate([np.zeros(0), *parts])
+
+    @property
+    def loglik_(self) -> float:
+        """Log-likelihood, restricted when fitted by REML."""
+        return -0.5 * self.criterion_
+
+    @property
+    def n_parameters_(self) -> int:
+        """Fixed effects, free covariance entries and the residual variance."""
+        return len(self.estimate_.beta) + len(self.theta_) + 1
+
+    @property
+    def aic_(self) -> float:
+        """Akaike's criterion."""
+        return self.criterion_ + 2.0 * self.n_parameters_
+
+    @property
+    def bic_(self) -> float:
+        """Schwarz's criterion."""
+        n_rows = self.estimate_.problem.sums.n_rows
+        return self.criterion_ + float(np.log(n_rows)) * self.n_parameters_
+
+    @property
+    def fixed_effects_(self) -> pd.DataFrame:
+        """Fixed effects with standard errors."""
+        check_is_fitted(self)
+        fitted = self.estimate_
+        names = [self.fixed_encoder_.names[k] for k in fitted.basis.kept]
+        error = np.sqrt(fitted.beta_cov.diagonal())
+        return pd.DataFrame(
+            {"estimate": fitted.beta, "std_error": error}, index=pd.Index(names)
+        )

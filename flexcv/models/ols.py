@@ -1,0 +1,75 @@
+"""Ordinary least squares, the plain model that mixed models are compared with."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import statsmodels.api as sm
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ._effects import Columns
+from ._table import prediction_table, training_table
+from ._validate import FloatArray, target_values
+from .design import FixedEncoder, RandomEncoder, learn_fixed
+
+
+class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Ordinary least squares through statsmodels, y = X beta + e.
+
+    Categorical columns are coded by treatment; an intercept is added.
+
+    Attributes
+    ----------
+    result_
+        The fitted statsmodels result.
+    coef_, intercept_
+        The slopes and the intercept.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0]})
+    >>> model = LinearModel().fit(table, [1.0, 3.0, 5.0, 7.0])
+    >>> model.predict(pd.DataFrame({"x": [10.0]})).round(6)
+    array([21.])
+    """
+
+    result_: Any
+    fixed_encoder_: FixedEncoder
+    random_encoder_: RandomEncoder
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X
+            A table or an array of features.
+        y
+            The target, one number per row.
+        """
+        table, target = training_table(self, X, y, named=False)
+        self.fixed_encoder_ = learn_fixed(table)
+        self.random_encoder_ = RandomEncoder(())
+        values = target_values(target, len(table))
+        design = np.column_stack(self.fixed_encoder_.columns(Columns(table)))
+        self.result_ = sm.OLS(values, design).fit()
+        self.result_.model.data.xnames = list(self.fixed_encoder_.names)
+        coefficients = np.asarray(self.result_.params)
+        self.intercept_ = float(coefficients[0])
+        self.coef_ = coefficients[1:]
+        return self
+
+    def predict(self, X: Any) -> FloatArray:
+        """Predict for a table with the training table's columns."""
+        check_is_fitted(self)
+        source = Columns(prediction_table(self, X))
+        design = np.column_stack(self.fixed_encoder_.columns(source))
+        return np.asarray(design @ np.append(self.intercept_, self.coef_))
+
+    def summary(self) -> Any:
+        """Give statsmodels' summary: a table that prints and shows as HTML."""
+        check_is_fitted(self)
+        return self.result_.summary(xname=list(self.fixed_encoder_.names))
