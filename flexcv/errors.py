@@ -17,7 +17,8 @@
     ├── CheckWarning           a pre-flight check found something worth knowing
     ├── ConvergenceWarning     an optimiser stopped before it was done
     ├── RankDeficiencyWarning  fixed-effect columns were dropped as redundant
-    └── SingularFitWarning     a variance is zero or a correlation is one
+    ├── SingularFitWarning     a variance is zero or a correlation is one
+    └── TrackingWarning        a tracker could not keep what it was told
 
 Wrong argument kinds raise `TypeError` and wrong argument values `ValueError`;
 the classes here are for what callers may want to catch by name.
@@ -84,3 +85,7 @@ class RankDeficiencyWarning(FlexcvWarning):
 
 class SingularFitWarning(FlexcvWarning):
     """A variance is estimated as zero or a correlation as one."""
+
+
+class TrackingWarning(FlexcvWarning):
+    """A tracker could not keep what it was told; the run itself goes on."""

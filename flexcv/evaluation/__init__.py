@@ -7,6 +7,7 @@ from .events import Listener as Listener
 from .events import RunFailed as RunFailed
 from .events import RunFinished as RunFinished
 from .events import RunStarted as RunStarted
+from .events import TraceAdvanced as TraceAdvanced
 from .events import UnitFinished as UnitFinished
 from .events import UnitStarted as UnitStarted
 from .runner import RunSettings as RunSettings
@@ -29,6 +30,7 @@ __all__ = [
     "RunSettings",
     "RunStarted",
     "ScalingSettings",
+    "TraceAdvanced",
     "TuningSettings",
     "UnitFinished",
     "UnitSettings",

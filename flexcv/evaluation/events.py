@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -32,6 +32,20 @@ class UnitStarted:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TraceAdvanced:
+    """One iteration of a fit ended: the new row of the estimator's trace.
+
+    Told while the fit runs, in serial mode; `FoldResult.traces` holds all rows.
+    """
+
+    model: str
+    repeat: int
+    fold: int
+    iteration: int
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class UnitFinished:
     """One model is done on one fold: itself and its variants."""
 
@@ -56,5 +70,7 @@ class RunFailed:
     seconds: float
 
 
-Event: TypeAlias = RunStarted | UnitStarted | UnitFinished | RunFinished | RunFailed
+Event: TypeAlias = (
+    RunStarted | UnitStarted | TraceAdvanced | UnitFinished | RunFinished | RunFailed
+)
 Listener: TypeAlias = Callable[[Event], None]

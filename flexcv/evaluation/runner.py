@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 
 from joblib import Parallel, delayed
@@ -80,7 +80,8 @@ def run(
     results: list[FoldResult] = []
     try:
         if run_settings.n_jobs == 1:
-            finished = _serial(units, dataset, unit_settings, tell)
+            watching = replace(unit_settings, watch=tell)
+            finished = _serial(units, dataset, watching, tell)
         else:
             finished = _parallel(units, dataset, unit_settings, run_settings.n_jobs)
         for (fold, spec), unit in zip(units, finished, strict=True):

@@ -24,9 +24,11 @@ from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold, Split
 from flexcv.results.fold import Finding, FoldResult, Predictions
 
+from .events import Listener
 from .roles import assign_roles, grouping_columns, seed_randomness
 from .scaling import FeatureTable, ScalingSettings
 from .tuning import InnerFold, Tuned, TuningSettings, tune
+from .watching import trace_of, watched
 
 IntArray = npt.NDArray[np.intp]
 
@@ -38,6 +40,7 @@ class UnitSettings:
     scaling: ScalingSettings = field(default_factory=ScalingSettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
     on_error: str = "raise"
+    watch: Listener | None = None  # told of each iteration; this process only
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,7 +216,8 @@ def _fit_and_predict(
     inside = table.fit_transform(X_train)
     fit_params = _cut(spec.fit_params, fold.train, len(dataset))
     start = time.perf_counter()
-    estimator.fit(inside, train.target.to_numpy(), **fit_params)
+    with watched(estimator, name, fold, settings.watch):
+        estimator.fit(inside, train.target.to_numpy(), **fit_params)
     fitted_at = time.perf_counter()
     predicted_train = _checked(estimator.predict(inside), len(train), name)
     predicted_test = _checked(
@@ -239,19 +243,11 @@ def _fit_and_predict(
         fold.index,
         Predictions(fold.train, predicted_train),
         Predictions(fold.test, predicted_test),
-        traces=_trace(estimator),
+        traces=trace_of(estimator),
         findings=tuple(_findings(spec.post_processors, fitted)),
         seconds=seconds,
         estimator=pipeline,
     )
-
-
-def _trace(estimator: Any) -> pd.DataFrame | None:
-    """Give the estimator's own trace with its iterations as a column, if it has one."""
-    trace = getattr(estimator, "trace_", None)
-    if not isinstance(trace, pd.DataFrame):
-        return None
-    return trace.rename_axis("iteration").reset_index()
 
 
 def _checked(predicted: Any, n_rows: int, name: str) -> npt.NDArray[np.float64]:
