@@ -25,6 +25,7 @@ from ._aligned import (
     fold_scores,
     held_out_ratio,
 )
+from ._wording import sentence
 from .fold_tests import CorrectedTest, corrected_t_test, practical_probabilities
 from .group_bootstrap import (
     MIN_GROUPS,
@@ -57,8 +58,7 @@ PAIR_COLUMNS = [
     "sentence",
 ]
 DEFAULT_ROPE = 0.01  # share of the mean absolute score of the two models
-CLEAR = 0.95  # a probability that settles a comparison
-NO_INTERVAL = "none: one fold and too few groups"
+NO_INTERVAL = "none: fewer than two folds and too few groups"
 
 
 def pairwise_comparison(
@@ -111,8 +111,9 @@ def pairwise_comparison(
 
     Notes
     -----
-    Folds where either model failed (NaN) are left out for that pair. Models that were
-    not scored on the same folds and rows are refused. From one fold there is no test,
+    Folds that either model did not predict are left out for that pair, and from the
+    tests those where its score is NaN. Models that were not scored on the same folds
+    and rows are refused. From one fold there is no test,
     only the bootstrap. With fewer than 8 groups, or without predictions, the interval
     is the one of the corrected test.
 
@@ -134,24 +135,14 @@ def pairwise_comparison(
         pair = wide[[a, b]].dropna()
         test = corrected_t_test((pair[a] - pair[b]).tolist(), ratio)
         width = _default_rope(pair) if rope is None else rope
-        above, equal, below = practical_probabilities(test, width)
         row = {
             "model_a": a,
             "model_b": b,
             "n_folds": len(pair),
-            **_named(
-                pooled.difference(a, b, pair.index) or _fold_interval(test, level)
-            ),
-            "fold_difference": test.mean,
-            "t": test.t,
-            "df": test.df,
-            "p_value": test.p_value,
-            "rope": width,
-            "p_better": above if greater_is_better else below,
-            "p_equal": equal,
-            "p_worse": below if greater_is_better else above,
+            **_named(pooled.difference(a, b) or _fold_interval(test, level)),
+            **_test_columns(test, width, greater_is_better),
         }
-        rows.append({**row, "sentence": _sentence(row, level)})
+        rows.append({**row, "sentence": sentence(row, level)})
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
@@ -177,8 +168,8 @@ def score_intervals(
     DataFrame indexed by model
         Columns `mean`, `lower`, `upper`, `method`. From a bootstrap the mean is the
         score pooled over all out-of-fold rows and averaged over repeats, which for a
-        ratio like r2 is not the mean over folds. A model that failed everywhere has
-        NaN.
+        ratio like r2 is not the mean over folds. Failed folds are left out and
+        counted in `method`; a model that failed everywhere has NaN.
     """
     settings = _Settings(level, n_bootstrap, seed)
     wide = by_model(fold_scores(scores, predictions, metric, function))
@@ -188,7 +179,10 @@ def score_intervals(
     for model in wide:
         done = wide[model].dropna()
         test = corrected_t_test(done.tolist(), ratio)
-        rows[model] = pooled.single(model, done.index) or _fold_interval(test, level)
+        interval = pooled.single(model)
+        n_done = len(pooled.folds(model)) if interval else len(done)
+        interval = interval or _fold_interval(test, level)
+        rows[model] = _say_failures(interval, len(wide) - n_done)
     table = pd.DataFrame.from_dict(
         rows, orient="index", columns=["mean", "lower", "upper", "method"]
     )
@@ -223,6 +217,7 @@ class _PooledScores:
         self._function = function
         self._settings = settings
         self._tables: dict[Any, pd.DataFrame] = {}
+        self._nothing = pd.DataFrame(columns=["repeat", "fold", "part"])
         self._cache: dict[Any, GroupScores] = {}
         if predictions is not None and function is not None:
             self._tables = {
@@ -230,23 +225,36 @@ class _PooledScores:
                 for model in predictions["model"].unique()
             }
 
-    def single(self, model: Any, folds: pd.Index) -> Interval | None:
+    def folds(self, *models: Any) -> pd.Index:
+        """Give (repeat, fold) of the folds that all these models predicted."""
+        shared = None
+        for model in models:
+            table = self._tables.get(model, self._nothing)
+            test = table.loc[table["part"].eq("test"), ["repeat", "fold"]]
+            own = pd.MultiIndex.from_frame(test.drop_duplicates())
+            shared = own if shared is None else shared.intersection(own, sort=None)
+        assert shared is not None
+        return shared
+
+    def single(self, model: Any) -> Interval | None:
         """Give the interval of one model's score."""
+        folds = self.folds(model)
         if not self._enough(model, folds):
             return None
         scores = self._scores(model, folds)
         return self._interval(scores, model, folds, symmetric=False)
 
-    def difference(self, a: Any, b: Any, folds: pd.Index) -> Interval | None:
+    def difference(self, a: Any, b: Any) -> Interval | None:
         """Give the interval of the score of A minus the score of B."""
-        if not (self._enough(a, folds) and self._enough(b, folds)):
+        folds = self.folds(a, b)
+        if not self._enough(a, folds):
             return None
         check_same_rows(a, b, self._rows(a, folds), self._rows(b, folds))
         scores = self._scores(a, folds) - self._scores(b, folds)
         return self._interval(scores, a, folds, symmetric=True)
 
     def _enough(self, model: Any, folds: pd.Index) -> bool:
-        if model not in self._tables or len(folds) == 0:
+        if len(folds) == 0:
             return False
         return count_groups(self._rows(model, folds)) >= MIN_GROUPS
 
@@ -280,6 +288,22 @@ def _named(interval: Interval) -> dict[str, Any]:
     return dict(zip(("difference", "lower", "upper", "method"), interval, strict=True))
 
 
+def _test_columns(
+    test: CorrectedTest, rope: float, greater_is_better: bool
+) -> dict[str, Any]:
+    above, equal, below = practical_probabilities(test, rope)
+    return {
+        "fold_difference": test.mean,
+        "t": test.t,
+        "df": test.df,
+        "p_value": test.p_value,
+        "rope": rope,
+        "p_better": above if greater_is_better else below,
+        "p_equal": equal,
+        "p_worse": below if greater_is_better else above,
+    }
+
+
 def _fold_interval(test: CorrectedTest, level: float) -> Interval:
     """Give the interval of the corrected test; NaN from a single fold."""
     if np.isnan(test.scale):
@@ -289,37 +313,13 @@ def _fold_interval(test: CorrectedTest, level: float) -> Interval:
     return test.mean, test.mean - reach, test.mean + reach, method
 
 
+def _say_failures(interval: Interval, n_failed: int) -> Interval:
+    """Add to the method how many folds failed and are left out."""
+    if n_failed == 0:
+        return interval
+    mean, lower, upper, method = interval
+    return mean, lower, upper, f"{method}; {n_failed} failed"
+
+
 def _default_rope(pair: pd.DataFrame) -> float:
     return DEFAULT_ROPE * float(pair.abs().mean().mean())
-
-
-def _sentence(row: dict[str, Any], level: float) -> str:
-    """Say who is better, or that it is open, and what the interval says."""
-    a, b = row["model_a"], row["model_b"]
-    return f"{_verdict(a, b, row)} {_interval_sentence(row, level)}"
-
-
-def _verdict(a: str, b: str, row: dict[str, Any]) -> str:
-    better, equal, worse = row["p_better"], row["p_equal"], row["p_worse"]
-    if np.isnan(better):
-        return f"One fold cannot tell {a} from {b} by a test."
-    if better >= CLEAR:
-        return f"{a} is practically better than {b} (probability {better:.2f})."
-    if worse >= CLEAR:
-        return f"{a} is practically worse than {b} (probability {worse:.2f})."
-    if equal >= CLEAR:
-        return f"{a} and {b} are practically equal (probability {equal:.2f})."
-    return (
-        f"Undecided: {a} is better than {b} with probability {better:.2f}, practically "
-        f"equal {equal:.2f}, worse {worse:.2f}."
-    )
-
-
-def _interval_sentence(row: dict[str, Any], level: float) -> str:
-    if np.isnan(row["lower"]):
-        return "There is no interval for the difference."
-    zero = "includes" if row["lower"] <= 0.0 <= row["upper"] else "excludes"
-    return (
-        f"The {100 * level:g} % interval of the difference, {row['lower']:.3g} to "
-        f"{row['upper']:.3g} ({row['method']}), {zero} zero."
-    )

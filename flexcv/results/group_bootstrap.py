@@ -21,6 +21,7 @@ Score = Callable[[Any, Any], float]
 
 MIN_GROUPS = 8  # fewer do not show how scores spread
 MAX_BLOCKS = 200  # more groups than this are merged at random into as many blocks
+MAX_SWAPS = 10  # with more folds than this, an even choice of their models is enough
 MIN_DISTINCT = 3  # a resample of fewer different groups has no standard error
 
 
@@ -40,12 +41,15 @@ class GroupScores:
     swaps
         For each repeat, how the score changes when one group is predicted by another
         model that saw it in training, shape (n_groups, n_swaps).
+    n_models
+        How many such models there are; no more than 10 of them are swapped in.
     """
 
     estimate: float
     by_group: FloatArray
     sizes: FloatArray
     swaps: tuple[FloatArray, ...]
+    n_models: int
 
     def __sub__(self, other: GroupScores) -> GroupScores:
         """Give the scores of a difference, paired by group."""
@@ -54,6 +58,7 @@ class GroupScores:
             self.by_group - other.by_group,
             self.sizes,
             tuple(a - b for a, b in zip(self.swaps, other.swaps, strict=True)),
+            self.n_models,
         )
 
 
@@ -84,6 +89,7 @@ def group_scores(predictions: pd.DataFrame, function: Score, seed: int) -> Group
         np.mean([part.by_group for part in repeats], axis=0),
         np.mean([part.sizes for part in repeats], axis=0),
         tuple(part.swaps[0] for part in repeats),
+        min(part.n_models for part in repeats),
     )
 
 
@@ -132,8 +138,9 @@ def bootstrap_interval(
     symmetric ones use the absolute value (Hall 1988) and need no expansion.
     """
     error = _standard_error(scores)
-    if error == 0.0:
-        return scores.estimate, scores.estimate
+    rounding = np.finfo(float).eps * np.abs(scores.by_group).max()
+    if not error > rounding:  # no spread, or a metric that is NaN
+        return scores.estimate - error, scores.estimate + error
     statistics = _resampled_t(scores, n_bootstrap, np.random.default_rng(seed))
     if symmetric:
         reach = error * float(np.quantile(np.abs(statistics), level))
@@ -180,7 +187,8 @@ def _repeat_scores(
     stops = np.cumsum(sizes)
     y_true = test["y_true"].to_numpy()[order]
     y_pred = test["y_pred"].to_numpy()[order]
-    others = _other_predictions(test, of_repeat)[order]
+    others, n_models = _other_predictions(test, of_repeat)
+    others = others[order]
     whole = float(function(y_true, y_pred))
     values = np.full(n_groups, whole)
     swaps = np.zeros((n_groups, others.shape[1]))
@@ -194,13 +202,15 @@ def _repeat_scores(
             swapped = y_pred.copy()
             swapped[rows] = others[rows, number]
             swaps[group, number] = float(function(y_true, swapped)) - whole
-    return GroupScores(whole, values, sizes.astype(float), (swaps,))
+    return GroupScores(whole, values, sizes.astype(float), (swaps,), n_models)
 
 
-def _other_predictions(test: pd.DataFrame, of_repeat: pd.DataFrame) -> FloatArray:
-    """Predictions of each test row by the models that had it in training.
+def _other_predictions(
+    test: pd.DataFrame, of_repeat: pd.DataFrame
+) -> tuple[FloatArray, int]:
+    """Predictions of each test row by models that had it in training; their number.
 
-    Shape (n_rows, n_models); no columns when some row has fewer than two such models.
+    Shape (n_rows, n_swaps); no columns when some row has fewer than two such models.
     """
     train = of_repeat[of_repeat["part"].eq("train")]
     by_row = train.sort_values(["row", "fold"], kind="stable")
@@ -209,9 +219,10 @@ def _other_predictions(test: pd.DataFrame, of_repeat: pd.DataFrame) -> FloatArra
     counts = np.searchsorted(rows, test["row"].to_numpy(), side="right") - starts
     n_others = int(counts.min())
     if n_others < 2:
-        return np.empty((len(test), 0))
-    places = starts[:, None] + np.arange(n_others)
-    return np.asarray(by_row["y_pred"].to_numpy(dtype=float)[places])
+        return np.empty((len(test), 0)), 0
+    chosen = np.linspace(0, n_others - 1, min(n_others, MAX_SWAPS)).round().astype(int)
+    places = starts[:, None] + chosen
+    return np.asarray(by_row["y_pred"].to_numpy(dtype=float)[places]), n_others
 
 
 def _standard_error(scores: GroupScores) -> float:
@@ -219,16 +230,17 @@ def _standard_error(scores: GroupScores) -> float:
     share = scores.sizes / scores.sizes.sum()
     deviation = share * (scores.by_group - share @ scores.by_group) / (1.0 - share)
     sampling = (n_groups - 1) / n_groups * float(deviation @ deviation)
-    learning = np.mean([_learning_variance(swaps) for swaps in scores.swaps])
+    learning = np.mean(
+        [_learning_variance(swaps, scores.n_models) for swaps in scores.swaps]
+    )
     return float(np.sqrt(sampling + learning))
 
 
-def _learning_variance(swaps: FloatArray) -> float:
-    n_swaps = swaps.shape[1]
-    if n_swaps == 0:
+def _learning_variance(swaps: FloatArray, n_models: int) -> float:
+    """Delete-one-fold jackknife, from all models or an even choice of them."""
+    if n_models == 0:
         return 0.0
-    centred = swaps - swaps.mean(axis=1, keepdims=True)
-    return float((n_swaps - 1) / n_swaps * np.sum(centred**2))
+    return float((n_models - 1) ** 2 / n_models * np.sum(swaps.var(axis=1, ddof=1)))
 
 
 def _resampled_t(
