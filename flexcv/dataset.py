@@ -34,6 +34,8 @@ class Dataset:
         Names of features whose effect may differ between groups.
     name
         A name for the table, shown in results.
+    is_array
+        Whether the features came as an array, so models get one too.
 
     Examples
     --------
@@ -47,6 +49,7 @@ class Dataset:
     groups: pd.DataFrame | None = None
     slopes: tuple[str, ...] = ()
     name: str = ""
+    is_array: bool = False
 
     def __len__(self) -> int:
         return len(self.features)
@@ -65,6 +68,7 @@ class Dataset:
             None if self.groups is None else self.groups.iloc[rows],
             self.slopes,
             self.name,
+            self.is_array,
         )
 
     def table(self, group_names: Sequence[str] = ()) -> pd.DataFrame:
@@ -156,7 +160,8 @@ def make_dataset(
             "`slopes` were given without `groups`; "
             "pass the groups whose slopes may differ."
         )
-    return Dataset(features, target, frame, names_of_slopes, dataset_name)
+    is_array = not hasattr(X, "items") and all(_is_numeric(features))
+    return Dataset(features, target, frame, names_of_slopes, dataset_name, is_array)
 
 
 def _features(X: Any) -> pd.DataFrame:
@@ -340,6 +345,10 @@ def _slopes(slopes: Any, features: pd.DataFrame) -> tuple[str, ...]:
                 "`X`; give it another name and add it to `X` as well."
             )
     return tuple(slopes.columns)
+
+
+def _is_numeric(features: pd.DataFrame) -> list[bool]:
+    return [pd.api.types.is_numeric_dtype(dtype) for dtype in features.dtypes]
 
 
 def _column(features: pd.DataFrame, name: object, role: str) -> pd.Series[Any]:

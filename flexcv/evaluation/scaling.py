@@ -47,6 +47,8 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         deviation, both learnt in `fit`. Categorical, text and Boolean columns pass.
     passthrough
         Columns that are never scaled, such as groups.
+    as_array
+        Whether to hand on an array, as the user gave one; it is also faster.
 
     Examples
     --------
@@ -57,9 +59,15 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     1  1.0    b      8
     """
 
-    def __init__(self, scale: bool = True, passthrough: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        scale: bool = True,
+        passthrough: Sequence[str] = (),
+        as_array: bool = False,
+    ) -> None:
         self.scale = scale
         self.passthrough = passthrough
+        self.as_array = as_array
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> FeatureTable:  # noqa: ARG002
         """Learn the columns, and the mean and scale of the numeric ones."""
@@ -69,10 +77,13 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self.scaler_ = StandardScaler().fit(X[self.scaled_].to_numpy(float))
         return self
 
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+    def transform(self, X: Any) -> Any:
         """Give the known columns of `X`, scaled; `X` is not changed."""
         check_is_fitted(self)
-        table = self._known_columns(X)
+        table = self._scaled(self._known_columns(X))
+        return table.to_numpy() if self.as_array else table
+
+    def _scaled(self, table: pd.DataFrame) -> pd.DataFrame:
         if not self.scaled_:
             return table
         scaled = self.scaler_.transform(table[self.scaled_].to_numpy(float))
@@ -84,7 +95,7 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Name the columns that come out."""
         return np.asarray(self.columns_, dtype=object)
 
-    def _known_columns(self, X: pd.DataFrame) -> pd.DataFrame:
+    def _known_columns(self, X: Any) -> pd.DataFrame:
         if not isinstance(X, pd.DataFrame):
             X = pd.DataFrame(X)
             X.columns = pd.Index([f"x{number}" for number in range(X.shape[1])])

@@ -35,9 +35,9 @@ class TuningSettings:
 class InnerFold:
     """The data of one inner split, cut and scaled once for all trials."""
 
-    X_train: pd.DataFrame
+    X_train: Any
     y_train: Any
-    X_valid: pd.DataFrame
+    X_valid: Any
     y_valid: Any
     fit_params: Mapping[str, Any]
 

@@ -168,7 +168,7 @@ def _inner_fold(
     fit_params: Mapping[str, Any],
 ) -> InnerFold:
     train, valid = dataset.take(split.train), dataset.take(split.test)
-    table = FeatureTable(scale, groups)
+    table = FeatureTable(scale, groups, dataset.is_array and not groups)
     return InnerFold(
         table.fit_transform(train.table(groups)),
         train.target.to_numpy(),
@@ -212,7 +212,9 @@ def _fit_and_predict(
     groups = grouping_columns(estimator, dataset)
     train, test = dataset.take(fold.train), dataset.take(fold.test)
     X_train, X_test = train.table(groups), test.table(groups)
-    table = FeatureTable(settings.scaling.outside, groups)
+    table = FeatureTable(
+        settings.scaling.outside, groups, dataset.is_array and not groups
+    )
     inside = table.fit_transform(X_train)
     fit_params = _cut(spec.fit_params, fold.train, len(dataset))
     start = time.perf_counter()

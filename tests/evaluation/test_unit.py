@@ -44,6 +44,7 @@ class Recorder(RegressorMixin, BaseEstimator):
 
     def fit(self, X, y, sample_weight=None):
         Recorder.seen.append((X, y, sample_weight))
+        self.fitted_ = True
         return self
 
     def predict(self, X):
@@ -249,3 +250,13 @@ def test_predictions_that_are_not_a_number_a_row_are_refused(
     with pytest.raises(ValueError) as caught:
         run_unit(fold, make_spec(model), data, UnitSettings())
     assert str(caught.value) == message
+
+
+def test_a_model_gets_an_array_when_the_user_gave_one(data):
+    arrays = make_dataset(data.features.to_numpy(), data.target.to_numpy())
+    plan = make_plan(arrays, SplitSettings(n_splits_out=2, n_splits_in=2), seed=0)
+    Recorder.seen = []
+    spec = make_spec(Recorder, params={"nothing": FloatDistribution(0, 1)})
+    (result,) = run_unit(plan.folds[0], spec, arrays, TUNE)
+    assert {type(X) for X, _, _ in Recorder.seen} == {np.ndarray}
+    assert len(result.estimator.predict(data.features.to_numpy())) == 64
