@@ -197,6 +197,8 @@ def learn_random(
 ) -> tuple[RandomEncoder, RandomDesign]:
     """Learn the random part and give its numbers for the training table.
 
+    Factors are ordered by their number of levels, the largest first, as in lme4.
+
     Examples
     --------
     >>> table = pd.DataFrame({"x": [1.0, 2.0, 3.0], "g": ["b", "a", "b"]})
@@ -213,9 +215,10 @@ def learn_random(
         encoder = FactorEncoder(name, columns, levels, blocks)
         encoders.append(encoder)
         factors.append(encoder.factor(source, codes))
+    order = sorted(range(len(factors)), key=lambda k: -factors[k].n_levels)
     return (
-        RandomEncoder(tuple(encoders)),
-        RandomDesign(tuple(factors), len(source.table)),
+        RandomEncoder(tuple(encoders[k] for k in order)),
+        RandomDesign(tuple(factors[k] for k in order), len(source.table)),
     )
 
 

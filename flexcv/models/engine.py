@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, csr_array
 from scipy.sparse import hstack as sparse_hstack
 
 from ._validate import FloatArray, IntArray
@@ -32,14 +32,16 @@ from .covariance import (
 from .crossed import DenseSums, profile_dense
 from .design import RandomDesign, RandomFactor
 from .optimize import Minimum, minimise
+from .staged import Links, StagedSums, learn_links, profile_staged
 from .pls import GroupSums, Profile, profile, profile_plain
 
+DENSE_COLUMNS = 300  # more columns of Z than this are treated in stages
 START = 0.87  # not round: a step from a round number can land exactly on zero
 OTHER_STARTS = (0.1, 5.0)
 NEAR_SINGULAR = 0.05  # relative standard deviation below which zero is tried
 SINGULAR = 1e-4  # relative standard deviation that counts as zero
 
-Sums: TypeAlias = GroupSums | DenseSums
+Sums: TypeAlias = GroupSums | DenseSums | StagedSums
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,11 +81,14 @@ class Problem:
         Per factor the free entries of Lambda.
     reml
         Whether to maximise the restricted likelihood.
+    links
+        For `StagedSums`, which levels meet.
     """
 
     sums: Sums
     shapes: tuple[CovarianceShape, ...]
     reml: bool
+    links: Links | None = None
 
     def factors(self, theta: FloatArray) -> list[FloatArray]:
         """Give Lambda of each factor."""
@@ -94,6 +99,9 @@ class Problem:
         """Evaluate at given Lambdas."""
         if isinstance(self.sums, DenseSums):
             return profile_dense(self.sums, factors, reml=self.reml)
+        if isinstance(self.sums, StagedSums):
+            assert self.links is not None
+            return profile_staged(self.sums, self.links, factors, reml=self.reml)
         if not factors:
             return profile_plain(self.sums, reml=self.reml)
         return profile(self.sums, factors[0], reml=self.reml)
@@ -125,9 +133,14 @@ class Problem:
         return at.value, chain @ slopes, chain @ at.hessian @ chain.T + curvature
 
     @property
+    def exact(self) -> bool:
+        """Whether the Hessian is exact."""
+        return not isinstance(self.sums, StagedSums)
+
+    @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """Effects and levels of each factor."""
-        if isinstance(self.sums, DenseSums):
+        if isinstance(self.sums, DenseSums | StagedSums):
             return self.sums.sizes
         q, _, n = self.sums.cross.shape
         return ((q, n),) if q else ()
@@ -240,7 +253,8 @@ def estimate(
     start
         An internal theta to begin from, such as ``previous.minimum.theta``.
     """
-    problem = Problem(sums, tuple(covariance_shape(b) for b in blocks), reml)
+    links = learn_links(sums.links) if isinstance(sums, StagedSums) else None
+    problem = Problem(sums, tuple(covariance_shape(b) for b in blocks), reml, links)
     return at_minimum(problem, basis, search(problem, start))
 
 
@@ -251,11 +265,12 @@ def search(problem: Problem, start: FloatArray | None = None) -> Minimum:
         value = problem.profile([]).value
         return Minimum(nothing, value, nothing, np.zeros((0, 0)), 0, True)
     begin = problem.start() if start is None else start
-    best = minimise(problem.objective, begin)
+    best = minimise(problem.objective, begin, exact=problem.exact)
     if best.converged and problem.smallest(best.theta) > NEAR_SINGULAR:
         return best
     for scale in OTHER_STARTS:
-        other = minimise(problem.objective, scale * problem.start() + 0.03)
+        begin = scale * problem.start() + 0.03
+        other = minimise(problem.objective, begin, exact=problem.exact)
         if other.value < best.value - 1e-9:
             best = other
     return _with_exact_zeros(problem, best)
@@ -312,9 +327,9 @@ def _one_factor(
 
 def _several_factors(
     table: Table, design: RandomDesign, basis: FixedBasis
-) -> tuple[DenseSums, tuple[FloatArray, ...]]:
+) -> tuple[DenseSums | StagedSums, tuple[FloatArray, ...]]:
     columns, bases = [], []
-    rows = _whole(table)
+    rows = np.concatenate([block for _, block in table.chunks()], axis=1)
     fixed = rows[table.fixed] / basis.scale[:, None]
     for factor, lines in zip(design.factors, table.random, strict=True):
         own = rows[lines]
@@ -325,14 +340,36 @@ def _several_factors(
     sparse = [_indicator_columns(f, values) for f, values in columns]
     z = sparse_hstack(sparse, format="csr")
     right = np.vstack([fixed, rows[-1:] / basis.target_scale])
-    cross = np.hstack([(z.T @ z).toarray(), z.T @ right.T])
     sizes = tuple((f.n_effects, f.n_levels) for f in design.factors)
     gram = _gram(table, basis)
+    if z.shape[1] > DENSE_COLUMNS:
+        sums = _staged(z, right, gram, sizes, table)
+        return sums, tuple(bases)
+    cross = np.hstack([(z.T @ z).toarray(), z.T @ right.T])
     return DenseSums(table.n_rows, gram, cross, sizes, table.log_weights), tuple(bases)
 
 
-def _whole(table: Table) -> FloatArray:
-    return np.concatenate([block for _, block in table.chunks()], axis=1)
+def _staged(
+    z: csr_array,
+    right: FloatArray,
+    gram: FloatArray,
+    sizes: tuple[tuple[int, int], ...],
+    table: Table,
+) -> StagedSums:
+    """Split Z'[Z X y] into the largest factor, the rest and their links."""
+    (q, n), first = sizes[0], sizes[0][0] * sizes[0][1]
+    own, rest = z[:, :first].tocsr(), z[:, first:].tocsr()
+    blocks = [own[:, k * n : (k + 1) * n] for k in range(q)]
+    cross = np.empty((q, q + len(right), n))
+    for a, left in enumerate(blocks):
+        for b, other in enumerate(blocks):
+            cross[a, b] = np.asarray((left.multiply(other)).sum(axis=0)).reshape(-1)
+        cross[a, q:] = (left.T @ right.T).T
+    links = tuple(csr_array(block.T @ rest) for block in blocks)
+    others = np.hstack([(rest.T @ rest).toarray(), rest.T @ right.T])
+    return StagedSums(
+        table.n_rows, gram, cross, links, others, sizes, table.log_weights
+    )
 
 
 def _indicator_columns(factor: RandomFactor, values: FloatArray) -> csc_array:

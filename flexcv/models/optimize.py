@@ -38,6 +38,7 @@ def minimise(
     objective: Objective,
     start: FloatArray,
     *,
+    exact: bool = True,
     max_iterations: int = MAX_ITERATIONS,
     radius: float = 1.0,
 ) -> Minimum:
@@ -49,6 +50,9 @@ def minimise(
         Gives value, gradient and Hessian (or a model of it).
     start
         Where to begin.
+    exact
+        Whether the Hessian is exact; a model of it is corrected by what the gradients
+        show along the steps (symmetric rank one).
     max_iterations
         Evaluations allowed.
     radius
@@ -70,8 +74,9 @@ def minimise(
     """
     theta = start
     value, gradient, hessian = objective(theta)
+    correction = np.zeros_like(hessian)
     for iteration in range(1, max_iterations + 1):
-        step, decrease = _trust_step(gradient, hessian, radius)
+        step, decrease = _trust_step(gradient, hessian + correction, radius)
         last = decrease <= LAST_GAIN + NOISE * abs(value)
         trial = theta + step
         new_value, new_gradient, new_hessian = objective(trial)
@@ -80,6 +85,9 @@ def minimise(
                 theta, value = trial, new_value
                 gradient, hessian = new_gradient, new_hessian
             return Minimum(theta, value, gradient, hessian, iteration, True)
+        if not exact and np.isfinite(new_value):
+            change = new_gradient - gradient
+            correction = _rank_one(correction, step, change - new_hessian @ step)
         ratio = (value - new_value) / decrease
         radius = _new_radius(radius, ratio, float(np.linalg.norm(step)))
         if ratio > 1e-4:
@@ -88,6 +96,17 @@ def minimise(
         elif radius < 1e-12:
             break
     return Minimum(theta, value, gradient, hessian, iteration, False)
+
+
+def _rank_one(
+    correction: FloatArray, step: FloatArray, wanted: FloatArray
+) -> FloatArray:
+    """Update a symmetric matrix so that it takes the step to what is wanted."""
+    miss = wanted - correction @ step
+    size = float(miss @ step)
+    if abs(size) <= 1e-8 * float(np.linalg.norm(miss) * np.linalg.norm(step)):
+        return correction
+    return np.asarray(correction + np.outer(miss, miss) / size)
 
 
 def _new_radius(radius: float, ratio: float, length: float) -> float:
