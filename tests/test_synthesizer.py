@@ -7,6 +7,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flexcv.models import LinearMixedEffectsModel, LinearModel
 from flexcv.synthesizer import GroupedRegression, generate_regression
 
 
@@ -136,6 +137,20 @@ def test_knowing_the_group_pays_with_the_defaults(seed):
     train = np.arange(len(X)) % 3 > 0
     error = least_squares_error(grouped, y, train)
     assert error < 0.5 * least_squares_error(plain, y, train)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_mixed_model_beats_the_plain_one_with_the_defaults(seed):
+    X, y, group, slopes = generate_regression(3, 100, random_seed=seed)
+    table = X.assign(group=group)
+    train = np.arange(len(X)) % 3 > 0
+    mixed = LinearMixedEffectsModel(groups="group", slopes=tuple(slopes))
+    scores = [
+        model.fit(data[train], y[train]).score(data[~train], y[~train])
+        for model, data in ((mixed, table), (LinearModel(), X))
+    ]
+    assert scores[0] > 0.9
+    assert scores[0] > scores[1] + 0.1
 
 
 def test_no_slopes_give_a_frame_without_columns():

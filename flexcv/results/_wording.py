@@ -10,41 +10,34 @@ import numpy as np
 CLEAR = 0.95  # a probability that settles a comparison
 
 
-def sentence(row: Mapping[str, Any], level: float) -> str:
-    """Say which model is better, or that it is open, and what the interval says."""
-    enough = row["n_folds"] > 1
-    verdict = _verdict(row) if enough else _no_verdict(row)
-    return f"{verdict} {_interval(row, level)}"
+def sentence(row: Mapping[str, Any], level: float, greater_is_better: bool) -> str:
+    """Say what the interval says, and then what the test over folds says."""
+    return f"{_interval(row, level, greater_is_better)} {_test(row)}"
 
 
-def _verdict(row: Mapping[str, Any]) -> str:
-    a, b = row["model_a"], row["model_b"]
-    better, equal, worse = row["p_better"], row["p_equal"], row["p_worse"]
-    if better >= CLEAR:
-        return f"{a} is practically better than {b} (probability {better:.2f})."
-    if worse >= CLEAR:
-        return f"{a} is practically worse than {b} (probability {worse:.2f})."
-    if equal >= CLEAR:
-        return f"{a} and {b} are practically equal (probability {equal:.2f})."
-    return (
-        f"Undecided: {a} is better than {b} with probability {better:.2f}, practically "
-        f"equal {equal:.2f}, worse {worse:.2f}."
-    )
-
-
-def _no_verdict(row: Mapping[str, Any]) -> str:
-    a, b = row["model_a"], row["model_b"]
-    if row["n_folds"] == 0:
-        return f"{a} and {b} share no fold with a score."
-    return f"One fold cannot tell {a} from {b} by a test."
-
-
-def _interval(row: Mapping[str, Any], level: float) -> str:
-    lower, upper = row["lower"], row["upper"]
+def _interval(row: Mapping[str, Any], level: float, greater_is_better: bool) -> str:
+    a, b, lower, upper = (row[k] for k in ("model_a", "model_b", "lower", "upper"))
     if np.isnan(lower):
-        return "There is no interval for the difference."
-    zero = "includes" if lower <= 0.0 <= upper else "excludes"
-    return (
-        f"The {100 * level:g} % interval of the difference, {lower:.3g} to {upper:.3g} "
-        f"({row['method']}), {zero} zero."
-    )
+        return f"There is no interval for the difference of {a} and {b}."
+    ends = f"{100 * level:g} % interval {lower:.3g} to {upper:.3g}, {row['method']}"
+    if lower <= 0.0 <= upper:
+        return f"{a} and {b} cannot be told apart ({ends})."
+    better = (lower > 0.0) == greater_is_better
+    word = "better" if better else "worse"
+    return f"{a} is {word} than {b} by {abs(row['difference']):.3g} ({ends})."
+
+
+def _test(row: Mapping[str, Any]) -> str:
+    if row["n_folds"] < 2:
+        counted = "no fold" if row["n_folds"] == 0 else "one fold"
+        return f"They share {counted} with a score, too few for a test."
+    chances = {
+        f"{row['model_a']} is better by more than {row['rope']:.2g}": row["p_better"],
+        f"they differ by no more than {row['rope']:.2g}": row["p_equal"],
+        f"{row['model_b']} is better by more than {row['rope']:.2g}": row["p_worse"],
+    }
+    for statement, probability in chances.items():
+        if probability >= CLEAR:
+            return f"By the folds, {statement} with probability {probability:.2f}."
+    listed = ", ".join(f"{text} {chance:.2f}" for text, chance in chances.items())
+    return f"By the folds it is open, with probabilities: {listed}."

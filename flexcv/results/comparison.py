@@ -142,7 +142,7 @@ def pairwise_comparison(
             **_named(pooled.difference(a, b) or _fold_interval(test, level)),
             **_test_columns(test, width, greater_is_better),
         }
-        rows.append({**row, "sentence": sentence(row, level)})
+        rows.append({**row, "sentence": sentence(row, level, greater_is_better)})
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
