@@ -21,7 +21,7 @@ Score = Callable[[Any, Any], float]
 
 MIN_GROUPS = 8  # fewer do not show how scores spread
 MAX_BLOCKS = 200  # more groups than this are merged at random into as many blocks
-MAX_SWAPS = 10  # with more folds than this, an even choice of their models is enough
+MAX_SWAPS = 4  # of many folds, an even choice of their models is enough
 MIN_DISTINCT = 3  # a resample of fewer different groups has no standard error
 
 
@@ -42,7 +42,7 @@ class GroupScores:
         For each repeat, how the score changes when one group is predicted by another
         model that saw it in training, shape (n_groups, n_swaps).
     n_models
-        How many such models there are; no more than 10 of them are swapped in.
+        How many such models there are; no more than 4 of them are swapped in.
     """
 
     estimate: float
@@ -130,7 +130,8 @@ def bootstrap_interval(
     delete-one-fold jackknife of the predictions. Errors of two groups are tied
     because each group trains the model that the other is scored with; the first term
     misses half of that product, and all of the spread of the difference between two
-    models that learned the same thing is such a product.
+    models that learned the same thing is such a product. With two folds, or without
+    predictions of the training part, there is no second term.
 
     Resampled t statistics (Efron and Tibshirani 1993, section 12.5) give the
     quantiles. Equal tails are taken at :math:`\Phi(-t_{G-1,\alpha/2}\sqrt{G/(G-1)})`

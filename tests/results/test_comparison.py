@@ -189,7 +189,7 @@ class TestGroupScores:
         _, predictions = make_run(models=("A",), n_groups=30, n_folds=30)
         scores = group_scores(predictions, mse, 0)
         assert scores.n_models == 29
-        assert scores.swaps[0].shape == (30, 10)
+        assert scores.swaps[0].shape == (30, 4)
 
     def test_very_many_groups_are_merged_into_blocks(self):
         _, predictions = make_run(models=("A",), n_groups=500, size=2)
