@@ -7,7 +7,7 @@ theta (`pls`, `crossed`, `optimize`), and the answer goes back to the user's bas
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -83,17 +83,27 @@ class Problem:
         Whether to maximise the restricted likelihood.
     links
         For `StagedSums`, which levels meet.
+    latest
+        The last theta and the criterion there: the fit ends where the search did.
     """
 
     sums: Sums
     shapes: tuple[CovarianceShape, ...]
     reml: bool
     links: Links | None = None
+    latest: list[tuple[bytes, Profile]] = field(default_factory=list)
 
     def factors(self, theta: FloatArray) -> list[FloatArray]:
         """Give Lambda of each factor."""
         parts = split_theta(theta, self.shapes)
         return [s.factor(part) for s, part in zip(self.shapes, parts, strict=True)]
+
+    def at(self, theta: FloatArray) -> Profile:
+        """Evaluate at theta."""
+        key = theta.tobytes()
+        if not self.latest or self.latest[0][0] != key:
+            self.latest[:] = [(key, self.profile(self.factors(theta)))]
+        return self.latest[0][1]
 
     def profile(self, factors: Sequence[FloatArray]) -> Profile:
         """Evaluate at given Lambdas."""
@@ -110,7 +120,7 @@ class Problem:
         """Give value, gradient and Hessian in theta."""
         factors = self.factors(theta)
         try:
-            at = self.profile(factors)
+            at = self.at(theta)
         except np.linalg.LinAlgError:  # theta so large that rounding takes over
             return np.inf, np.zeros(len(theta)), np.eye(len(theta))
         return self.in_theta(at, factors)
@@ -264,7 +274,7 @@ def search(problem: Problem, start: FloatArray | None = None) -> Minimum:
         nothing = np.zeros(0)
         value = problem.profile([]).value
         return Minimum(nothing, value, nothing, np.zeros((0, 0)), 0, True)
-    begin = problem.start() if start is None else start
+    begin = first_guess(problem) if start is None else start
     best = minimise(problem.objective, begin, exact=problem.exact)
     if best.converged and problem.smallest(best.theta) > NEAR_SINGULAR:
         return best
@@ -276,10 +286,36 @@ def search(problem: Problem, start: FloatArray | None = None) -> Minimum:
     return _with_exact_zeros(problem, best)
 
 
+def first_guess(problem: Problem) -> FloatArray:
+    """Begin a costly search where each factor would be if it were alone."""
+    if problem.exact:
+        return problem.start()
+    parts = []
+    for alone, shape in zip(_alone(problem.sums), problem.shapes, strict=True):
+        single = Problem(alone, (shape,), problem.reml)
+        theta = minimise(single.objective, single.start(), max_iterations=8).theta
+        parts.append(np.where(shape.rows == shape.cols, np.abs(theta) + 1e-3, theta))
+    return np.concatenate(parts)
+
+
+def _alone(sums: Sums) -> list[GroupSums]:
+    """Give the sums of each factor as if it were the only one."""
+    assert isinstance(sums, StagedSums)
+    r, start, parts = len(sums.rest), 0, [sums.cross]
+    for q, n in sums.sizes[1:]:
+        rows = slice(start, start + q * n)
+        block = sums.rest[rows, rows].reshape(q, n, q, n)
+        own = np.einsum("ambm->abm", block)
+        right = sums.rest[rows, r:].reshape(q, n, -1).transpose(0, 2, 1)
+        parts.append(np.concatenate([own, right], axis=1))
+        start += q * n
+    return [GroupSums(sums.n_rows, sums.gram, cross) for cross in parts]
+
+
 def at_minimum(problem: Problem, basis: Basis, minimum: Minimum) -> Estimate:
     """Give the fitted model at the optimiser's theta, in the user's basis."""
     factors = problem.factors(minimum.theta)
-    at = problem.profile(factors)
+    at = problem.at(minimum.theta)
     scale = basis.target_scale
     sigma = float(scale * np.sqrt(at.r2 / at.free))
     root = at.root @ basis.fixed.T

@@ -80,48 +80,41 @@ class StagedSums:
 class Links:
     """Which levels of the rest meet in a level of the largest factor.
 
-    For one effect, ``C' diag(w) C`` is linear in w: `weights_to_cells` maps w to the
-    cells (`rows`, `cols`) of its upper triangle. None where the list would be long.
+    For one effect ``C' diag(w) C`` is linear in w: `to_cells` maps w to the cells of
+    its upper triangle, row by row. None where that list would be long.
     """
 
     matrices: tuple[csr_array, ...]
-    weights_to_cells: csr_array | None
-    cells: tuple[IntArray, IntArray] | None
+    to_cells: csr_array | None
 
     def product(self, weights: FloatArray) -> FloatArray:
-        """Give the sum over effects a, b of C_a' diag(weights[a, b]) C_b, (r, r)."""
+        """Sum C_a' diag(weights[a, b]) C_b over effects; the upper triangle counts."""
         size = self.matrices[0].shape[1]
+        if self.to_cells is not None:
+            return np.asarray((self.to_cells @ weights[0, 0]).reshape(size, size))
         total = np.zeros((size, size))
-        if self.weights_to_cells is not None and self.cells is not None:
-            rows, cols = self.cells
-            values = self.weights_to_cells @ weights[0, 0]
-            total[rows, cols] = values
-            total[cols, rows] = values
-            return total
         for a, left in enumerate(self.matrices):
             for b, right in enumerate(self.matrices):
                 scaled = right.multiply(weights[a, b][:, None]).tocsr()
                 total += (left.T @ scaled).toarray()
         return total
 
-    def weighted_sum(self, weights: FloatArray, matrix: FloatArray) -> float:
-        """Give the sum of the entries of `product` times those of a matrix."""
-        if self.weights_to_cells is not None and self.cells is not None:
-            rows, cols = self.cells
-            values = self.weights_to_cells @ weights[0, 0]
-            twice = np.where(rows == cols, 1.0, 2.0)
-            return float((values * twice) @ matrix[rows, cols])
-        return float((self.product(weights) * matrix).sum())
+    def weighted_sum(self, weights: FloatArray, symmetric: FloatArray) -> float:
+        """Sum the entries of `product` times those of a symmetric matrix."""
+        product = self.product(weights)
+        if self.to_cells is None:
+            return float((product * symmetric).sum())
+        product *= symmetric
+        return 2.0 * float(product.sum()) - float(product.trace())
 
     def times(self, right: FloatArray) -> FloatArray:
         """Give C v per effect, (effects, levels, columns)."""
         return np.stack([matrix @ right for matrix in self.matrices])
 
     def transposed_times(self, left: FloatArray) -> FloatArray:
-        """Give the sum over effects of C' v from (effects, levels, columns)."""
-        return np.sum(
-            [m.T @ v for m, v in zip(self.matrices, left, strict=True)], axis=0
-        )
+        """Sum C' v over effects, from (effects, levels, columns)."""
+        parts = [m.T @ v for m, v in zip(self.matrices, left, strict=True)]
+        return np.asarray(sum(parts[1:], parts[0]))
 
 
 MOST_PAIRS = 20_000_000
@@ -132,14 +125,13 @@ def learn_links(matrices: Sequence[csr_array]) -> Links:
     first = matrices[0]
     degrees = np.diff(first.indptr)
     if len(matrices) > 1 or int((degrees * (degrees + 1)).sum()) // 2 > MOST_PAIRS:
-        return Links(tuple(matrices), None, None)
+        return Links(tuple(matrices), None)
     left, right, level = _pairs(first)
     n_levels, size = first.shape
     values = first.data[left] * first.data[right]
-    a, b = first.indices[left].astype(np.intp), first.indices[right].astype(np.intp)
-    cells, inverse = np.unique(a * size + b, return_inverse=True)
-    to_cells = csr_array((values, (inverse, level)), shape=(len(cells), n_levels))
-    return Links(tuple(matrices), to_cells, (cells // size, cells % size))
+    cells = first.indices[left] * np.intp(size) + first.indices[right]
+    shape = (size * size, n_levels)
+    return Links(tuple(matrices), csr_array((values, (cells, level)), shape=shape))
 
 
 def _pairs(matrix: csr_array) -> tuple[IntArray, IntArray, IntArray]:
@@ -227,7 +219,7 @@ def _reduce(
     inverse, own = solved[:, -q:], solved[:, :-q]
     k = (d @ inverse.reshape(q, -1)).reshape(inverse.shape)
     weighted = (d @ own[:, q:].reshape(q, -1)).reshape(q, -1, levels)
-    moments = sums.rest[:, :r] - links.product(k)
+    moments = _symmetric(sums.rest[:, :r] - links.product(k))
     right = sums.rest[:, r:] - links.transposed_times(weighted.transpose(0, 2, 1))
     schur = sums.gram.copy()
     for left, other in zip(sums.cross, weighted, strict=True):
@@ -248,6 +240,18 @@ def _reduce(
     return _Reduced(inverse, k, own, moments, right, chol, solution), log_det, schur
 
 
+def _symmetric(upper: FloatArray) -> FloatArray:
+    """Copy the upper triangle into the lower one, block by block, in place."""
+    size, step = len(upper), 64
+    for start in range(0, size, step):
+        rows = slice(start, start + step)
+        square = upper[rows, rows]
+        lower = np.tril_indices(len(square), -1)
+        square[lower] = square.T[lower]
+        upper[start + step :, rows] = upper[rows, start + step :].T
+    return upper
+
+
 def times_factors(
     matrix: FloatArray,
     factors: Sequence[FloatArray],
@@ -260,8 +264,11 @@ def times_factors(
     for factor, (q, n) in zip(factors, sizes, strict=True):
         rows = slice(start, start + q * n)
         left = factor.T if transposed else factor
-        block = left @ matrix[rows].reshape(q, -1)
-        result[rows] = block.reshape(q * n, -1)
+        if q == 1:
+            np.multiply(matrix[rows], factor[0, 0], out=result[rows])
+        else:
+            block = left @ matrix[rows].reshape(q, -1)
+            result[rows] = block.reshape(q * n, -1)
         start += q * n
     return result
 
@@ -329,8 +336,8 @@ def _traces(
 ) -> FloatArray:
     """Sum the level blocks of Z'V^-1Z, per factor."""
     q = len(reduced.q)
-    inverse = lapack.dpotri(reduced.chol, lower=1)[0]
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    # The lower triangle in Fortran's order is the upper one in NumPy's.
+    inverse = _symmetric(lapack.dpotri(reduced.chol, lower=1)[0].T)
     rest = factors[1:]
     left = times_factors(inverse, rest, sums.sizes[1:], transposed=False)
     spread = times_factors(left.T, rest, sums.sizes[1:], transposed=False)
@@ -338,8 +345,7 @@ def _traces(
     for a in range(q):
         for b in range(a + 1):
             weights = reduced.q[a][:, None] * reduced.q[b][None]
-            part = links.weighted_sum(weights, spread)
-            first[a, b] -= part
+            first[a, b] -= links.weighted_sum(weights, spread)
             first[b, a] = first[a, b]
     if all((np.abs(f.diagonal()) > INVERTIBLE).all() for f in rest):
         others = _rest_traces(inverse, rest, sums.sizes[1:])
