@@ -183,24 +183,35 @@ def residual_loss(sums: GroupSums, effects: FloatArray) -> float:
 
 
 def generalised_loss(
-    sums: GroupSums, sigma2: float, covariance: FloatArray, effects: FloatArray
+    loss: float,
+    n_rows: int,
+    sigma2: float,
+    covariances: Sequence[FloatArray],
+    effects: Sequence[FloatArray],
 ) -> float:
     """Give the generalised log-likelihood (GLL) of Hajjem et al., a loss.
 
     It plugs the predicted effects in, so unlike the marginal likelihood it has no
-    maximum worth looking for; it is kept for comparison with other software.
+    extreme worth looking for; it is kept for comparison with other software.
 
     Parameters
     ----------
-    effects
-        Shape (levels, effects).
+    loss
+        The sum of squares |r - Z b|^2 over `n_rows` rows.
+    covariances, effects
+        Per factor D, and b of shape (levels, effects).
+
+    Examples
+    --------
+    >>> generalised_loss(4.0, 4, 1.0, [np.eye(1)], [np.zeros((2, 1))])
+    4.0
     """
-    n_levels = len(effects)
-    precision = np.linalg.pinv(covariance, rcond=PINV_CUTOFF)
-    penalty = float((effects @ precision * effects).sum())
-    log_det = float(np.linalg.slogdet(covariance)[1])
-    loss = residual_loss(sums, effects.T) / sigma2
-    return loss + penalty + n_levels * log_det + sums.n_rows * float(np.log(sigma2))
+    total = loss / sigma2 + n_rows * float(np.log(sigma2))
+    for covariance, values in zip(covariances, effects, strict=True):
+        precision = np.linalg.pinv(covariance, rcond=PINV_CUTOFF)
+        total += float((values @ precision * values).sum())
+        total += len(values) * float(np.linalg.slogdet(covariance)[1])
+    return total
 
 
 def _square_root(covariance: FloatArray) -> FloatArray:

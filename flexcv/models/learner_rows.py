@@ -1,0 +1,83 @@
+"""What the alternation works on: the learner's table, Z and the target, and seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from ._validate import FloatArray, IntArray
+from .design import RandomDesign
+from .out_of_sample import take_rows
+from .residual_effects import RandomColumns
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LearnerRows:
+    """Some rows of a training table.
+
+    Attributes
+    ----------
+    X
+        What the learner reads, a table or an array.
+    random
+        The random columns, with the levels of the whole table.
+    target
+        The target.
+    """
+
+    X: Any
+    random: RandomColumns
+    target: FloatArray
+
+    @property
+    def design(self) -> RandomDesign:
+        """The random design."""
+        return self.random.design
+
+    def take(self, rows: IntArray) -> LearnerRows:
+        """Keep the given rows."""
+        return LearnerRows(
+            take_rows(self.X, rows), self.random.take(rows), self.target[rows]
+        )
+
+    def split(
+        self, fraction: float | None, generator: np.random.RandomState
+    ) -> tuple[LearnerRows, LearnerRows | None]:
+        """Keep a share of the rows apart, drawn at random; None keeps none."""
+        if fraction is None:
+            return self, None
+        if not 0.0 < fraction < 1.0:
+            raise ValueError(
+                f"`validation_fraction` must lie between 0 and 1, got {fraction!r}; "
+                "0.2 keeps a fifth of the rows apart."
+            )
+        order = generator.permutation(len(self.target))
+        n_apart = max(1, round(fraction * len(order)))
+        return self.take(np.sort(order[n_apart:])), self.take(np.sort(order[:n_apart]))
+
+
+def seeded(learner: Any, generator: np.random.RandomState) -> Any:
+    """Clone a learner and seed what it leaves open.
+
+    Every refit then draws the same numbers, so that refits differ by the target alone.
+    """
+    copy = clone(learner)
+    seed = int(generator.randint(2**31 - 1))
+    seeds = {
+        name: seed
+        for name, value in copy.get_params(deep=True).items()
+        if value is None and name.split("__")[-1] == "random_state"
+    }
+    return copy.set_params(**seeds) if seeds else copy
+
+
+def generator_from(random_state: Any) -> np.random.RandomState:
+    """Give a generator; None draws fresh entropy and leaves the global one alone."""
+    if random_state is None:
+        fresh = np.random.SeedSequence().generate_state(1)
+        return np.random.RandomState(fresh)
+    return cast("np.random.RandomState", check_random_state(random_state))

@@ -1,0 +1,296 @@
+"""The random part given a fixed part: maximised, or moved by one EM step.
+
+Both take the residuals r = y - f(X) of any learner. The maximiser treats them as a
+linear mixed model of their own,
+
+    r = W gamma + Z b + e,
+
+where W holds the columns of Z once, and finds (gamma, D, sigma^2) by maximum
+likelihood. gamma is the average effect that the learner missed: a forest flattens
+slopes, and without gamma what is missing would count as a random effect whose mean is
+not zero. A linear learner with these columns misses nothing, and gamma ends at zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from flexcv.errors import ModelError, NotIdentifiableError
+
+from ._effects import Columns
+from ._validate import FloatArray, IntArray
+from .design import RandomDesign, RandomEncoder, RandomFactor
+from .em import (
+    START_SIGMA2,
+    design_products,
+    em_step,
+    generalised_loss,
+    posterior,
+    residual_sums,
+)
+from .engine import estimate, sums_and_basis
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RandomColumns:
+    """The random design of the training rows and its distinct columns.
+
+    Attributes
+    ----------
+    design
+        All levels known.
+    ones
+        The object among the columns that is the column of ones.
+    names, columns
+        Each random column once, by name.
+    """
+
+    design: RandomDesign
+    ones: FloatArray
+    names: tuple[str, ...]
+    columns: tuple[FloatArray, ...]
+
+    def take(self, rows: IntArray) -> RandomColumns:
+        """Keep the given rows and all levels."""
+        cut = {id(column): column[rows] for column in (self.ones, *self.columns)}
+        factors = tuple(
+            replace(
+                factor,
+                codes=factor.codes[rows],
+                columns=tuple(cut[id(column)] for column in factor.columns),
+            )
+            for factor in self.design.factors
+        )
+        return RandomColumns(
+            RandomDesign(factors, len(rows)),
+            cut[id(self.ones)],
+            self.names,
+            tuple(cut[id(column)] for column in self.columns),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResidualEffects:
+    """The random part that goes with one set of residuals.
+
+    Attributes
+    ----------
+    sigma2
+        Residual variance.
+    covariances, effects
+        Per factor D, and the predicted b of shape (levels, effects).
+    average
+        gamma, one number per distinct random column; zero in EM.
+    loglik, gll
+        Marginal log-likelihood of the residuals; the GLL of Hajjem et al., a loss.
+    n_rows
+        Rows with an honest fitted value.
+    converged
+        Whether the maximiser was done.
+    theta
+        Where the next maximisation may begin.
+    """
+
+    sigma2: float
+    covariances: tuple[FloatArray, ...]
+    effects: tuple[FloatArray, ...]
+    average: FloatArray
+    loglik: float
+    gll: float
+    n_rows: int
+    converged: bool = True
+    theta: FloatArray | None = None
+
+
+Solver = Callable[[RandomColumns, FloatArray, ResidualEffects], ResidualEffects]
+
+
+def distinct_columns(design: RandomDesign, ones: FloatArray) -> RandomColumns:
+    """Gather each random column once, in order of appearance.
+
+    Parameters
+    ----------
+    design
+        The training design.
+    ones
+        The object that stands for the intercept.
+    """
+    found: dict[int, tuple[str, FloatArray]] = {}
+    for factor in design.factors:
+        for name, column in zip(factor.names, factor.columns, strict=True):
+            found.setdefault(id(column), (name, column))
+    names = tuple(name for name, _ in found.values())
+    return RandomColumns(design, ones, names, tuple(c for _, c in found.values()))
+
+
+def starting_effects(random: RandomColumns) -> ResidualEffects:
+    """Give the classical start: sigma^2 = 1, D = I, b = 0."""
+    factors = random.design.factors
+    return ResidualEffects(
+        START_SIGMA2,
+        tuple(np.eye(factor.n_effects) for factor in factors),
+        tuple(np.zeros((factor.n_levels, factor.n_effects)) for factor in factors),
+        np.zeros(len(random.columns)),
+        np.nan,
+        np.nan,
+        len(random.design),
+    )
+
+
+def no_effects(random: RandomColumns, residuals: FloatArray) -> ResidualEffects:
+    """Give the random part of a model without one: all variance is residual."""
+    known = residuals[np.isfinite(residuals)]
+    sigma2 = float(known @ known) / max(len(known), 1)
+    start = starting_effects(random)
+    return replace(
+        start,
+        sigma2=sigma2,
+        covariances=tuple(np.zeros_like(d) for d in start.covariances),
+        n_rows=len(known),
+    )
+
+
+def maximised(
+    random: RandomColumns, residuals: FloatArray, previous: ResidualEffects
+) -> ResidualEffects:
+    """Maximise the likelihood of the residuals over gamma, D and sigma^2.
+
+    Parameters
+    ----------
+    random
+        The random columns of the training rows.
+    residuals
+        Target less fitted values; rows that are NaN take no part.
+    previous
+        Where to begin.
+    """
+    random, known = _known_rows(random, residuals)
+    blocks = [factor.blocks for factor in random.design.factors]
+    sums, basis = sums_and_basis(
+        random.columns, random.design, known, None, random.ones
+    )
+    fitted = estimate(sums, basis, blocks, reml=False, start=previous.theta)
+    average = np.zeros(len(random.columns))
+    average[fitted.basis.kept] = fitted.beta
+    sigma2 = fitted.sigma**2
+    covariances = tuple(sigma2 * (f @ f.T) for f in fitted.factors)
+    left = known - average_part(random.columns, average)
+    return ResidualEffects(
+        sigma2,
+        covariances,
+        fitted.effects,
+        average,
+        -0.5 * fitted.criterion,
+        _gll(random, left, sigma2, covariances, fitted.effects),
+        len(known),
+        fitted.minimum.converged,
+        fitted.minimum.theta,
+    )
+
+
+def em_moved(
+    random: RandomColumns, residuals: FloatArray, previous: ResidualEffects
+) -> ResidualEffects:
+    """Take one classical EM step for D and sigma^2; one grouping factor only."""
+    random, known = _known_rows(random, residuals)
+    factor = _only_factor(random.design)
+    products = design_products(factor.columns, factor.codes, factor.n_levels)
+    sums = residual_sums(products, factor.columns, factor.codes, known)
+    sigma2, covariance, effects = em_step(
+        sums, previous.sigma2, previous.covariances[0], factor.blocks
+    )
+    _refuse_nothing_left(sigma2)
+    return ResidualEffects(
+        sigma2,
+        (covariance,),
+        (effects,),
+        np.zeros(len(random.columns)),
+        posterior(sums, sigma2, covariance).loglik,
+        _gll(random, known, sigma2, (covariance,), (effects,)),
+        len(known),
+    )
+
+
+SOLVERS: dict[str, Solver] = {"profile": maximised, "em": em_moved}
+
+
+def refuse_unidentified(design: RandomDesign) -> None:
+    """Refuse a factor with one level, or with one row in each level."""
+    for factor in design.factors:
+        if factor.n_levels == 1:
+            raise NotIdentifiableError(
+                f"grouping factor {factor.name!r} must have at least two levels, got "
+                "one; no variance between groups can be seen."
+            )
+        if factor.n_levels == len(design):
+            raise NotIdentifiableError(
+                f"grouping factor {factor.name!r} must have levels with several rows, "
+                f"got {factor.n_levels} levels in {len(design)} rows; its variance "
+                "cannot be told from the residual."
+            )
+
+
+def columns_of(encoder: RandomEncoder, source: Columns) -> tuple[FloatArray, ...]:
+    """Give the distinct random columns of a table to predict."""
+    unused = np.zeros(0, dtype=np.intp)
+    factors = tuple(e.factor(source, unused) for e in encoder.factors)
+    design = RandomDesign(factors, len(source.table))
+    return distinct_columns(design, source.ones).columns
+
+
+def average_part(columns: tuple[FloatArray, ...], average: FloatArray) -> FloatArray:
+    """Give W gamma row by row."""
+    total = np.zeros(len(columns[0]) if columns else 0)
+    for column, coefficient in zip(columns, average, strict=True):
+        if coefficient:
+            total += coefficient * column
+    return total
+
+
+def _known_rows(
+    random: RandomColumns, residuals: FloatArray
+) -> tuple[RandomColumns, FloatArray]:
+    known = np.isfinite(residuals)
+    if not known.any():
+        raise ModelError(
+            "no row has an out-of-bag prediction, so nothing is known about the "
+            "residuals; use more trees or fit_prediction='cv'."
+        )
+    _refuse_nothing_left(float(np.abs(residuals[known]).max()))
+    if known.all():
+        return random, residuals
+    rows = np.flatnonzero(known)
+    return random.take(rows), residuals[rows]
+
+
+def _refuse_nothing_left(left: float) -> None:
+    if left <= np.finfo(float).tiny:
+        raise ModelError(
+            "the fitted values equal the target in every row, so no variance is left "
+            "to divide; use fit_prediction='cv' or a learner that cannot memorise rows."
+        )
+
+
+def _only_factor(design: RandomDesign) -> RandomFactor:
+    if len(design.factors) > 1:
+        names = ", ".join(repr(factor.name) for factor in design.factors)
+        raise ValueError(
+            "solver='em' takes one grouping factor, got several "
+            f"({names}); use solver='profile'."
+        )
+    return design.factors[0]
+
+
+def _gll(
+    random: RandomColumns,
+    residuals: FloatArray,
+    sigma2: float,
+    covariances: tuple[FloatArray, ...],
+    effects: tuple[FloatArray, ...],
+) -> float:
+    left = residuals - random.design.effects_sum(effects)
+    loss = float(left @ left)
+    return generalised_loss(loss, len(left), sigma2, covariances, effects)
