@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from flexcv.dataset import Dataset
 from flexcv.evaluation import (
     CheckFinding,
     Event,
+    Listener,
     RunSettings,
     ScalingSettings,
     TuningSettings,
@@ -51,6 +53,7 @@ class Chain:
     merf: MerfSettings = field(default_factory=MerfSettings)
     run: RunSettings = field(default_factory=RunSettings)
     folder: Path | None = None
+    targets: tuple[Any, ...] = ()
     diagnostics: bool = False
     silence: frozenset[str] = frozenset()
 
@@ -137,11 +140,25 @@ def perform_chain(chain: Chain, stacklevel: int) -> Iterator[CrossValidationResu
     finished = _Collector()
     settings = UnitSettings(chain.scaling, chain.tuning, chain.run.on_error)
     try:
-        run(plan, specs, dataset, settings, chain.run, [finished, ProgressBar()])
+        listeners: list[Listener] = [finished, ProgressBar()]
+        listeners += _recorders(chain, folder, information)
+        run(plan, specs, dataset, settings, chain.run, listeners)
     except BaseException:
         yield _known(chain, plan, information, finished, folder, "failed")
         raise
     yield _known(chain, plan, information, finished, folder, "finished")
+
+
+def _recorders(
+    chain: Chain, folder: Path | None, information: dict[str, Any]
+) -> list[Listener]:
+    """Make the listener that tells trackers; loaded only when there is one to tell."""
+    if folder is None and not chain.targets:
+        return []
+    targets = importlib.import_module("flexcv.tracking.targets")
+    records = (chain.splits, chain.scaling, chain.tuning, chain.run, chain.merf)
+    about = {"metrics": chain.metrics, "information": information, "records": records}
+    return [targets.make_recorder(folder, chain.targets, **about)]
 
 
 def _known(

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -25,6 +24,7 @@ from flexcv.model_mapping import ModelSpec, make_spec, specs_from_mapping
 from flexcv.resampling import Plan, SplitSettings
 from flexcv.resampling.registry import resolve_method
 from flexcv.results import CrossValidationResults
+from flexcv.tracking.targets import sort_targets
 
 
 class CrossValidation:
@@ -290,10 +290,11 @@ class CrossValidation:
     @setter
     def set_run(
         self,
-        run: str | os.PathLike[str] | None = None,
+        run: Any = None,
         diagnostics: bool = False,
         random_seed: int = 42,
         *,
+        tracker: Any = None,
         n_jobs: int = 1,
         on_error: str = "raise",
         silence: str | Iterable[str] = (),
@@ -303,12 +304,17 @@ class CrossValidation:
         Parameters
         ----------
         run
-            A folder for the run, made when missing; None writes nothing.
+            A folder for the run, made when missing; a `Tracker`; a live run object of
+            Neptune's shape, which is not stopped; or a list of these. None writes
+            nothing.
         diagnostics
             Also describe target and groups in both parts of each fold, as
             `results.diagnostics`.
         random_seed
             Seed of splits, sampling and models; results repeat with it.
+        tracker
+            Also tell ``"mlflow"``, ``"neptune"`` or ``"wandb"``, with the folder's
+            name as experiment; or a `Tracker`, or a list.
         n_jobs
             Worker processes; -1 for all cores. Results do not depend on it.
         on_error
@@ -317,14 +323,12 @@ class CrossValidation:
         silence
             Names of pre-flight checks to leave out, as `check()` lists them.
         """
-        if run is not None and not isinstance(run, str | os.PathLike):
-            raise TypeError(
-                f"`run` must be a folder as a string or path, got {type(run).__name__}."
-            )
+        folder, targets = sort_targets(run, tracker)
         self._chain = replace(
             self._chain,
             run=RunSettings(random_seed, n_jobs, on_error),
-            folder=None if run is None else Path(run),
+            folder=folder,
+            targets=tuple(targets),
             diagnostics=check_flag("diagnostics", diagnostics),
             silence=frozenset(check_names(silence)),
         )

@@ -42,7 +42,7 @@ class TraceAdvanced:
     repeat: int
     fold: int
     iteration: int
-    values: Mapping[str, float]
+    row: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

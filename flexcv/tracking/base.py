@@ -149,12 +149,12 @@ class NullTracker(SeveralTrackers):
     """Take every call and keep nothing."""
 
 
-def open_tracker(name: str, **options: Any) -> Tracker:
+def open_tracker(backend: str, /, **options: Any) -> Tracker:
     """Open a run in one of the backends.
 
     Parameters
     ----------
-    name
+    backend
         ``"local"``, ``"mlflow"``, ``"neptune"`` or ``"wandb"``.
     options
         Those of the backend's `open_run`. All know `experiment` and `name`.
@@ -170,9 +170,9 @@ def open_tracker(name: str, **options: Any) -> Tracker:
     >>> tracker = open_tracker("local", folder=tempfile.mkdtemp())
     >>> tracker.log_metrics({"mse": 0.5})
     """
-    require_backend(name)
-    backend = importlib.import_module(f"flexcv.tracking.{name}")
-    return cast("Tracker", backend.open_run(**options))
+    require_backend(backend)
+    module = importlib.import_module(f"flexcv.tracking.{backend}")
+    return cast("Tracker", module.open_run(**options))
 
 
 def require_backend(name: str) -> None:

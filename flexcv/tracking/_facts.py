@@ -1,0 +1,118 @@
+"""What is written down about a run besides its results: settings, table, versions."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from numbers import Number
+from typing import Any
+
+from flexcv.dataset import Dataset
+from flexcv.model_mapping import ModelSpec
+
+from ._secrets import redact_params
+
+LONGEST_TEXT = 250  # characters of a setting
+GIT_SECONDS = 2.0
+MEMORY_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def run_facts(information: Mapping[str, Any], records: Iterable[Any]) -> dict[str, Any]:
+    """Give the run's information and settings as one flat dictionary."""
+    facts: dict[str, Any] = {}
+    for name, value in information.items():
+        if isinstance(value, Mapping):
+            facts |= {f"{name}/{key}": readable(part) for key, part in value.items()}
+        else:
+            facts[name.replace(" ", "_")] = readable(value)
+    for record in records:
+        facts |= _record_facts(record)
+    return redact_params(facts)
+
+
+def dataset_facts(dataset: Dataset) -> dict[str, Any]:
+    """Describe the table by its sizes and names; no row of it is told."""
+    facts: dict[str, Any] = {
+        "data/n_rows": len(dataset),
+        "data/n_features": dataset.features.shape[1],
+        "data/target": str(dataset.target.name),
+    }
+    labels = dataset.splitting_groups
+    if labels is not None:
+        sizes = labels.value_counts()
+        sizes = sizes[sizes > 0]  # unused categories are no groups
+        facts |= {
+            "data/groups": ", ".join(dataset.group_names),
+            "data/n_groups": len(sizes),
+            "data/group_size_min": int(sizes.min()),
+            "data/group_size_median": float(sizes.median()),
+            "data/group_size_max": int(sizes.max()),
+        }
+    if dataset.slopes:
+        facts["data/slopes"] = ", ".join(dataset.slopes)
+    return facts
+
+
+def model_facts(spec: ModelSpec) -> dict[str, Any]:
+    """Give a model's class, its parameters and what is searched."""
+    facts = {"class": type(spec.estimator).__name__}
+    params = redact_params(spec.estimator.get_params(deep=False))
+    facts |= {f"param/{name}": readable(value) for name, value in params.items()}
+    space = spec.search_space
+    if not isinstance(space, Mapping):  # a function of the trial
+        return facts | {"search": readable(space)}
+    return facts | {f"search/{name}": readable(space[name]) for name in space}
+
+
+def git_commit() -> str:
+    """Give the commit of the working directory's repository, or an empty text."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=GIT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def readable(value: Any) -> Any:
+    """Give a number, flag or None as it is, and anything else as a short line.
+
+    Examples
+    --------
+    >>> readable(0.5), readable(["a", "b"]), readable(len)
+    (0.5, 'a, b', 'len')
+    """
+    if value is None or isinstance(value, bool | Number):
+        return value
+    if isinstance(value, list | tuple):
+        return _short(", ".join(str(readable(part)) for part in value))
+    if isinstance(value, Enum):
+        return readable(value.value)
+    if isinstance(value, str):
+        return _short(value)
+    text = getattr(value, "__name__", None) or repr(value)
+    return _short(MEMORY_ADDRESS.sub("", text))
+
+
+def _record_facts(record: Any) -> dict[str, Any]:
+    """Flatten a settings record: `TuningSettings(n_trials=5)` is `tuning/n_trials`."""
+    if not is_dataclass(record):
+        return {}
+    title = type(record).__name__.removesuffix("Settings").lower()
+    return {
+        f"{title}/{part.name}": readable(getattr(record, part.name))
+        for part in fields(record)
+    }
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 3] + "..."

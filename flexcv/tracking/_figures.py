@@ -1,0 +1,181 @@
+"""The pictures a tracker gets: panels of `flexcv.plots` on one figure."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from flexcv import plots
+
+PANEL = (4.4, 3.3)  # inches
+MAIN_COLUMNS = ("gll", "loglik", "sigma2", "trace_d", "logdet_d", "validation_loss")
+MOST_PANELS = 6
+MOST_POINTS = 4000  # in a scatter; more take long to draw and cover each other
+MOST_METRICS = 3  # panels of scores
+Draw = Callable[[Axes], Any]
+
+
+def residuals_figure(predictions: pd.DataFrame, title: str) -> Figure:
+    """Draw predicted against true values and the residuals, of one model and fold.
+
+    Parameters
+    ----------
+    predictions
+        Tidy predictions of the test part: model, part, y_true, y_pred.
+    title
+        Which model and fold.
+    """
+    shown = _thinned(predictions)
+    return _panels(
+        title,
+        [
+            lambda axes: plots.plot_predicted_against_actual(shown, ax=axes),
+            lambda axes: plots.plot_residuals_against_fitted(shown, ax=axes),
+        ],
+    )
+
+
+def tuning_figure(
+    trials: pd.DataFrame, importances: Mapping[str, float], title: str
+) -> Figure:
+    """Draw the history of the tuning on one fold and which parameters mattered.
+
+    Parameters
+    ----------
+    trials
+        Model, repeat, fold, trial, value and best_value.
+    importances
+        By parameter; may be empty.
+    title
+        Which model and fold.
+    """
+    draws: list[Draw] = [lambda axes: plots.plot_tuning(trials, ax=axes)]
+    if importances:
+        frame = pd.DataFrame(
+            {
+                "feature": list(importances),
+                "fold": 0,
+                "importance": list(importances.values()),
+            }
+        )
+        draws.append(lambda axes: _draw_importance(frame, axes))
+    return _panels(title, draws)
+
+
+def tuning_overlay(trials: pd.DataFrame, title: str) -> Figure:
+    """Draw the histories of all folds of one model on one chart."""
+    labelled = trials.assign(model=fold_labels(trials))
+    return _panels(title, [lambda axes: plots.plot_tuning(labelled, ax=axes)])
+
+
+def convergence_figure(traces: pd.DataFrame, title: str) -> Figure:
+    """Draw the traces of all folds of one model: a panel per column, a line per fold.
+
+    Parameters
+    ----------
+    traces
+        One row per iteration: model, repeat, fold, iteration and the columns.
+    title
+        Which model.
+    """
+    labelled = traces.assign(model=fold_labels(traces))
+    return _panels(title, [_trace_draw(labelled, key) for key in main_columns(traces)])
+
+
+def scores_figure(scores: pd.DataFrame, metrics: Sequence[str]) -> Figure:
+    """Draw the test score of each fold: a panel per metric, a row per model."""
+    known = scores.dropna(subset=["value"])
+    return _panels(
+        "test scores, a point per fold",
+        [_score_draw(known, metric) for metric in metrics[:MOST_METRICS]],
+    )
+
+
+def finding_figure(frame: pd.DataFrame, draw: Callable[..., Any], title: str) -> Figure:
+    """Draw what a post-processor saw, its own way."""
+    return _panels(title, [lambda axes: draw(frame, axes)])
+
+
+def main_columns(traces: pd.DataFrame) -> list[str]:
+    """Choose the columns of a trace worth a panel: the known ones, else the first.
+
+    Examples
+    --------
+    >>> main_columns(pd.DataFrame({"fold": [0], "iteration": [0], "loss": [0.3]}))
+    ['loss']
+    """
+    address = ("model", "repeat", "fold", "iteration")
+    numeric = traces.select_dtypes("number").dropna(axis=1, how="all")
+    names = [str(name) for name in numeric if name not in address]
+    known = [name for name in MAIN_COLUMNS if name in names]
+    return (known or names)[:MOST_PANELS]
+
+
+def fold_labels(frame: pd.DataFrame) -> list[str]:
+    """Give each row the name of its fold, with the repeat where there are several."""
+    several = len(frame["repeat"].unique()) > 1
+    return [
+        fold_name(repeat, fold, several)
+        for repeat, fold in zip(frame["repeat"], frame["fold"], strict=True)
+    ]
+
+
+def fold_name(repeat: int, fold: int, several_repeats: bool) -> str:
+    """Name a fold.
+
+    Examples
+    --------
+    >>> fold_name(1, 0, several_repeats=True), fold_name(0, 3, several_repeats=False)
+    ('repeat 1, fold 0', 'fold 3')
+    """
+    return f"repeat {repeat}, fold {fold}" if several_repeats else f"fold {fold}"
+
+
+def png(figure: Figure) -> bytes:
+    """Give a figure as the bytes of a PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _trace_draw(traces: pd.DataFrame, key: str) -> Draw:
+    address = ["model", "repeat", "fold", "iteration"]
+    tall = traces[[*address, key]].rename(columns={key: "value"}).assign(key=key)
+    tall = tall.dropna(subset=["value"])
+    return lambda axes: plots.plot_traces(tall, ax=axes)
+
+
+def _score_draw(scores: pd.DataFrame, metric: str) -> Draw:
+    return lambda axes: plots.plot_fold_scores(scores, metric, ax=axes)
+
+
+def _draw_importance(frame: pd.DataFrame, axes: Axes) -> None:
+    plots.plot_importance(frame, ax=axes)
+    axes.set_xlabel("importance for the objective (PED-ANOVA)")
+
+
+def _panels(title: str, draws: Sequence[Draw]) -> Figure:
+    """Draw side by side, three at most in a row."""
+    columns = max(1, min(len(draws), 3))
+    rows = max(1, -(-len(draws) // columns))
+    size = (PANEL[0] * columns, PANEL[1] * rows)
+    figure = Figure(figsize=size, dpi=90, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, draw in zip(grid, draws, strict=False):
+        axes.spines[["top", "right"]].set_visible(False)
+        draw(axes)
+    for axes in grid[len(draws) :]:
+        axes.set_visible(False)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep every k-th row of a large part."""
+    step = -(-len(rows) // MOST_POINTS) or 1
+    return rows.iloc[::step]

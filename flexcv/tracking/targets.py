@@ -1,0 +1,166 @@
+"""Where a run is told: a folder, trackers by name, trackers, live runs, or several."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from .base import BACKENDS, Tracker, is_tracker, open_tracker, require_backend
+
+LOCAL_FOLDER = "tracking"  # below the run folder, whose tables belong to the results
+DEFAULT_EXPERIMENT = "flexcv"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """One place to tell a run to, not opened yet.
+
+    Parameters
+    ----------
+    label
+        What messages call it.
+    open
+        Takes the experiment's name and gives the tracker.
+    """
+
+    label: str
+    open: Callable[[str], Tracker]
+
+
+def sort_targets(run: Any, tracker: Any = None) -> tuple[Path | None, list[Target]]:
+    """Sort what `set_run` was given into a run folder and places to tell.
+
+    Parameters
+    ----------
+    run
+        A folder as string or path, a `Tracker`, a live run of Neptune's shape, or a
+        list of them; one folder at most.
+    tracker
+        The name of a backend, a `Tracker`, or a list of them.
+
+    Raises
+    ------
+    TypeError, ValueError, MissingExtraError
+        When something is none of these, or its package is missing.
+
+    Examples
+    --------
+    >>> folder, targets = sort_targets("radon")
+    >>> folder.name, targets
+    ('radon', [])
+    """
+    given = _as_list(run)
+    folders = [entry for entry in given if _is_folder(entry)]
+    if len(folders) > 1:
+        raise ValueError(
+            f"`run` must name one folder at most, got {len(folders)}; "
+            "pass further places as trackers."
+        )
+    targets = [_target("run", entry) for entry in given if not _is_folder(entry)]
+    targets += [_target("tracker", entry) for entry in _as_list(tracker)]
+    return (Path(folders[0]) if folders else None), targets
+
+
+def make_recorder(
+    folder: Path | None, targets: Sequence[Target], **about: Any
+) -> Callable[[Any], None] | None:
+    """Open every target and give the listener that tells them; None without any.
+
+    A target that cannot be opened is left out, with a warning when the run starts.
+
+    Parameters
+    ----------
+    folder
+        The run folder; the local tracker writes below it.
+    targets
+        Further places.
+    about
+        Metrics, information and records, as `Recorder` takes them.
+    """
+    chosen = list(targets)
+    if folder is not None:
+        opened = functools.partial(_open_below, folder)
+        chosen.insert(0, Target("local", opened))
+    if not chosen:
+        return None
+    guarding = importlib.import_module("flexcv.tracking._guard")
+    recording = importlib.import_module("flexcv.tracking.recorder")
+    experiment = DEFAULT_EXPERIMENT if folder is None else folder.resolve().name
+    guards = [guarding.Guard(target.label) for target in chosen]
+    trackers = []
+    for target, guard in zip(chosen, guards, strict=True):
+        tracker = guard.call("opening", functools.partial(target.open, experiment))
+        if tracker is not None:
+            trackers.append(guarding.GuardedTracker(tracker, guard))
+    recorder = recording.Recorder(trackers, guards, **about)
+    return cast("Callable[[Any], None]", recorder)
+
+
+def _is_folder(entry: Any) -> bool:
+    return isinstance(entry, str | os.PathLike)
+
+
+def _target(argument: str, entry: Any) -> Target:
+    if isinstance(entry, str):
+        return _named(entry)
+    if is_tracker(entry):
+        return Target(_title(entry), lambda _: entry)
+    if looks_like_neptune(entry):
+        neptune = importlib.import_module("flexcv.tracking.neptune")
+        return Target("neptune", lambda _: neptune.adopt(entry))
+    raise TypeError(_refusal(argument, entry))
+
+
+def _named(name: str) -> Target:
+    if name == "local":
+        raise ValueError(
+            "the local tracker writes into the run folder; "
+            "pass the folder as `run` and leave `tracker` out."
+        )
+    require_backend(name)
+    return Target(name, lambda experiment: open_tracker(name, experiment=experiment))
+
+
+def looks_like_neptune(run: Any) -> bool:
+    """Tell whether ``run["key"]`` can append, extend and upload, as Neptune's can."""
+    if isinstance(run, Mapping | Sequence) or not hasattr(run, "__getitem__"):
+        return False
+    try:
+        entry = run["flexcv"]
+    except Exception:  # noqa: BLE001  anything else that can be subscripted
+        return False
+    verbs = ("append", "extend", "upload")
+    return all(callable(getattr(entry, verb, None)) for verb in verbs)
+
+
+def _refusal(argument: str, entry: Any) -> str:
+    kind = type(entry)
+    if kind.__module__.partition(".")[0] == "neptune_scale":
+        return (
+            "`run` must be a run that can be subscripted, got neptune_scale's Run, "
+            "which cannot; pass one of neptune.init_run() instead."
+        )
+    return (
+        f"`{argument}` must be a folder, a Tracker, a live Neptune run or a list of "
+        f"them, got {kind.__name__}; `tracker` also takes {', '.join(BACKENDS[1:])}."
+    )
+
+
+def _open_below(folder: Path, experiment: str) -> Tracker:
+    path = folder / LOCAL_FOLDER
+    return open_tracker("local", folder=path, name=folder.name, experiment=experiment)
+
+
+def _title(tracker: Any) -> str:
+    return type(tracker).__name__.removesuffix("Tracker").lower() or "tracker"
+
+
+def _as_list(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    return list(given) if isinstance(given, list | tuple) else [given]
