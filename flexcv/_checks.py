@@ -72,3 +72,14 @@ def check_mapping(name: str, value: Any) -> dict[str, Any]:
     if odd is not None:
         raise TypeError(f"the keys of `{name}` must be strings, got {odd!r}.")
     return mapping
+
+
+def as_names(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
+    """Return one name or several as a tuple."""
+    if isinstance(value, str):
+        return (value,)
+    names = tuple(value)
+    odd = next((entry for entry in names if not isinstance(entry, str)), None)
+    if odd is not None:
+        raise TypeError(f"`{name}` must be a name or names, got {odd!r}.")
+    return names

@@ -5,12 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
+from optuna import Trial
 from optuna.distributions import BaseDistribution
 from sklearn.base import clone
 
 from flexcv._checks import check_integer, check_mapping, near_miss
+
+SearchSpace: TypeAlias = (
+    Mapping[str, BaseDistribution] | Callable[[Trial], Mapping[str, Any]]
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,8 +45,9 @@ class ModelSpec:
     estimator
         An unfitted scikit-learn estimator; it is cloned, never fitted itself.
     search_space
-        Optuna distributions by parameter name (`a__b` for nested ones). The model is
-        tuned when it is not empty.
+        Optuna distributions by parameter name (`a__b` for nested ones), or a function
+        of an Optuna trial that returns the estimator's parameters. The model is tuned
+        when it is not empty.
     n_trials
         Trials of the tuning; None takes the run's.
     variants
@@ -56,7 +62,7 @@ class ModelSpec:
 
     name: str
     estimator: Any
-    search_space: Mapping[str, BaseDistribution] = field(default_factory=dict)
+    search_space: SearchSpace = field(default_factory=dict)
     n_trials: int | None = None
     variants: tuple[Variant, ...] = ()
     post_processors: tuple[Any, ...] = ()
@@ -132,7 +138,7 @@ def make_spec(
     requires_inner_cv: bool | None = None,
     model_name: str = "",
     post_processor: Any = None,
-    params: Mapping[str, BaseDistribution] | None = None,
+    params: SearchSpace | None = None,
     callbacks: Any = None,
     model_kwargs: Mapping[str, Any] | None = None,
     fit_kwargs: Mapping[str, Any] | None = None,
@@ -236,10 +242,12 @@ def _with_callbacks(
 
 def _search_space(
     estimator: Any,
-    params: Mapping[str, BaseDistribution] | None,
+    params: SearchSpace | None,
     requires_inner_cv: bool | None,
     name: str,
-) -> dict[str, BaseDistribution]:
+) -> SearchSpace:
+    if callable(params):
+        return {} if requires_inner_cv is False else params
     space = check_mapping("params", params)
     for key, distribution in space.items():
         if not isinstance(distribution, BaseDistribution):

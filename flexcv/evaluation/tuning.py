@@ -4,31 +4,80 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.distributions import BaseDistribution
-from optuna.trial import TrialState
+from optuna.pruners import BasePruner, NopPruner, WilcoxonPruner
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
 from sklearn.base import clone
 
-from flexcv._checks import check_integer
+from flexcv._checks import check_flag, check_integer, check_number
 from flexcv.errors import FlexcvError
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
+
+from .journal import TrialLog
+from .search import (
+    MakeSampler,
+    RacingPruner,
+    Space,
+    ask,
+    defaults_inside,
+    is_exhausted,
+    points_inside,
+    sampler_for,
+    simplest_within_one_error,
+    told,
+)
+
+RECORD = "flexcv"  # the trial attribute that holds parameters, scores and seconds
+FOLD_WISE = (RacingPruner, WilcoxonPruner)  # pruners that compare fold by fold
 
 
 @dataclass(frozen=True, slots=True)
 class TuningSettings:
-    """How many trials a model gets and what they minimise or maximise."""
+    """How a model is tuned; `CrossValidation.set_inner_cv` explains each."""
 
     n_trials: int = 100
     objective: ObjectiveScorer = DEFAULT_OBJECTIVE
+    sampler: MakeSampler | None = None
+    pruner: BasePruner | None = None
+    timeout: float | None = None
+    try_defaults: bool = True
+    warm_start: tuple[Mapping[str, Any], ...] = ()
+    one_standard_error: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_integer("n_trials", self.n_trials, 1)
+        check_flag("try_defaults", self.try_defaults)
+        if self.timeout is not None:
+            check_number("timeout", self.timeout, 0.0)
+        if isinstance(self.sampler, optuna.samplers.BaseSampler):
+            raise TypeError(
+                f"`sampler` must be a sampler's class or a function of a seed, got the "
+                f"object {type(self.sampler).__name__}; pass the class, so that every "
+                "fold and model gets a seed of its own."
+            )
+        if self.sampler is not None and not callable(self.sampler):
+            raise TypeError(
+                f"`sampler` must be a sampler's class or a function of a seed, "
+                f"got {self.sampler!r}."
+            )
+        if self.pruner is not None and not isinstance(self.pruner, BasePruner):
+            raise TypeError(
+                f"`pruner` must be one of Optuna's pruners or a RacingPruner, "
+                f"got {self.pruner!r}."
+            )
+
+    @property
+    def direction(self) -> str:
+        """Give Optuna's word for the direction."""
+        return "maximize" if self.objective.greater_is_better else "minimize"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,30 +99,43 @@ class Tuned:
     trials: pd.DataFrame
 
 
+TellTrial = Callable[[int, float, float], None]  # number, value, best value so far
+
+
 def tune(
     estimator: Any,
-    space: Mapping[str, BaseDistribution],
+    space: Space,
     folds: Sequence[InnerFold],
     settings: TuningSettings,
     seed: int,
+    *,
+    journal: Path | None = None,
+    tell: TellTrial | None = None,
 ) -> Tuned:
     """Choose parameters by the mean objective over the inner folds.
 
-    A trial whose objective is not a number on some fold counts as failed and is
-    never chosen.
+    The estimator's own parameters are the first trial when the space contains them.
+    A trial whose objective is not a number on some fold counts as failed, one that
+    the pruner stopped as pruned; neither is ever chosen.
 
     Parameters
     ----------
     estimator
         Unfitted; it is cloned for every fit.
     space
-        Optuna distributions by parameter name.
+        Optuna distributions by parameter name, or a function of an Optuna trial that
+        returns the estimator's parameters.
     folds
         The inner folds.
     settings
-        Number of trials and objective.
+        Number of trials, objective and the like.
     seed
         Seed of the sampler, different for each fold and model.
+    journal
+        A file for finished trials; those it already holds are not run again, and the
+        rest comes out as if the tuning had never stopped.
+    tell
+        Called with (number, value, best value) after each trial.
 
     Raises
     ------
@@ -82,53 +144,88 @@ def tune(
     """
     with _quiet_optuna():
         study = optuna.create_study(
-            direction="maximize"
-            if settings.objective.greater_is_better
-            else "minimize",
-            sampler=optuna.samplers.TPESampler(seed=seed),
+            direction=settings.direction, pruner=settings.pruner or NopPruner()
         )
-    rows = []
-    for _ in range(settings.n_trials):
-        trial = study.ask(dict(space))
-        start = time.perf_counter()
-        scores = _scores(estimator, trial.params, folds, settings.objective)
-        value = float(np.mean(scores))
-        state = TrialState.COMPLETE if np.isfinite(value) else TrialState.FAIL
-        study.tell(trial, value if state == TrialState.COMPLETE else None, state=state)
-        rows.append(
-            {
-                "trial": trial.number,
-                "value": value,
-                "state": state.name.lower(),
-                "seconds": time.perf_counter() - start,
-                **{f"params_{name}": value for name, value in trial.params.items()},
-                **{f"fold_{number}": score for number, score in enumerate(scores)},
-            }
-        )
-    if all(row["state"] == "fail" for row in rows):
-        raise FlexcvError(
-            f"the inner objective gave no number in any of {len(rows)} trials; "
-            "check the objective and the search space."
-        )
-    return Tuned(dict(study.best_trial.params), pd.DataFrame(rows))
+        log = None if journal is None else TrialLog(journal, settings.direction)
+        study.add_trials([] if log is None else log.trials())
+    first = _first_points(estimator, space, settings)
+    start = time.perf_counter()
+    for number in range(len(study.get_trials(deepcopy=False)), settings.n_trials):
+        if _is_over(number, start, settings.timeout) or is_exhausted(study):
+            break
+        study.sampler = sampler_for(settings.sampler, seed, number)
+        if number < len(first):
+            study.enqueue_trial(first[number])
+        finished = _run_trial(study, estimator, space, folds, settings)
+        if log is not None:
+            log.append(finished)
+        if tell is not None:
+            tell(number, *_value_and_best(study, finished))
+    return _chosen(study, settings)
+
+
+def _first_points(
+    estimator: Any, space: Space, settings: TuningSettings
+) -> list[dict[str, Any]]:
+    """Give the points to try first: the model's own, then those of a warm start."""
+    own = defaults_inside(estimator, space) if settings.try_defaults else {}
+    points = [own, *points_inside(settings.warm_start, space)]
+    return [point for point in points if point]
+
+
+def _is_over(number: int, start: float, timeout: float | None) -> bool:
+    if timeout is None or number == 0:
+        return False
+    return time.perf_counter() - start > timeout
+
+
+def _run_trial(
+    study: Study,
+    estimator: Any,
+    space: Space,
+    folds: Sequence[InnerFold],
+    settings: TuningSettings,
+) -> FrozenTrial:
+    start = time.perf_counter()
+    trial, params = ask(study, space)
+    scores, pruned = _scores(trial, estimator, params, folds, settings)
+    value = float(np.mean(scores))
+    seconds = time.perf_counter() - start
+    record = {"params": params, "scores": scores, "seconds": seconds}
+    trial.set_user_attr(RECORD, record)
+    if not np.isfinite(value):
+        return told(study, trial, TrialState.FAIL)
+    if pruned:
+        return told(study, trial, TrialState.PRUNED)
+    return told(study, trial, TrialState.COMPLETE, value)
 
 
 def _scores(
+    trial: optuna.Trial,
     estimator: Any,
     params: Mapping[str, Any],
     folds: Sequence[InnerFold],
-    objective: ObjectiveScorer,
-) -> list[float]:
-    scores = []
+    settings: TuningSettings,
+) -> tuple[list[float], bool]:
+    """Score the inner folds; stops early when the pruner says so."""
+    scores: list[float] = []
+    fold_wise = isinstance(settings.pruner, FOLD_WISE)
     for number, fold in enumerate(folds):
         try:
-            scores.append(
-                _score(clone(estimator).set_params(**params), fold, objective)
-            )
+            model = clone(estimator).set_params(**params)
+            scores.append(_score(model, fold, settings.objective))
         except Exception as error:
             error.add_note(f"while trying {dict(params)} on inner fold {number}")
             raise
-    return scores
+        if not np.isfinite(scores[-1]):
+            break
+        if settings.pruner is not None and number + 1 < len(folds):
+            trial.report(scores[-1] if fold_wise else float(np.mean(scores)), number)
+            if trial.should_prune():
+                return scores, True
+    if fold_wise and np.isfinite(scores[-1]):
+        trial.report(scores[-1], len(folds) - 1)
+    return scores, False
 
 
 def _score(model: Any, fold: InnerFold, objective: ObjectiveScorer) -> float:
@@ -137,6 +234,45 @@ def _score(model: Any, fold: InnerFold, objective: ObjectiveScorer) -> float:
     if not objective.needs_train:
         return objective(fold.y_valid, predicted)
     return objective(fold.y_valid, predicted, fold.y_train, model.predict(fold.X_train))
+
+
+def _value_and_best(study: Study, trial: FrozenTrial) -> tuple[float, float]:
+    value = float("nan") if trial.value is None else trial.value
+    try:
+        return value, study.best_value
+    except ValueError:  # no trial is complete yet
+        return value, float("nan")
+
+
+def _chosen(study: Study, settings: TuningSettings) -> Tuned:
+    finished = study.get_trials(deepcopy=False)
+    table = pd.DataFrame([_row(number, trial) for number, trial in enumerate(finished)])
+    complete = table[table["state"] == "complete"]
+    if complete.empty:
+        raise FlexcvError(
+            f"the inner objective gave no number in any of {len(table)} trials; "
+            "check the objective and the search space."
+        )
+    maximise = settings.objective.greater_is_better
+    if settings.one_standard_error:
+        order = settings.one_standard_error
+        best = simplest_within_one_error(complete, order, maximise)
+    else:
+        value = complete["value"]
+        best = int(value.idxmax() if maximise else value.idxmin())
+    return Tuned(dict(finished[best].user_attrs[RECORD]["params"]), table)
+
+
+def _row(number: int, trial: FrozenTrial) -> dict[str, Any]:
+    record = trial.user_attrs[RECORD]
+    return {
+        "trial": number,
+        "value": float(np.mean(record["scores"])),
+        "state": trial.state.name.lower(),
+        "seconds": record["seconds"],
+        **{f"params_{name}": value for name, value in record["params"].items()},
+        **{f"fold_{fold}": score for fold, score in enumerate(record["scores"])},
+    }
 
 
 @contextlib.contextmanager

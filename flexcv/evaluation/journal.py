@@ -1,0 +1,60 @@
+"""Finished trials of one unit on disk, so that a stopped tuning can go on.
+
+The file is an Optuna journal: optuna-dashboard opens it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
+
+STUDY_NAME = "tuning"
+
+
+class TrialLog:
+    """Append finished trials to a journal file and read them back.
+
+    One process at a time: whatever an interrupted one left (half a line, a lock) is
+    cleared away when the file is opened.
+
+    Parameters
+    ----------
+    path
+        The file; made when missing, with the folder it is in.
+    direction
+        ``"minimize"`` or ``"maximize"``.
+    """
+
+    def __init__(self, path: Path, direction: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _forget_interruption(path)
+        storage = JournalStorage(JournalFileBackend(str(path)))
+        self._study = optuna.create_study(
+            storage=storage,
+            study_name=STUDY_NAME,
+            direction=direction,
+            load_if_exists=True,
+        )
+
+    def trials(self) -> list[FrozenTrial]:
+        """Give the finished trials, in order."""
+        return self._study.get_trials(deepcopy=False)
+
+    def append(self, trial: FrozenTrial) -> None:
+        """Add one finished trial; it is on disk when this returns."""
+        self._study.add_trial(trial)
+
+
+def _forget_interruption(path: Path) -> None:
+    for leftover in path.parent.glob(f"{path.name}.lock*"):
+        leftover.unlink(missing_ok=True)
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        path.write_bytes(whole)
