@@ -103,6 +103,7 @@ def profile_dense(
         fixed.r2,
         free,
         scores,
+        parts.whitened,
         parts.within,
     )
 

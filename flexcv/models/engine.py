@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
+from scipy.linalg import block_diag
 from scipy.sparse import csc_array, csr_array
 from scipy.sparse import hstack as sparse_hstack
 
@@ -129,18 +130,38 @@ class Problem:
         self, at: Profile, factors: Sequence[FloatArray]
     ) -> tuple[float, FloatArray, FloatArray]:
         """Carry the derivatives from the entries of D to theta."""
-        size = sum(shape.n_theta for shape in self.shapes)
         slopes = at.gradient.reshape(-1)
-        chain, curvature = np.zeros((size, len(slopes))), np.zeros((size, size))
-        row = col = 0
-        for shape, factor in zip(self.shapes, factors, strict=True):
-            q, k = shape.n_effects, shape.n_theta
-            rows, cols = slice(row, row + k), slice(col, col + q * q)
-            chain[rows, cols] = shape.directions(factor).reshape(k, q * q)
-            own = slopes[cols].reshape(q, q)
-            curvature[rows, rows] = shape.curvature(own)
-            row, col = row + k, col + q * q
+        chain, curvature = self.chain(factors), self._curvature(slopes)
         return at.value, chain @ slopes, chain @ at.hessian @ chain.T + curvature
+
+    def chain(self, factors: Sequence[FloatArray]) -> FloatArray:
+        """Give dD/dtheta, one row per theta, the entries of every D in a line."""
+        parts = [
+            shape.directions(factor).reshape(shape.n_theta, -1)
+            for shape, factor in zip(self.shapes, factors, strict=True)
+        ]
+        return parts[0] if len(parts) == 1 else np.asarray(block_diag(*parts))
+
+    def _curvature(self, slopes: FloatArray) -> FloatArray:
+        parts, start = [], 0
+        for shape in self.shapes:
+            q = shape.n_effects
+            own = slopes[start : start + q * q].reshape(q, q)
+            parts.append(shape.curvature(own))
+            start += q * q
+        return parts[0] if len(parts) == 1 else np.asarray(block_diag(*parts))
+
+    def exact_hessian(self, theta: FloatArray, step: float = 1e-4) -> FloatArray:
+        """Give second derivatives in theta, by differences where they are a model."""
+        if self.exact:
+            return self.objective(theta)[2]
+        columns = []
+        for direction in np.eye(len(theta)):
+            ahead = self.objective(theta + step * direction)[1]
+            behind = self.objective(theta - step * direction)[1]
+            columns.append((ahead - behind) / (2.0 * step))
+        hessian = np.array(columns)
+        return np.asarray(0.5 * (hessian + hessian.T))
 
     @property
     def exact(self) -> bool:

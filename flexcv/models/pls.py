@@ -82,7 +82,8 @@ class Profile(NamedTuple):
     """The criterion at one D with everything profiled out of it.
 
     ``gradient`` and ``hessian`` are in the entries of D (of each factor, one after
-    another); ``scores`` are Z'V^-1 e and ``within`` Z'V^-1 Z.
+    another); ``scores`` are Z'V^-1 e, ``whitened`` Z'V^-1 X R^-1 (rows by factor,
+    effect, level; for one factor (q, p, levels)) and ``within`` Z'V^-1 Z.
     """
 
     value: float
@@ -93,6 +94,7 @@ class Profile(NamedTuple):
     r2: float
     free: int
     scores: FloatArray
+    whitened: FloatArray
     within: FloatArray
 
 
@@ -143,7 +145,16 @@ def profile(sums: GroupSums, factor: FloatArray, *, reml: bool) -> Profile:
         within, whitened, scores, free / fixed.r2, free, reml
     )
     return Profile(
-        value, gradient, hessian, fixed.beta, fixed.root, fixed.r2, free, scores, within
+        value,
+        gradient,
+        hessian,
+        fixed.beta,
+        fixed.root,
+        fixed.r2,
+        free,
+        scores,
+        whitened,
+        within,
     )
 
 
@@ -164,6 +175,7 @@ def profile_plain(sums: GroupSums, *, reml: bool) -> Profile:
         fixed.r2,
         free,
         nothing,
+        np.zeros((0, sums.n_fixed)),
         nothing,
     )
 

@@ -18,7 +18,7 @@ from scipy.linalg import lapack
 from scipy.sparse import csr_array
 
 from ._validate import FloatArray, IntArray
-from .pls import FixedPart, Profile, criterion, resolvent, solve_fixed
+from .pls import Profile, criterion, resolvent, solve_fixed
 
 INVERTIBLE = 1e-3  # smallest diagonal of Lambda that is divided by
 
@@ -183,17 +183,6 @@ def profile_staged(
     hessian = _average_information(
         sums, links, factors, reduced, scores, whitened, free / fixed.r2, free
     )
-    return _as_profile(value, gradient, hessian, fixed, free, scores)
-
-
-def _as_profile(
-    value: float,
-    gradient: FloatArray,
-    hessian: FloatArray,
-    fixed: FixedPart,
-    free: int,
-    scores: FloatArray,
-) -> Profile:
     return Profile(
         value,
         gradient,
@@ -203,6 +192,7 @@ def _as_profile(
         fixed.r2,
         free,
         scores,
+        whitened,
         np.zeros(0),
     )
 
@@ -424,6 +414,14 @@ def _moved_scores(scores: FloatArray, sizes: Sequence[tuple[int, int]]) -> Float
                 columns.append(whole)
         start += q * n
     return np.stack(columns, axis=1)
+
+
+def within_times(
+    sums: StagedSums, links: Links, factors: Sequence[FloatArray], right: FloatArray
+) -> FloatArray:
+    """Give Z'V^-1Z times some columns."""
+    reduced, _, _ = _reduce(sums, links, factors)
+    return _within_times(sums, links, factors, reduced, right)
 
 
 def _within_times(
