@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 
-from flexcv.datasets import load_radon
+from flexcv.datasets import load_sleepstudy
 from flexcv.errors import GroupsWarning
 from flexcv.interface import CrossValidation
 from flexcv.models import LinearMixedEffectsModel, LinearModel
@@ -23,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     parser = argparse.ArgumentParser(prog="flexcv", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="compare four models on the radon table")
+    demo = commands.add_parser(
+        "demo", help="compare four models on the sleepstudy table"
+    )
     demo.add_argument(
         "--folder",
         type=Path,
@@ -36,39 +38,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_demo(folder: Path) -> None:
-    """Compare four models on the radon table, for known and for new counties."""
-    table = load_radon()
+    """Compare four models on the sleepstudy table, for known and for new subjects."""
+    table = load_sleepstudy()
     print(
-        f"Radon in {len(table)} houses of {table['county'].nunique()} counties. "
-        "How well is a house predicted from its floor and its county's uranium?\n"
+        f"Reaction times of {table['Subject'].nunique()} drivers over ten days of too "
+        f"little sleep ({len(table)} rows).\n"
     )
     for title, split in (("known", "KFold"), ("new", "GroupKFold")):
-        results = compare_on_radon(table, split, folder / f"{title}-counties")
-        print(f"Houses in {title} counties ({split}, mean over 5 folds):")
-        print(results.summary.loc[["mean"]].droplevel(0).round(3).to_string(), "\n")
+        results = compare_on_sleepstudy(table, split, folder / f"{title}-subjects")
+        print(f"How well are {title} subjects predicted? ({split}, mean of 5 folds)")
+        print(results.summary.loc["mean"].round(2).to_string(index_names=False), "\n")
     print(
-        "Random effects (the mixed model and MERF) help where the county is known; "
-        "for a new county they fall back to the population.\n"
+        "Random effects pay for subjects the model has seen; for a new subject they "
+        "fall back to the population.\n"
         f"Both runs, with every table, are in {folder.resolve()}."
     )
 
 
-def compare_on_radon(
+def compare_on_sleepstudy(
     table: pd.DataFrame, split: str, folder: Path
 ) -> CrossValidationResults:
-    """Cross-validate four models on the radon table."""
+    """Cross-validate four models on the sleepstudy table."""
     with warnings.catch_warnings():
         # The demo itself says which question each run answers.
         warnings.simplefilter("ignore", GroupsWarning)
         cv = (
             CrossValidation()
-            .set_data(
-                table.drop(columns="basement"),
-                "log_radon",
-                "county",
-                dataset_name="radon",
-            )
-            .set_splits(split, scale_out=False)
+            .set_data(table, "Reaction", "Subject", "Days", dataset_name="sleepstudy")
+            .set_splits(split)
             .add_model(LinearModel)
             .add_model(LinearMixedEffectsModel)
             .add_model(RandomForestRegressor, model_kwargs=FOREST, add_merf=True)

@@ -19,6 +19,7 @@ from .scaling import ScalingSettings
 
 LEVELS = ("stop", "warn", "note")
 TARGET_LIKE = 0.9999  # absolute correlation with the target
+MANY_COPIES = 0.5  # share of test rows; rounded tables have some by chance
 UNEVEN = 1.5  # largest over smallest test part
 TINY = 2  # rows; a smaller group says nothing about variation within groups
 SHOWN_NAMES = 5
@@ -173,14 +174,14 @@ def _identical_rows(setup: Setup) -> Iterator[tuple[str, str]]:
     table = pd.concat([data.table(data.group_names), data.target], axis=1)
     keys = pd.util.hash_pandas_object(table, index=False).to_numpy()
     shared = max(
-        int(np.isin(keys[fold.test], keys[fold.train]).sum()) for fold in setup.plan
+        float(np.isin(keys[fold.test], keys[fold.train]).mean()) for fold in setup.plan
     )
     if shared:
         yield (
-            "warn",
-            f"up to {shared} test row(s) of a fold also stand in its training part, "
-            "equal in every column and the target; drop duplicates or give copies of "
-            "a row the same group.",
+            "warn" if shared > MANY_COPIES else "note",
+            f"up to {shared:.0%} of a fold's test rows also stand in its training "
+            "part, equal in every column and the target; if they are copies and not "
+            "coincidence, drop them or give copies of a row the same group.",
         )
 
 
