@@ -120,6 +120,26 @@ def pairwise_comparison(
     See Also
     --------
     score_intervals : One interval per model.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame(
+    ...     {
+    ...         "model": ["LMM"] * 5 + ["OLS"] * 5,
+    ...         "repeat": 0,
+    ...         "fold": [0, 1, 2, 3, 4] * 2,
+    ...         "part": "test",
+    ...         "metric": "r2",
+    ...         "value": [0.6, 0.5, 0.7, 0.6, 0.6, 0.2, 0.1, 0.2, 0.3, 0.2],
+    ...     }
+    ... )
+    >>> pairs = pairwise_comparison(scores, None, "r2", greater_is_better=True)
+    >>> pairs[["difference", "lower", "upper", "p_value"]].round(3)
+       difference  lower  upper  p_value
+    0         0.4  0.268  0.532    0.001
+    >>> print(pairs["sentence"][0])
+    LMM is better than OLS by 0.4 (95 % interval 0.268 to 0.532, corrected t over 5
+    folds). By the folds, LMM is better by more than 0.004 with probability 1.00.
     """
     check_flag("greater_is_better", greater_is_better)
     settings = _Settings(level, n_bootstrap, seed)
@@ -170,6 +190,23 @@ def score_intervals(
         score pooled over all out-of-fold rows and averaged over repeats, which for a
         ratio like r2 is not the mean over folds. Failed folds are left out and
         counted in `method`; a model that failed everywhere has NaN.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame(
+    ...     {
+    ...         "model": "OLS",
+    ...         "repeat": 0,
+    ...         "fold": [0, 1, 2, 3, 4],
+    ...         "part": "test",
+    ...         "metric": "r2",
+    ...         "value": [0.2, 0.1, 0.2, 0.3, 0.2],
+    ...     }
+    ... )
+    >>> score_intervals(scores, None, "r2").round(3)
+           mean  lower  upper                    method
+    model
+    OLS     0.2  0.068  0.332  corrected t over 5 folds
     """
     settings = _Settings(level, n_bootstrap, seed)
     wide = by_model(fold_scores(scores, predictions, metric, function))

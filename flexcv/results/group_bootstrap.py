@@ -74,6 +74,23 @@ def group_scores(predictions: pd.DataFrame, function: Score, seed: int) -> Group
         Takes true and predicted values, gives a number.
     seed
         Decides which groups share a block when there are very many.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame(
+    ...     {
+    ...         "repeat": 0,
+    ...         "fold": [0, 0, 1],
+    ...         "row": [0, 1, 2],
+    ...         "group": ["a", "a", "b"],
+    ...         "y_true": [1.0, 2.0, 3.0],
+    ...         "y_pred": [2.0, 2.0, 1.0],
+    ...         "part": "test",
+    ...     }
+    ... )
+    >>> scores = group_scores(rows, lambda y, p: float(np.mean((y - p) ** 2)), seed=0)
+    >>> round(scores.estimate, 3), scores.by_group.round(3).tolist()
+    (1.667, [0.5, 4.0])
     """
     test = predictions[predictions["part"].eq("test")]
     codes, n_groups = _group_codes(test, seed)
@@ -137,6 +154,17 @@ def bootstrap_interval(
     quantiles. Equal tails are taken at :math:`\Phi(-t_{G-1,\alpha/2}\sqrt{G/(G-1)})`
     instead of :math:`\alpha/2`, the expansion for small samples of Hesterberg (2015);
     symmetric ones use the absolute value (Hall 1988) and need no expansion.
+
+    References
+    ----------
+    - Busing, F., Meijer, E., van der Leeden, R. (1999). Delete-m jackknife for unequal
+      m. Statistics and Computing 9, 3-8.
+    - Efron, B., Tibshirani, R. (1993). An Introduction to the Bootstrap. Chapman and
+      Hall.
+    - Hall, P. (1988). On symmetric bootstrap confidence intervals. Journal of the Royal
+      Statistical Society B 50, 35-45.
+    - Hesterberg, T. (2015). What teachers should know about the bootstrap. The American
+      Statistician 69, 371-386.
     """
     error = _standard_error(scores)
     rounding = np.finfo(float).eps * np.abs(scores.by_group).max()
