@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,10 +18,22 @@ MAIN_COLUMNS = ("gll", "loglik", "sigma2", "trace_d", "logdet_d", "validation_lo
 MOST_PANELS = 6
 MOST_POINTS = 4000  # in a scatter; more take long to draw and cover each other
 MOST_METRICS = 3  # panels of scores
+DPI = 90
 Draw = Callable[[Axes], Any]
 
 
-def residuals_figure(predictions: pd.DataFrame, title: str) -> Figure:
+class Picture(Figure):
+    """A figure that renders once, however many trackers and pages ask for it."""
+
+    @functools.cached_property
+    def png(self) -> bytes:
+        """The bytes of a PNG."""
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
+def residuals_figure(predictions: pd.DataFrame, title: str) -> Picture:
     """Draw predicted against true values and the residuals, of one model and fold.
 
     Parameters
@@ -40,40 +53,41 @@ def residuals_figure(predictions: pd.DataFrame, title: str) -> Figure:
     )
 
 
-def tuning_figure(
-    trials: pd.DataFrame, importances: Mapping[str, float], title: str
-) -> Figure:
-    """Draw the history of the tuning on one fold and which parameters mattered.
+def tuning_figure(trials: pd.DataFrame, title: str) -> Picture:
+    """Draw the history of the tuning on one fold.
+
+    Parameters
+    ----------
+    trials
+        Model, repeat, fold, trial, value and best_value.
+    title
+        Which model and fold.
+    """
+    return _panels(title, [lambda axes: plots.plot_tuning(trials, ax=axes)])
+
+
+def tuning_overlay(
+    trials: pd.DataFrame, importances: pd.DataFrame, title: str
+) -> Picture:
+    """Draw the histories of all folds of one model, and which parameters mattered.
 
     Parameters
     ----------
     trials
         Model, repeat, fold, trial, value and best_value.
     importances
-        By parameter; may be empty.
+        Columns feature, fold and importance; may be empty.
     title
-        Which model and fold.
+        Which model.
     """
-    draws: list[Draw] = [lambda axes: plots.plot_tuning(trials, ax=axes)]
-    if importances:
-        frame = pd.DataFrame(
-            {
-                "feature": list(importances),
-                "fold": 0,
-                "importance": list(importances.values()),
-            }
-        )
-        draws.append(lambda axes: _draw_importance(frame, axes))
-    return _panels(title, draws)
-
-
-def tuning_overlay(trials: pd.DataFrame, title: str) -> Figure:
-    """Draw the histories of all folds of one model on one chart."""
     labelled = trials.assign(model=fold_labels(trials))
-    return _panels(title, [lambda axes: plots.plot_tuning(labelled, ax=axes)])
+    draws: list[Draw] = [lambda axes: plots.plot_tuning(labelled, ax=axes)]
+    if len(importances):
+        draws.append(lambda axes: _draw_importance(importances, axes))
+    return _with_one_legend(_panels(title, draws, has_names=True))
 
 
-def convergence_figure(traces: pd.DataFrame, title: str) -> Figure:
+def convergence_figure(traces: pd.DataFrame, title: str) -> Picture:
     """Draw the traces of all folds of one model: a panel per column, a line per fold.
 
     Parameters
@@ -84,21 +98,22 @@ def convergence_figure(traces: pd.DataFrame, title: str) -> Figure:
         Which model.
     """
     labelled = traces.assign(model=fold_labels(traces))
-    return _panels(title, [_trace_draw(labelled, key) for key in main_columns(traces)])
+    draws = [_trace_draw(labelled, key) for key in main_columns(traces)]
+    return _with_one_legend(_panels(title, draws, has_names=True))
 
 
-def scores_figure(scores: pd.DataFrame, metrics: Sequence[str]) -> Figure:
+def scores_figure(scores: pd.DataFrame, metrics: Sequence[str]) -> Picture:
     """Draw the test score of each fold: a panel per metric, a row per model."""
     known = scores.dropna(subset=["value"])
-    return _panels(
-        "test scores, a point per fold",
-        [_score_draw(known, metric) for metric in metrics[:MOST_METRICS]],
-    )
+    draws = [_score_draw(known, metric) for metric in metrics[:MOST_METRICS]]
+    return _panels("test scores, a point per fold", draws, has_names=True)
 
 
-def finding_figure(frame: pd.DataFrame, draw: Callable[..., Any], title: str) -> Figure:
+def finding_figure(
+    frame: pd.DataFrame, draw: Callable[..., Any], title: str
+) -> Picture:
     """Draw what a post-processor saw, its own way."""
-    return _panels(title, [lambda axes: draw(frame, axes)])
+    return _panels(title, [lambda axes: draw(frame, axes)], has_names=True)
 
 
 def main_columns(traces: pd.DataFrame) -> list[str]:
@@ -136,13 +151,6 @@ def fold_name(repeat: int, fold: int, several_repeats: bool) -> str:
     return f"repeat {repeat}, fold {fold}" if several_repeats else f"fold {fold}"
 
 
-def png(figure: Figure) -> bytes:
-    """Give a figure as the bytes of a PNG."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
-
-
 def _trace_draw(traces: pd.DataFrame, key: str) -> Draw:
     address = ["model", "repeat", "fold", "iteration"]
     tall = traces[[*address, key]].rename(columns={key: "value"}).assign(key=key)
@@ -159,12 +167,16 @@ def _draw_importance(frame: pd.DataFrame, axes: Axes) -> None:
     axes.set_xlabel("importance for the objective (PED-ANOVA)")
 
 
-def _panels(title: str, draws: Sequence[Draw]) -> Figure:
-    """Draw side by side, three at most in a row."""
+def _panels(title: str, draws: Sequence[Draw], *, has_names: bool = False) -> Picture:
+    """Draw side by side, three at most in a row.
+
+    Rows that have names need a layout engine, which takes as long as all the rest;
+    other panels get by with fixed margins.
+    """
     columns = max(1, min(len(draws), 3))
     rows = max(1, -(-len(draws) // columns))
-    size = (PANEL[0] * columns, PANEL[1] * rows)
-    figure = Figure(figsize=size, dpi=90, layout="constrained")
+    width, height = PANEL[0] * columns, PANEL[1] * rows
+    figure = Picture(figsize=(width, height), dpi=DPI)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, draw in zip(grid, draws, strict=False):
         axes.spines[["top", "right"]].set_visible(False)
@@ -172,6 +184,27 @@ def _panels(title: str, draws: Sequence[Draw]) -> Figure:
     for axes in grid[len(draws) :]:
         axes.set_visible(False)
     figure.suptitle(title, fontsize=11)
+    if has_names:
+        figure.set_layout_engine("constrained")
+    else:
+        figure.subplots_adjust(
+            left=0.8 / width,
+            right=1 - 0.15 / width,
+            bottom=0.55 / height,
+            top=1 - 0.4 / height,
+            wspace=0.3,
+            hspace=0.35,
+        )
+    return figure
+
+
+def _with_one_legend(figure: Picture) -> Picture:
+    """Name the lines of all panels once, below them."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    for axes in figure.axes:
+        if (legend := axes.get_legend()) is not None:
+            legend.remove()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
     return figure
 
 

@@ -17,7 +17,7 @@ FEWEST_TRIALS = 8  # below this an importance says nothing
 
 
 def with_best(trials: pd.DataFrame, greater_is_better: bool) -> pd.DataFrame:
-    """Add the best value up to each trial; failed trials change nothing.
+    """Add the best value up to each trial; failed and pruned ones change nothing.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def with_best(trials: pd.DataFrame, greater_is_better: bool) -> pd.DataFrame:
     [3.0, 3.0, 2.0, 2.0]
     """
     values = trials["value"].astype(float)
-    values = values.where(np.isfinite(values))
+    values = values.where(_is_complete(trials))
     best = values.cummax() if greater_is_better else values.cummin()
     return trials.assign(best_value=best.ffill())
 
@@ -40,7 +40,7 @@ def importances(
 
     Empty with fewer than two parameters or too few trials.
     """
-    finite = trials[np.isfinite(trials["value"].astype(float))]
+    finite = trials[_is_complete(trials)]
     if len(space) < 2 or len(finite) < FEWEST_TRIALS:
         return {}
     with _quiet():
@@ -50,6 +50,11 @@ def importances(
         study.add_trials([_frozen(row, space) for row in finite.to_dict("records")])
         found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
     return {name: float(share) for name, share in found.items()}
+
+
+def _is_complete(trials: pd.DataFrame) -> pd.Series[bool]:
+    finite = np.isfinite(trials["value"].astype(float))
+    return finite & trials["state"].eq("complete") if "state" in trials else finite
 
 
 def _frozen(

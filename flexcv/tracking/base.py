@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
@@ -183,6 +184,16 @@ def require_backend(name: str) -> None:
             f"the tracker {name!r} needs a package that is not installed; "
             f"install it with: pip install 'flexcv[{name}]'."
         )
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Render a figure as a PNG; one that has done so before is not asked again."""
+    rendered = getattr(figure, "png", None)
+    if isinstance(rendered, bytes):
+        return rendered
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
 
 
 def is_tracker(candidate: object) -> bool:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from flexcv.errors import StorageError
 
-from .base import STATUSES
+from .base import STATUSES, png_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.jsonl"
-DPI = 90
 UNSAFE = re.compile(r'[\x00-\x1f<>:"|?*\\/]')  # refused by one file system or another
 LONGEST_NAME = 120
 
@@ -140,7 +139,7 @@ class LocalTracker:
 
     def log_figure(self, key: str, figure: Figure) -> None:
         """Write a PNG."""
-        figure.savefig(self._file(key, ".png"), dpi=DPI)
+        self._file(key, ".png").write_bytes(png_bytes(figure))
 
     def log_table(self, key: str, table: pd.DataFrame) -> None:
         """Write a CSV."""

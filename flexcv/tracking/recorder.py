@@ -81,6 +81,7 @@ class Recorder:
         self._models: dict[str, SeveralTrackers] = {}
         self._folds: dict[Key, SeveralTrackers] = {}
         self._heard: dict[Key, int] = {}
+        self._shares: dict[Key, dict[str, float]] = {}
         self._results: list[FoldResult] = []
         self._page = ResidualPage()
         self._start: RunStarted | None = None
@@ -208,10 +209,10 @@ class Recorder:
             run.log_series(f"tuning/{name}", known[name].tolist(), steps)
         run.log_table("trials", result.trials)
         shares = importances(trials, self._space(result.model), greater)
+        self._shares[result.key] = shares
         run.log_metrics({f"importance/{name}": share for name, share in shares.items()})
-        addressed = trials.assign(model=result.model, repeat=0, fold=result.fold)
-        picture = figures.tuning_figure(addressed, shares, self._title(result))
-        run.log_figure("tuning", picture)
+        addressed = trials.assign(model=result.model, repeat=0, fold=0)
+        run.log_figure("tuning", figures.tuning_figure(addressed, self._title(result)))
 
     def _tell_findings(self, result: FoldResult, run: Tracker) -> None:
         if result.warnings:
@@ -232,7 +233,7 @@ class Recorder:
             return
         picture = figures.residuals_figure(tested, self._title(result))
         run.log_figure("residuals", picture)
-        self._page.add(result.model, self._fold_name(result), figures.png(picture))
+        self._page.add(result.model, self._fold_name(result), picture.png)
 
     # -- the end --
 
@@ -275,7 +276,18 @@ class Recorder:
         if len(trials):
             folds = trials.groupby(["repeat", "fold"], sort=False)
             best = [with_best(part, self._greater_is_better) for _, part in folds]
-            run.log_figure("tuning", figures.tuning_overlay(pd.concat(best), model))
+            shares = self._importance_table(model)
+            picture = figures.tuning_overlay(pd.concat(best), shares, model)
+            run.log_figure("tuning", picture)
+
+    def _importance_table(self, model: str) -> pd.DataFrame:
+        rows = [
+            {"feature": name, "fold": number, "importance": share}
+            for number, (key, shares) in enumerate(self._shares.items())
+            if key[0] == model
+            for name, share in shares.items()
+        ]
+        return pd.DataFrame(rows, columns=["feature", "fold", "importance"])
 
     # -- helpers --
 

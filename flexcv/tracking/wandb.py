@@ -1,0 +1,129 @@
+"""Runs in Weights & Biases: one group, a run in it for each model and each fold."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import wandb
+from PIL import Image
+
+from .base import png_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+STEP = "step"  # the horizontal axis of every curve
+EXIT_CODES = {"finished": 0}
+
+
+def open_run(
+    experiment: str = "flexcv", name: str = "cross-validation", **options: Any
+) -> WandbTracker:
+    """Start a run in a project.
+
+    Parameters
+    ----------
+    experiment
+        Name of the project, unless the options name one.
+    name
+        The run's name.
+    options
+        Those of `wandb.init`, such as ``mode="offline"``, ``dir`` and ``entity``.
+    """
+    chosen = {"project": experiment, **options}
+    return WandbTracker(name, "cross-validation", {}, chosen)
+
+
+class WandbTracker:
+    """Keep a run; runs below it share its group and are told apart by their type."""
+
+    def __init__(
+        self, name: str, kind: str, tags: Mapping[str, str], options: Mapping[str, Any]
+    ) -> None:
+        self._name = name
+        self._options = dict(options)
+        settings = wandb.Settings(silent=True, console="off", disable_code=True)
+        given = {"settings": settings, **self._options}
+        self._run: Any = wandb.init(
+            name=name, job_type=kind, reinit="create_new", config=dict(tags), **given
+        )
+        self._options.setdefault("group", self._run.id)
+        self._folder = Path(self._run.dir)
+
+    def child(self, name: str, kind: str, tags: Mapping[str, str]) -> WandbTracker:
+        """Open a run of the same group."""
+        title = f"{self._name}, {name}" if kind == "fold" else name
+        return WandbTracker(title, kind, tags, self._options)
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Note settings in the run's configuration."""
+        self._run.config.update(dict(params), allow_val_change=True)
+
+    def log_metrics(
+        self, metrics: Mapping[str, float], step: int | None = None
+    ) -> None:
+        """Note single numbers in the summary, or add a point to series."""
+        if step is None:
+            self._run.summary.update(dict(metrics))
+            return
+        for key in metrics:
+            self._run.define_metric(key, step_metric=STEP)
+        self._run.log({STEP: int(step), **metrics})
+
+    def log_series(
+        self, key: str, values: Sequence[float], steps: Sequence[int]
+    ) -> None:
+        """Note a curve."""
+        self._run.define_metric(key, step_metric=STEP)
+        for value, step in zip(values, steps, strict=True):
+            self._run.log({STEP: int(step), key: float(value)})
+
+    def log_figure(self, key: str, figure: Figure) -> None:
+        """Keep a picture."""
+        with Image.open(io.BytesIO(png_bytes(figure))) as picture:
+            self._run.log({f"figures/{key}": wandb.Image(picture)})
+
+    def log_table(self, key: str, table: pd.DataFrame) -> None:
+        """Keep a table."""
+        plain = table.astype(object).where(table.notna(), None)
+        kept = wandb.Table(
+            columns=[str(name) for name in plain],
+            data=list(plain.to_numpy()),
+            allow_mixed_types=True,
+        )
+        self._run.log({f"tables/{key}": kept})
+
+    def log_text(self, key: str, text: str) -> None:
+        """Keep a page as a panel, any other text as a file."""
+        if key.endswith(".html"):
+            page = wandb.Html(text, inject=False)
+            self._run.log({f"pages/{key.removesuffix('.html')}": page})
+        else:
+            self._keep(key, text.encode())
+
+    def log_artifact(self, key: str, path: Path) -> None:
+        """Keep a copy of a file."""
+        self._keep(key, Path(path).read_bytes())
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Note tags in the run's configuration."""
+        self._run.config.update(dict(tags), allow_val_change=True)
+
+    def finish(self, status: str) -> None:
+        """Close the run."""
+        self._run.config.update({"flexcv.status": status}, allow_val_change=True)
+        self._run.finish(exit_code=EXIT_CODES.get(status, 1))
+
+    def __repr__(self) -> str:
+        return f"<WandbTracker {self._name!r}>"
+
+    def _keep(self, key: str, content: bytes) -> None:
+        parts = [part for part in key.split("/") if part.strip(". ")]
+        path = self._folder.joinpath(*(parts or ["unnamed"]))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        self._run.save(str(path), base_path=str(self._folder), policy="now")
