@@ -73,7 +73,11 @@ class DenseSums:
 
 
 def profile_dense(
-    sums: DenseSums, factors: Sequence[FloatArray], *, reml: bool
+    sums: DenseSums,
+    factors: Sequence[FloatArray],
+    *,
+    reml: bool,
+    precision: float | None = None,
 ) -> Profile:
     """Evaluate the criterion and its derivatives in the entries of every D."""
     m, p = len(sums.cross), sums.n_fixed
@@ -89,11 +93,13 @@ def profile_dense(
     solved = sums.cross - right[:, :m].T @ answer
     fixed = solve_fixed(sums.gram - right[:, m:].T @ answer[:, m:])
     free = sums.n_rows - p if reml else sums.n_rows
-    value = criterion(log_det, fixed, free, sums.log_weights, reml=reml)
+    value, level = criterion(
+        log_det, fixed, free, sums.log_weights, reml=reml, precision=precision
+    )
     mixed = solved[:, m : m + p]
     scores = solved[:, -1] - mixed @ fixed.beta
     parts = _Parts(solved[:, :m], mixed @ fixed.root.T, scores, sums.sizes)
-    gradient, hessian = parts.derivatives(free / fixed.r2, free, reml)
+    gradient, hessian = parts.derivatives(*level, reml)
     return Profile(
         value,
         gradient,
@@ -118,7 +124,7 @@ class _Parts:
     sizes: tuple[tuple[int, int], ...]
 
     def derivatives(
-        self, precision: float, free: int, reml: bool
+        self, precision: float, pull_of_r2: float, reml: bool
     ) -> tuple[FloatArray, FloatArray]:
         """Give gradient and Hessian in the entries of D, one factor after another."""
         outer = precision * np.outer(self.scores, self.scores)
@@ -130,7 +136,7 @@ class _Parts:
             slope -= fixed
         push = self._per_entry(outer)
         pull = self._sums_of_products(self.scores[:, None])
-        hessian = -2.0 * precision * (pull @ pull.T) - np.outer(push, push) / free
+        hessian = -2.0 * precision * (pull @ pull.T) - pull_of_r2 * np.outer(push, push)
         if reml:
             spread = self._sums_of_products(self.whitened)
             hessian -= spread @ spread.T

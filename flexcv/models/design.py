@@ -7,7 +7,7 @@ once and kept apart from the numbers of one table.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -72,6 +72,13 @@ class RandomDesign:
 
     def __len__(self) -> int:
         return self.n_rows
+
+    def with_unknown_levels(self) -> RandomDesign:
+        """Give the same design as if no level were known."""
+        factors = (
+            replace(factor, codes=np.full(self.n_rows, -1)) for factor in self.factors
+        )
+        return RandomDesign(tuple(factors), self.n_rows)
 
     def effects_sum(self, effects: Sequence[FloatArray]) -> FloatArray:
         """Give Z b row by row, zero where the level is unknown.

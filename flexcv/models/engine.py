@@ -33,8 +33,8 @@ from .covariance import (
 from .crossed import DenseSums, profile_dense
 from .design import RandomDesign, RandomFactor
 from .optimize import Minimum, minimise
-from .staged import Links, StagedSums, learn_links, profile_staged
 from .pls import GroupSums, Profile, profile, profile_plain
+from .staged import Links, StagedSums, learn_links, profile_staged
 
 DENSE_COLUMNS = 300  # more columns of Z than this are treated in stages
 START = 0.87  # not round: a step from a round number can land exactly on zero
@@ -106,16 +106,22 @@ class Problem:
             self.latest[:] = [(key, self.profile(self.factors(theta)))]
         return self.latest[0][1]
 
-    def profile(self, factors: Sequence[FloatArray]) -> Profile:
-        """Evaluate at given Lambdas."""
+    def profile(
+        self, factors: Sequence[FloatArray], precision: float | None = None
+    ) -> Profile:
+        """Evaluate at given Lambdas, and at a given 1 / sigma^2 when there is one."""
         if isinstance(self.sums, DenseSums):
-            return profile_dense(self.sums, factors, reml=self.reml)
+            return profile_dense(
+                self.sums, factors, reml=self.reml, precision=precision
+            )
         if isinstance(self.sums, StagedSums):
             assert self.links is not None
-            return profile_staged(self.sums, self.links, factors, reml=self.reml)
+            return profile_staged(
+                self.sums, self.links, factors, reml=self.reml, precision=precision
+            )
         if not factors:
             return profile_plain(self.sums, reml=self.reml)
-        return profile(self.sums, factors[0], reml=self.reml)
+        return profile(self.sums, factors[0], reml=self.reml, precision=precision)
 
     def objective(self, theta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Give value, gradient and Hessian in theta."""
@@ -175,6 +181,23 @@ class Problem:
             return self.sums.sizes
         q, _, n = self.sums.cross.shape
         return ((q, n),) if q else ()
+
+    def moments(self) -> list[FloatArray]:
+        """Give Z'Z summed over levels, per factor (effects, effects)."""
+        sums = self.sums
+        if isinstance(sums, GroupSums):
+            return [sums.cross[:, : sums.n_effects].sum(axis=2)] if self.shapes else []
+        parts, start, sizes = [], 0, list(sums.sizes)
+        if isinstance(sums, StagedSums):
+            q = sizes.pop(0)[0]
+            parts.append(sums.cross[:, :q].sum(axis=2))
+        square = sums.rest if isinstance(sums, StagedSums) else sums.cross
+        for q, n in sizes:
+            rows = slice(start, start + q * n)
+            block = square[rows, rows].reshape(q, n, q, n)
+            parts.append(np.einsum("ambm->ab", block))
+            start += q * n
+        return parts
 
     def smallest(self, theta: FloatArray) -> float:
         """Give the smallest standard deviation of any combination of effects."""

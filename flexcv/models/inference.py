@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._validate import FloatArray
+from ._validate import FloatArray, IntArray
 from .engine import Estimate, Problem
 from .pls import GroupSums, Profile
 from .staged import StagedSums, within_times
@@ -27,7 +27,7 @@ def level_rows(problem: Problem, values: FloatArray) -> FloatArray:
 
 
 def entry_sums(problem: Problem, left: FloatArray, right: FloatArray) -> FloatArray:
-    """Sum outer products of rows over levels: (entries of every D, columns, columns)."""
+    """Sum outer products of rows over levels, per entry of every D."""
     sums, start = [], 0
     for q, n in problem.sizes:
         a = left[start : start + q * n].reshape(q, n, -1)
@@ -144,16 +144,16 @@ def _some_blocks(
     start: int,
     n_levels: int,
     q: int,
-    levels: FloatArray,
+    levels: IntArray,
 ) -> FloatArray:
     places = (start + np.arange(q)[:, None] * n_levels + levels).reshape(-1)
     square = within_columns(problem, at, factors, places)[places]
     block = square.reshape(q, len(levels), q, len(levels))
-    return np.einsum("ambm->mab", block)
+    return np.asarray(np.einsum("ambm->mab", block))
 
 
 def within_columns(
-    problem: Problem, at: Profile, factors: list[FloatArray], places: FloatArray
+    problem: Problem, at: Profile, factors: list[FloatArray], places: IntArray
 ) -> FloatArray:
     """Give some columns of Z'V^-1Z, rows ordered by factor, effect and level."""
     if not isinstance(problem.sums, StagedSums):

@@ -6,24 +6,24 @@ import warnings
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
 from flexcv.errors import (
     ConvergenceWarning,
     RankDeficiencyWarning,
 )
 
-from ._effects import Columns
+from ._effects import Columns, FormulaPart
+from ._identify import require_groups_apart, require_identifiable, require_residuals
 from ._notation import split_formula
 from ._validate import FloatArray
-from .base import AbstractMixedModel, RandomPart, Training
+from .base import RandomPart, Training
 from .design import FixedEncoder, learn_fixed
 from .engine import Estimate, estimate, sums_and_basis
+from .readings import AbstractLinearMixedModel
 from .terms import RandomTerm, random_terms
 
 
-class LinearMixedEffectsModel(AbstractMixedModel):
+class LinearMixedEffectsModel(AbstractLinearMixedModel):
     r"""Linear mixed-effects model, y = X beta + Z b + e, by REML or ML.
 
     Random effects b of a level are normal with covariance sigma^2 D, residuals e
@@ -112,7 +112,14 @@ class LinearMixedEffectsModel(AbstractMixedModel):
         target = training.target
         if self.offset is not None:
             target = target - source.numeric(self.offset)
+        if design.factors:
+            require_identifiable(design)
+            require_groups_apart(training.terms, self._fixed_variables())
         sums, basis = sums_and_basis(columns, design, target, weights, source.ones)
+        if design.factors:
+            require_residuals(target, basis.kept, basis.target_scale)
+        moments = float(target.sum()), float(target @ target)
+        self.target_digest_ = (float(len(target)), *moments)
         self.dropped_ = self._dropped(basis.kept)
         blocks = [factor.blocks for factor in design.factors]
         fitted = estimate(sums, basis, blocks, reml=self.reml)
@@ -124,6 +131,23 @@ class LinearMixedEffectsModel(AbstractMixedModel):
                 stacklevel=3,
             )
         self._keep(fitted)
+
+    def _fixed_variables(self) -> set[str]:
+        """Give the columns that the formula names."""
+        if self.formula is None:
+            return set()
+        parts = self.fixed_encoder_.effects
+        return {
+            str(name)
+            for part in parts
+            if isinstance(part, FormulaPart)
+            for name in part.spec.required_variables
+        }
+
+    def _new_weights(self, source: Columns) -> FloatArray:
+        if self.weights is None or self.weights not in source.table.columns:
+            return np.ones(len(source.table))
+        return self._weights(source)
 
     def _learn_fixed(self, training: Training) -> FixedEncoder:
         formula = self.formula
@@ -177,45 +201,3 @@ class LinearMixedEffectsModel(AbstractMixedModel):
         if self.offset is not None:
             total += source.numeric(self.offset)
         return total
-
-    @property
-    def theta_(self) -> FloatArray:
-        """Free entries of the relative covariance factors, as lme4 stacks them."""
-        check_is_fitted(self)
-        shapes = self.estimate_.problem.shapes
-        parts = [
-            s.theta(f) for s, f in zip(shapes, self.estimate_.factors, strict=True)
-        ]
-        return np.concatenate([np.zeros(0), *parts])
-
-    @property
-    def loglik_(self) -> float:
-        """Log-likelihood, restricted when fitted by REML."""
-        return -0.5 * self.criterion_
-
-    @property
-    def n_parameters_(self) -> int:
-        """Fixed effects, free covariance entries and the residual variance."""
-        return len(self.estimate_.beta) + len(self.theta_) + 1
-
-    @property
-    def aic_(self) -> float:
-        """Akaike's criterion."""
-        return self.criterion_ + 2.0 * self.n_parameters_
-
-    @property
-    def bic_(self) -> float:
-        """Schwarz's criterion."""
-        n_rows = self.estimate_.problem.sums.n_rows
-        return self.criterion_ + float(np.log(n_rows)) * self.n_parameters_
-
-    @property
-    def fixed_effects_(self) -> pd.DataFrame:
-        """Fixed effects with standard errors."""
-        check_is_fitted(self)
-        fitted = self.estimate_
-        names = [self.fixed_encoder_.names[k] for k in fitted.basis.kept]
-        error = np.sqrt(fitted.beta_cov.diagonal())
-        return pd.DataFrame(
-            {"estimate": fitted.beta, "std_error": error}, index=pd.Index(names)
-        )

@@ -107,7 +107,13 @@ class FixedPart(NamedTuple):
     log_det: float
 
 
-def profile(sums: GroupSums, factor: FloatArray, *, reml: bool) -> Profile:
+def profile(
+    sums: GroupSums,
+    factor: FloatArray,
+    *,
+    reml: bool,
+    precision: float | None = None,
+) -> Profile:
     """Evaluate the criterion and its two derivatives at D = factor factor'.
 
     Parameters
@@ -118,6 +124,8 @@ def profile(sums: GroupSums, factor: FloatArray, *, reml: bool) -> Profile:
         Lambda, shape (q, q).
     reml
         Whether to maximise the restricted likelihood.
+    precision
+        A residual precision 1 / sigma^2 to keep instead of the best one.
 
     Examples
     --------
@@ -137,12 +145,14 @@ def profile(sums: GroupSums, factor: FloatArray, *, reml: bool) -> Profile:
         schur -= left[q:] @ right[q:].T
     fixed = solve_fixed(schur)
     free = sums.n_rows - p if reml else sums.n_rows
-    value = criterion(log_det, fixed, free, sums.log_weights, reml=reml)
+    value, level = criterion(
+        log_det, fixed, free, sums.log_weights, reml=reml, precision=precision
+    )
     within, mixed = solved[:, :q], solved[:, q : q + p]
     scores = solved[:, -1] - np.matmul(fixed.beta, mixed)
     whitened = np.matmul(fixed.root, mixed)
     gradient, hessian = _derivatives(
-        within, whitened, scores, free / fixed.r2, free, reml
+        within, whitened, scores, level.precision, level.pull, reml
     )
     return Profile(
         value,
@@ -165,7 +175,7 @@ def profile_plain(sums: GroupSums, *, reml: bool) -> Profile:
     nothing = np.zeros(0)
     value = np.nan
     if free > 0:
-        value = criterion(0.0, fixed, free, sums.log_weights, reml=reml)
+        value, _ = criterion(0.0, fixed, free, sums.log_weights, reml=reml)
     return Profile(
         value,
         nothing,
@@ -195,12 +205,30 @@ def solve_fixed(schur: FloatArray) -> FixedPart:
     return FixedPart(half @ root, root, max(r2, np.finfo(float).tiny), log_det)
 
 
+class ResidualLevel(NamedTuple):
+    """1 / sigma^2, and how much of it a change of r^2 takes along (0 when kept)."""
+
+    precision: float
+    pull: float
+
+
 def criterion(
-    log_det: float, fixed: FixedPart, free: int, log_weights: float, *, reml: bool
-) -> float:
-    """Give -2 log-likelihood with beta and sigma profiled out."""
-    value = log_det + free * (1.0 + LOG_2PI + np.log(fixed.r2 / free)) - log_weights
-    return float(value + fixed.log_det if reml else value)
+    log_det: float,
+    fixed: FixedPart,
+    free: int,
+    log_weights: float,
+    *,
+    reml: bool,
+    precision: float | None = None,
+) -> tuple[float, ResidualLevel]:
+    """Give -2 log-likelihood with beta, and sigma unless kept, profiled out."""
+    value = log_det - log_weights + (fixed.log_det if reml else 0.0)
+    if precision is None:
+        level = ResidualLevel(free / fixed.r2, 1.0 / free)
+        return value + free * (1.0 + LOG_2PI - float(np.log(level.precision))), level
+    level = ResidualLevel(precision, 0.0)
+    value += free * (LOG_2PI - float(np.log(precision))) + fixed.r2 * precision
+    return value, level
 
 
 def resolvent(
@@ -272,7 +300,7 @@ def _derivatives(
     whitened: FloatArray,
     scores: FloatArray,
     precision: float,
-    free: int,
+    pull_of_r2: float,
     reml: bool,
 ) -> tuple[FloatArray, FloatArray]:
     """Give the gradient (q, q) and the Hessian (q q, q q) in the entries of D.
@@ -290,7 +318,7 @@ def _derivatives(
     flat = whitened.reshape(q * p, n_levels)
     pull = (flat @ scores.T).reshape(q, p, q).transpose(0, 2, 1).reshape(q * q, p)
     push = products.reshape(-1)
-    hessian = -2.0 * precision * (pull @ pull.T) - np.outer(push, push) / free
+    hessian = -2.0 * precision * (pull @ pull.T) - pull_of_r2 * np.outer(push, push)
     if reml and p:
         spread = (flat @ flat.T).reshape(q, p, q, p).transpose(0, 2, 1, 3)
         gradient -= spread.trace(axis1=2, axis2=3)

@@ -160,7 +160,12 @@ class _Reduced(NamedTuple):
 
 
 def profile_staged(
-    sums: StagedSums, links: Links, factors: Sequence[FloatArray], *, reml: bool
+    sums: StagedSums,
+    links: Links,
+    factors: Sequence[FloatArray],
+    *,
+    reml: bool,
+    precision: float | None = None,
 ) -> Profile:
     """Evaluate the criterion, its gradient and its average information.
 
@@ -171,17 +176,19 @@ def profile_staged(
     reduced, log_det, schur = _reduce(sums, links, factors)
     fixed = solve_fixed(schur)
     free = sums.n_rows - p if reml else sums.n_rows
-    value = criterion(log_det, fixed, free, sums.log_weights, reml=reml)
+    value, level = criterion(
+        log_det, fixed, free, sums.log_weights, reml=reml, precision=precision
+    )
     projected = _projected(sums, links, factors, reduced)
     scores = projected[:, p] - projected[:, :p] @ fixed.beta
     whitened = projected[:, :p] @ fixed.root.T
     sizes = sums.sizes
     gradient = _traces(sums, links, factors, reduced)
-    gradient -= free / fixed.r2 * _entry_sums(scores[:, None], scores[:, None], sizes)
+    gradient -= level.precision * _entry_sums(scores[:, None], scores[:, None], sizes)
     if reml:
         gradient -= _entry_sums(whitened, whitened, sizes)
     hessian = _average_information(
-        sums, links, factors, reduced, scores, whitened, free / fixed.r2, free
+        sums, links, factors, reduced, scores, whitened, *level
     )
     return Profile(
         value,
@@ -388,15 +395,15 @@ def _average_information(
     scores: FloatArray,
     whitened: FloatArray,
     precision: float,
-    free: int,
+    pull_of_r2: float,
 ) -> FloatArray:
-    """Give c (z_i'W z_j - z_i'P z_j) - (c^2 / free) (s'z_i)(s'z_j) with z_i = E_i s."""
+    """Give c (z_i'W z_j - z_i'P z_j) - (c^2 / n) (s'z_i)(s'z_j) with z_i = E_i s."""
     moved = _moved_scores(scores, sums.sizes)
     pulled = _within_times(sums, links, factors, reduced, moved)
     fixed = whitened.T @ moved
     push = precision * (scores @ moved)
     info = precision * (moved.T @ pulled - fixed.T @ fixed)
-    return np.asarray(info - np.outer(push, push) / free)
+    return np.asarray(info - pull_of_r2 * np.outer(push, push))
 
 
 def _moved_scores(scores: FloatArray, sizes: Sequence[tuple[int, int]]) -> FloatArray:

@@ -1,0 +1,275 @@
+"""What a fitted linear mixed model tells: tables, tests, intervals, simulations."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from ._effects import Columns
+from ._table import prediction_table
+from ._validate import FloatArray
+from .base import AbstractMixedModel
+from .bootstrap import bootstrap_intervals
+from .comparison import Candidate, likelihood_ratio_table
+from .design import FixedEncoder, learn_random
+from .engine import Estimate
+from .inference import conditional_covariances
+from .intervals import profile_intervals
+from .prediction import prediction_reach, simulated_effects
+from .summary import Summary, fixed_effects_table, intraclass_shares
+
+
+class AbstractLinearMixedModel(AbstractMixedModel):
+    """A mixed model with linear fixed effects and Gaussian residuals.
+
+    Subclasses set ``estimate_``, ``fixed_encoder_``, ``dropped_`` and what goes with
+    them in `_fit_design`.
+    """
+
+    estimate_: Estimate
+    fixed_encoder_: FixedEncoder
+    dropped_: tuple[str, ...]
+    target_digest_: tuple[float, ...]
+    criterion_: float
+    converged_: bool
+    singular_: bool
+    reml: bool
+
+    @abstractmethod
+    def _new_weights(self, source: Columns) -> FloatArray:
+        """Give the weights of a new table's rows, one where it has none."""
+
+    @property
+    def theta_(self) -> FloatArray:
+        """Free entries of the relative covariance factors, as lme4 stacks them."""
+        check_is_fitted(self)
+        shapes = self.estimate_.problem.shapes
+        parts = [
+            s.theta(f) for s, f in zip(shapes, self.estimate_.factors, strict=True)
+        ]
+        return np.concatenate([np.zeros(0), *parts])
+
+    @property
+    def loglik_(self) -> float:
+        """Log-likelihood, restricted when fitted by REML."""
+        return -0.5 * self.criterion_
+
+    @property
+    def n_parameters_(self) -> int:
+        """Fixed effects, free covariance entries and the residual variance."""
+        return len(self.estimate_.beta) + len(self.theta_) + 1
+
+    @property
+    def aic_(self) -> float:
+        """Akaike's criterion."""
+        return self.criterion_ + 2.0 * self.n_parameters_
+
+    @property
+    def bic_(self) -> float:
+        """Schwarz's criterion."""
+        n_rows = self.estimate_.problem.sums.n_rows
+        return self.criterion_ + float(np.log(n_rows)) * self.n_parameters_
+
+    @property
+    def fixed_effects_(self) -> pd.DataFrame:
+        """Fixed effects with standard errors and Satterthwaite's t tests."""
+        check_is_fitted(self)
+        return fixed_effects_table(self.estimate_, self._kept_names())
+
+    def _kept_names(self) -> list[str]:
+        names = self.fixed_encoder_.names
+        return [names[k] for k in self.estimate_.basis.kept]
+
+    def icc(self) -> pd.Series:
+        """Give each factor's share of a row's variance, given the fixed part."""
+        check_is_fitted(self)
+        names = [encoder.name for encoder in self.random_encoder_.factors]
+        return pd.Series(intraclass_shares(self.estimate_), index=names, name="icc")
+
+    def conditional_sd(self) -> dict[str, pd.DataFrame]:
+        """Give the standard deviations of the random effects given the data."""
+        check_is_fitted(self)
+        covs = conditional_covariances(self.estimate_)
+        return {
+            name: pd.DataFrame(
+                np.sqrt(np.maximum(np.einsum("naa->na", cov), 0.0)),
+                index=frame.index,
+                columns=frame.columns,
+            )
+            for (name, frame), cov in zip(
+                self.random_effects_.items(), covs, strict=True
+            )
+        }
+
+    def summary(self) -> Summary:
+        """Give the tables that people know, to print or to show in a notebook."""
+        check_is_fitted(self)
+        method = "REML" if self.reml else "maximum likelihood"
+        figures = {
+            "criterion (-2 log-likelihood)": f"{self.criterion_:.4f}",
+            "AIC": f"{self.aic_:.2f}",
+            "BIC": f"{self.bic_:.2f}",
+            "rows": str(self.estimate_.problem.sums.n_rows),
+        }
+        for encoder in self.random_encoder_.factors:
+            figures[f"levels of {encoder.name}"] = str(len(encoder.levels))
+        return Summary(
+            f"Linear mixed model fitted by {method}",
+            figures,
+            self.variance_components_.set_index(["group", "name"]),
+            self.fixed_effects_,
+            tuple(self._notes()),
+        )
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if self.singular_:
+            notes.append("Singular fit: a variance is zero or a correlation is one.")
+        if not self.converged_:
+            notes.append("Not converged: do not trust these numbers.")
+        if self.dropped_:
+            notes.append(f"Dropped as redundant: {', '.join(self.dropped_)}.")
+        return notes
+
+    def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
+        """Predict with an interval for a new observation.
+
+        The interval counts the residual, what is unknown of the random effects
+        (everything, for an unknown level) and what is unknown of the fixed effects.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        level
+            Coverage of the intervals.
+        """
+        check_is_fitted(self)
+        _check_level(level)
+        table = prediction_table(self, X)
+        source = Columns(table)
+        design = self.random_encoder_.design(source)
+        if self.known_groups == "population":
+            design = design.with_unknown_levels()
+        columns = self.fixed_encoder_.columns(source)
+        kept = [columns[k] for k in self.estimate_.basis.kept]
+        weights = self._new_weights(source)
+        reach = prediction_reach(self.estimate_, kept, design, weights, level)
+        centre = self.predict(X)
+        return pd.DataFrame(
+            {"prediction": centre, "lower": centre - reach, "upper": centre + reach},
+            index=table.index,
+        )
+
+    def simulate(
+        self, X: Any, n_draws: int = 1, random_state: Any = None
+    ) -> pd.DataFrame:
+        """Draw new targets for a table, with new random effects for every level.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        n_draws
+            How many columns of targets to draw.
+        random_state
+            A seed or a generator.
+        """
+        check_is_fitted(self)
+        table = prediction_table(self, X)
+        source, rng = Columns(table), _generator(random_state)
+        _, design = learn_random(source, self._terms())
+        fixed = self._fixed_part(source)
+        sd = self.sigma_ / np.sqrt(self._new_weights(source))
+        sizes = [factor.n_levels for factor in design.factors]
+        draws = []
+        for _ in range(n_draws):
+            effects = simulated_effects(self.estimate_, sizes, rng)
+            noise = sd * rng.normal(size=len(table))
+            draws.append(fixed + design.effects_sum(effects) + noise)
+        return pd.DataFrame(np.column_stack(draws), index=table.index)
+
+    def profile_intervals(self, level: float = 0.95) -> pd.DataFrame:
+        """Give profile-likelihood intervals of all parameters.
+
+        Parameters
+        ----------
+        level
+            Coverage of the intervals.
+        """
+        check_is_fitted(self)
+        _check_level(level)
+        return profile_intervals(
+            self.estimate_, self._kept_names(), self._groups(), level
+        )
+
+    def bootstrap_intervals(
+        self, n_draws: int = 500, random_state: Any = None, level: float = 0.95
+    ) -> pd.DataFrame:
+        """Give parametric-bootstrap intervals of all parameters.
+
+        Parameters
+        ----------
+        n_draws
+            How many data sets to draw from the fitted model.
+        random_state
+            A seed or a generator.
+        level
+            Coverage of the intervals.
+        """
+        check_is_fitted(self)
+        _check_level(level)
+        return bootstrap_intervals(
+            self.estimate_,
+            self._kept_names(),
+            self._groups(),
+            n_draws=n_draws,
+            rng=_generator(random_state),
+            level=level,
+        )
+
+    def likelihood_ratio_test(self, *others: AbstractLinearMixedModel) -> pd.DataFrame:
+        """Compare with models nested in this one, or around it.
+
+        Restricted fits are refitted by maximum likelihood.
+
+        Parameters
+        ----------
+        others
+            Models fitted to the same rows.
+        """
+        models = [self, *others]
+        for model in models:
+            check_is_fitted(model)
+        return likelihood_ratio_table(
+            [
+                Candidate(model._described(), model.estimate_, model.target_digest_)
+                for model in models
+            ]
+        )
+
+    def _described(self) -> str:
+        """Give the model in one line, as a formula."""
+        fixed = [n for n in self._kept_names() if n != "Intercept"] or ["1"]
+        return " + ".join([*fixed, *(str(term) for term in self._terms())])
+
+    def _groups(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [(e.name, e.names) for e in self.random_encoder_.factors]
+
+
+def _check_level(level: float) -> None:
+    if not 0.0 < level < 1.0:
+        raise ValueError(
+            f"`level` must lie between 0 and 1, got {level!r}; 0.95 is usual."
+        )
+
+
+def _generator(random_state: Any) -> np.random.Generator:
+    """Give a generator from a seed, a generator or None."""
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31))
+    return np.random.default_rng(random_state)
