@@ -70,6 +70,7 @@ class Table:
         has_intercept = any(column is constant for column in fixed)
         self.fixed = [self._place(column, has_intercept) for column in fixed]
         self.random = [self._place_factor(factor) for factor in design.factors]
+        self._taken = np.zeros(len(self.fixed))
         self._single: FloatArray | None = None
 
     def _place_factor(self, factor: RandomFactor) -> list[int]:
@@ -114,16 +115,16 @@ class Table:
         for line, column, shift in zip(block, self.columns, self.shifts, strict=False):
             np.subtract(column[rows], shift, out=line)
         block[-1] = self.target[rows]
+        block[-1] -= self._taken @ block[self.fixed]
         if self.roots is not None:
             block *= self.roots[rows]
         return block
 
-    def take_out(self, lines: Sequence[int], coefficients: FloatArray) -> None:
-        """Replace the target by what a combination of columns leaves of it."""
-        left = self.target.copy()
-        for line, coefficient in zip(lines, coefficients, strict=True):
-            left -= coefficient * (self.columns[line] - self.shifts[line])
-        self.target, self._single = left, None
+    def take_out(self, coefficients: FloatArray) -> None:
+        """Replace the target by what a combination of fixed columns leaves of it."""
+        self._taken = coefficients
+        if self._single is not None:
+            self._single[-1] -= coefficients @ self._single[self.fixed]
 
     def rounding(self) -> FloatArray:
         """Give each fixed column's sum of squares that is only rounding error."""
@@ -141,7 +142,6 @@ class FixedBasis(NamedTuple):
     kept: IntArray
     scale: FloatArray
     origin: FloatArray
-    target_scale: float
 
 
 def fixed_basis(table: Table) -> FixedBasis:
@@ -157,9 +157,8 @@ def fixed_basis(table: Table) -> FixedBasis:
     origin = np.linalg.solve(scaled[np.ix_(kept, kept)], scaled[kept, -1])
     origin = origin * scale[-1] / scale[kept]
     table.fixed = [table.fixed[k] for k in kept]
-    table.take_out(table.fixed, origin)
-    spread = float(np.sqrt(np.mean(table.target**2)))
-    return FixedBasis(kept, scale[kept], origin, spread or 1.0)
+    table.take_out(origin)
+    return FixedBasis(kept, scale[kept], origin)
 
 
 def _scales(gram: FloatArray, table: Table) -> FloatArray:
@@ -256,19 +255,65 @@ def _orthogonal(moments: FloatArray) -> FloatArray:
     return np.diag(scale)
 
 
-def level_sums(
-    table: Table, codes: IntArray, n_levels: int, left: Sequence[int]
-) -> FloatArray:
-    """Give, per level, the sums over rows of each left line times every line.
+class RawSums(NamedTuple):
+    """Sums over rows, per part of the rows.
 
-    Each distinct product is summed once. The result has shape
-    (left, fixed + random + 1, levels) in the order Z, X, target of the lines.
+    ``gram`` holds fixed lines and target, (parts, p + 1, p + 1); ``levels`` the random
+    lines times random, fixed and target lines, (parts, q, q + p + 1, levels).
     """
-    right = [*left, *table.fixed, len(table.columns)]
-    pairs = {tuple(sorted((a, b))) for a in left for b in right}
-    sums = {pair: np.zeros(n_levels) for pair in sorted(pairs)}
+
+    n_rows: IntArray
+    gram: FloatArray
+    levels: FloatArray
+
+
+def raw_sums(
+    table: Table,
+    codes: IntArray,
+    n_levels: int,
+    left: Sequence[int],
+    parts: IntArray | None = None,
+) -> RawSums:
+    """Sum the rows once, each distinct product once.
+
+    Parameters
+    ----------
+    table
+        The columns.
+    codes, n_levels
+        The grouping factor.
+    left
+        Its lines.
+    parts
+        A part per row, from zero; by default all rows are one part.
+    """
+    n_parts = 1 if parts is None else int(parts.max()) + 1
+    shown = [*table.fixed, len(table.columns)]
+    right = [*left, *shown]
+    pairs = {(min(a, b), max(a, b)) for a in left for b in right}
+    size = n_parts * n_levels
+    sums = {pair: np.zeros(size) for pair in sorted(pairs)}
+    gram = np.zeros((n_parts, len(shown), len(shown)))
     for rows, block in table.chunks():
-        part = codes[rows]
+        cells = codes[rows]
+        if parts is None:
+            gram[0] += block[shown] @ block[shown].T
+        else:
+            cells = cells + n_levels * parts[rows]
+            _add_grams(gram, block[shown], parts[rows])
         for (a, b), total in sums.items():
-            sums[a, b] = total + np.bincount(part, block[a] * block[b], n_levels)
-    return np.stack([[sums[min(a, b), max(a, b)] for b in right] for a in left])
+            sums[a, b] = total + np.bincount(cells, block[a] * block[b], size)
+    empty = np.zeros((0, len(right), n_parts, n_levels))
+    levels = [
+        [sums[min(a, b), max(a, b)].reshape(n_parts, n_levels) for b in right]
+        for a in left
+    ]
+    stacked = np.array(levels) if levels else empty
+    n_rows = [table.n_rows] if parts is None else np.bincount(parts, minlength=n_parts)
+    return RawSums(np.asarray(n_rows), gram, stacked.transpose(2, 0, 1, 3))
+
+
+def _add_grams(gram: FloatArray, lines: FloatArray, parts: IntArray) -> None:
+    for part in range(len(gram)):
+        own = lines[:, parts == part]
+        gram[part] += own @ own.T

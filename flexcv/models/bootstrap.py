@@ -18,9 +18,10 @@ from flexcv.errors import ModelError
 
 from ._validate import FloatArray
 from .crossed import DenseSums
-from .engine import Estimate, Sums, at_minimum, search
+from .engine import Estimate, at_minimum, search
 from .parameters import parameter_frame
 from .pls import GroupSums
+from .problem import Sums
 
 RANK = 1e-10  # eigenvalue, relative to the largest, that counts as none
 

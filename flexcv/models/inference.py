@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from ._validate import FloatArray, IntArray
-from .engine import Estimate, Problem
+from .engine import Estimate
 from .pls import GroupSums, Profile
+from .problem import Problem
 from .staged import StagedSums, within_times
 
 FLAT = 1e-9  # curvature, relative to the largest, that counts as none

@@ -17,10 +17,11 @@ from scipy import optimize, stats
 
 from ._validate import FloatArray
 from .crossed import DenseSums
-from .engine import Estimate, Sums, at_minimum, search
+from .engine import Estimate, at_minimum, search
 from .inference import parameter_covariance
 from .parameters import Parameter, parameter_frame, random_parameters
 from .pls import GroupSums
+from .problem import Sums
 from .staged import StagedSums
 
 SMALLEST = 2.0**-10  # of the estimate: a lower bound below this is zero

@@ -18,8 +18,9 @@ from ._notation import split_formula
 from ._validate import FloatArray
 from .base import RandomPart, Training
 from .design import FixedEncoder, learn_fixed
-from .engine import Estimate, estimate, sums_and_basis
+from .engine import Estimate, estimate
 from .readings import AbstractLinearMixedModel
+from .rows import sums_and_basis
 from .terms import RandomTerm, random_terms
 
 
