@@ -17,7 +17,9 @@ from ._validate import FloatArray
 Objective = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
 
 MAX_ITERATIONS = 200
-LAST_GAIN = 1e-9  # a promised decrease this small ends a run after one more step
+LAST_GAIN = 1e-9  # a promised decrease this small ends a run but for polishing
+POLISHING = 3  # further steps at most
+POLISHED = 1e-14  # a promised decrease that no step improves
 NOISE = 1e-12  # rounding error of the criterion, relative to its size
 FLAT = 1e-8  # curvature below this part of the largest counts as zero
 LARGEST_RADIUS = 1e3
@@ -77,14 +79,11 @@ def minimise(
     correction = np.zeros_like(hessian)
     for iteration in range(1, max_iterations + 1):
         step, decrease = _trust_step(gradient, hessian + correction, radius)
-        last = decrease <= LAST_GAIN + NOISE * abs(value)
+        if decrease <= LAST_GAIN + NOISE * abs(value):
+            reached = Minimum(theta, value, gradient, hessian, iteration, True)
+            return _polished(objective, reached, correction)
         trial = theta + step
         new_value, new_gradient, new_hessian = objective(trial)
-        if last:
-            if new_value <= value:
-                theta, value = trial, new_value
-                gradient, hessian = new_gradient, new_hessian
-            return Minimum(theta, value, gradient, hessian, iteration, True)
         if not exact and np.isfinite(new_value):
             change = new_gradient - gradient
             correction = _rank_one(correction, step, change - new_hessian @ step)
@@ -96,6 +95,25 @@ def minimise(
         elif radius < 1e-12:
             break
     return Minimum(theta, value, gradient, hessian, iteration, False)
+
+
+def _polished(
+    objective: Objective, reached: Minimum, correction: FloatArray
+) -> Minimum:
+    """Take the last steps, too small for the criterion to tell: trust the gradient."""
+    for _ in range(POLISHING):
+        model = reached.hessian + correction
+        step, decrease = _trust_step(reached.gradient, model, 1.0)
+        if decrease <= POLISHED:
+            break
+        value, gradient, hessian = objective(reached.theta + step)
+        promised = _trust_step(gradient, hessian + correction, 1.0)[1]
+        if promised >= decrease or value > reached.value + NOISE * abs(value):
+            break
+        reached = reached._replace(
+            theta=reached.theta + step, value=value, gradient=gradient, hessian=hessian
+        )
+    return reached
 
 
 def _rank_one(
