@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from flexcv._checks import check_choice, check_integer, check_number
 from flexcv.errors import ConvergenceWarning
 from flexcv.models._effects import Columns
+from flexcv.models._identify import require_identifiable
 from flexcv.models._table import prediction_table
 from flexcv.models.alternation import (
     Round,
@@ -45,7 +46,6 @@ from flexcv.models.residual_effects import (
     columns_of,
     distinct_columns,
     no_effects,
-    refuse_unidentified,
 )
 
 FloatArray = npt.NDArray[np.float64]
@@ -196,7 +196,7 @@ class MERF(AbstractMixedModel):
         finally:
             del self._fit_params
 
-    def predict_interval(self, X: Any, coverage: float = 0.95) -> pd.DataFrame:
+    def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
         """Predict with an interval for a new row of each group.
 
         Known levels add the conditional variance of their effects to sigma^2,
@@ -206,8 +206,8 @@ class MERF(AbstractMixedModel):
         ----------
         X
             A table with the training table's columns.
-        coverage
-            The probability that the interval should have.
+        level
+            Coverage of the intervals.
 
         Returns
         -------
@@ -218,7 +218,7 @@ class MERF(AbstractMixedModel):
         design = self.random_encoder_.design(source)
         known = self.known_groups == "conditional"
         variance = self.sigma_**2 + self.uncertainty_.variances(design, known)
-        return normal_interval(predicted, variance, coverage, X)
+        return normal_interval(predicted, variance, level, X)
 
     def plot_convergence(self, axes: Any = None) -> Any:
         """Draw likelihood, variances, change and validation loss by iteration.
@@ -256,7 +256,7 @@ class MERF(AbstractMixedModel):
 
     def _fit_design(self, training: Training) -> None:
         design, target = training.design, training.target
-        refuse_unidentified(design)
+        require_identifiable(design)
         if design.factors and np.ptp(target) == 0.0:
             raise ValueError(
                 "`y` must vary for random effects to be found, got the same value in "

@@ -112,14 +112,14 @@ def sparse_design(design: RandomDesign) -> csr_array:
 
 
 def normal_interval(
-    predicted: FloatArray, variance: FloatArray, coverage: float, X: Any
+    predicted: FloatArray, variance: FloatArray, level: float, X: Any
 ) -> pd.DataFrame:
     """Give prediction, lower and upper; the index is that of `X`, if it has one."""
-    if not 0.0 < coverage < 1.0:
+    if not 0.0 < level < 1.0:
         raise ValueError(
-            f"`coverage` must lie between 0 and 1, got {coverage!r}; 0.95 is usual."
+            f"`level` must lie between 0 and 1, got {level!r}; 0.95 is usual."
         )
-    half = norm.ppf(0.5 + 0.5 * coverage) * np.sqrt(variance)
+    half = norm.ppf(0.5 + 0.5 * level) * np.sqrt(variance)
     columns = {
         "prediction": predicted,
         "lower": predicted - half,

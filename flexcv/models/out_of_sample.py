@@ -184,8 +184,9 @@ def _cross_fitted(
     groups: IntArray | None,
     params: Mapping[str, Any],
 ) -> FloatArray:
-    values = np.full(len(target), np.nan)
-    for train, test in splitter(folds).split(X, target, groups):
+    values, chosen = np.full(len(target), np.nan), splitter(folds)
+    labels = groups if asks_for_groups(chosen) else None
+    for train, test in chosen.split(X, target, labels):
         cut = {name: _cut(value, train, len(target)) for name, value in params.items()}
         fitted = clone(learner).fit(take_rows(X, train), target[train], **cut)
         values[test] = predictions(fitted, take_rows(X, test), len(test))
@@ -201,6 +202,12 @@ def splitter(folds: Any) -> Any:
     if isinstance(folds, int):
         chosen.shuffle, chosen.random_state = True, 0
     return chosen
+
+
+def asks_for_groups(chosen: Any) -> bool:
+    """Tell whether a splitter reads groups; one that does not say is given them."""
+    routing = getattr(chosen, "get_metadata_routing", None)
+    return routing is None or bool(routing().split.requests.get("groups"))
 
 
 def take_rows(X: Any, rows: IntArray) -> Any:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flexcv.errors import ModelError, NotIdentifiableError
+from flexcv.errors import ModelError
 
 from ._effects import Columns
 from ._validate import FloatArray, IntArray
@@ -31,7 +31,8 @@ from .em import (
     posterior,
     residual_sums,
 )
-from .engine import estimate, sums_and_basis
+from .engine import estimate
+from .rows import sums_and_basis
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,22 +216,6 @@ def em_moved(
 
 
 SOLVERS: dict[str, Solver] = {"profile": maximised, "em": em_moved}
-
-
-def refuse_unidentified(design: RandomDesign) -> None:
-    """Refuse a factor with one level, or with one row in each level."""
-    for factor in design.factors:
-        if factor.n_levels == 1:
-            raise NotIdentifiableError(
-                f"grouping factor {factor.name!r} must have at least two levels, got "
-                "one; no variance between groups can be seen."
-            )
-        if factor.n_levels == len(design):
-            raise NotIdentifiableError(
-                f"grouping factor {factor.name!r} must have levels with several rows, "
-                f"got {factor.n_levels} levels in {len(design)} rows; its variance "
-                "cannot be told from the residual."
-            )
 
 
 def columns_of(encoder: RandomEncoder, source: Columns) -> tuple[FloatArray, ...]:
