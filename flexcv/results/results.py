@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -14,13 +16,16 @@ from flexcv._checks import near_miss
 from flexcv.dataset import Dataset
 from flexcv.metrics import Metric
 
-from .fold import Finding, FoldResult, Predictions
+from .answers import AbstractAnswers
+from .facts import data_facts
+from .findings import FoldFindings, collect_findings
+from .fold import FoldResult, Predictions
+from .metric_choice import is_greater_better
 from .tables import (
     AVERAGES,
     address,
     params_table,
     predictions_table,
-    score,
     scores_table,
     stacked,
     summary_table,
@@ -29,7 +34,7 @@ from .tables import (
 )
 
 
-class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
+class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]):
     """Everything known after a run, as tables.
 
     Iterating gives model names; ``results["Model"]`` gives that model's lists, one
@@ -50,6 +55,10 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         Whether the run stopped before all its units were done.
     diagnostics
         How alike the parts of each fold are, when the run was asked for it.
+    stored
+        Tables read from a folder, which are taken as they are.
+    facts
+        What is known about the table; None looks at `dataset`.
     """
 
     def __init__(
@@ -61,12 +70,16 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         *,
         is_partial: bool = False,
         diagnostics: pd.DataFrame | None = None,
+        stored: Mapping[str, pd.DataFrame] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         self.folds = tuple(folds)
         self.metrics = tuple(metrics)
         self.information = dict(information or {})
         self.is_partial = is_partial
         self.diagnostics = diagnostics
+        self.facts = dict(data_facts(dataset) if facts is None else facts)
+        self._stored = dict(stored or {})
         self._target = dataset.target
         self._groups = dataset.splitting_groups
 
@@ -113,6 +126,8 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         Columns: model, repeat, fold, part (``"test"`` or ``"train"``), metric,
         value, n_rows.
         """
+        if "scores" in self._stored:
+            return self._stored["scores"]
         return scores_table(self.folds, self.metrics, self._target)
 
     @cached_property
@@ -143,11 +158,15 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
     @property
     def trials(self) -> pd.DataFrame:
         """One row per trial of the tuning: address, trial, value, state, parameters."""
+        if "trials" in self._stored:
+            return self._stored["trials"]
         return stacked((fold, fold.trials) for fold in self.folds)
 
     @property
     def traces(self) -> pd.DataFrame:
         """One row per iteration of the estimators that keep a trace, such as MERF."""
+        if "traces" in self._stored:
+            return self._stored["traces"]
         return stacked((fold, fold.traces) for fold in self.folds)
 
     @property
@@ -174,14 +193,32 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         }
 
     @property
-    def findings(self) -> dict[str, dict[str, list[Finding]]]:
-        """What post-processors saw: by model, then by name, one entry per fold."""
-        found: dict[str, dict[str, list[Finding]]] = {}
-        for fold in self.folds:
-            for finding in fold.findings:
-                names = found.setdefault(fold.model, {})
-                names.setdefault(finding.name, []).append(finding)
-        return found
+    def findings(self) -> dict[str, dict[str, FoldFindings]]:
+        """What post-processors saw: by model, then by name.
+
+        Each is a sequence with an entry per fold; its `frame` has all folds, its
+        `combined` mean and spread over folds, and `plot` draws it.
+        """
+        return collect_findings(self.folds)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> CrossValidationResults:
+        """Read results that `save` or a run wrote; fitted models are not read.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+
+        Raises
+        ------
+        StorageError
+            When it is damaged, with file and line, or of a version that cannot be
+            read.
+        """
+        loading = importlib.import_module("flexcv.results.loading")
+        parts = loading.load_parts(folder)
+        return cls(**parts)
 
     # -- single answers --
 
@@ -203,9 +240,9 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             ``"min"`` or ``"max"``; None takes the metric's own.
         """
         metric = self._metric(metric_name)
-        greater = _greater_is_better(metric, direction)
+        greater = is_greater_better(metric, direction)
         folds = self.folds if model_name is None else self._folds_of(model_name)
-        scored = [(score(metric, fold.test, self._target), fold) for fold in folds]
+        scored = [(self._metrics_of(fold)[metric_name], fold) for fold in folds]
         scored = [(score, fold) for score, fold in scored if np.isfinite(score)]
         if not scored:
             raise ValueError(
@@ -265,12 +302,17 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             raise ValueError(f"metric {name!r} was not computed{hint}")
         return self.metrics[names.index(name)]
 
+    @cached_property
+    def _scores_by_key(self) -> dict[Any, dict[str, float]]:
+        scores: dict[Any, dict[str, float]] = {fold.key: {} for fold in self.folds}
+        columns = ["model", "repeat", "fold", "part", "metric", "value"]
+        for *key, part, metric, value in self.scores[columns].itertuples(index=False):
+            name = metric if part == "test" else f"{metric}_train"
+            scores[tuple(key)][name] = float(value)
+        return scores
+
     def _metrics_of(self, fold: FoldResult) -> dict[str, float]:
-        test = {m.name: score(m, fold.test, self._target) for m in self.metrics}
-        train = {
-            f"{m.name}_train": score(m, fold.train, self._target) for m in self.metrics
-        }
-        return test | train
+        return dict(self._scores_by_key[fold.key])
 
     def _truth(self, predictions: Predictions | None) -> npt.NDArray[Any]:
         return truth(predictions, self._target)
@@ -278,16 +320,3 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
 
 def _values(predictions: Predictions | None) -> npt.NDArray[np.float64]:
     return np.empty(0) if predictions is None else predictions.predicted
-
-
-def _greater_is_better(metric: Metric, direction: str | None) -> bool:
-    if direction is not None:
-        if direction not in {"min", "max"}:
-            raise ValueError(f"`direction` must be 'min' or 'max', got {direction!r}.")
-        return direction == "max"
-    if metric.greater_is_better is None:
-        raise ValueError(
-            f"the direction of {metric.name!r} is unknown; "
-            "pass direction='min' or 'max'."
-        )
-    return metric.greater_is_better

@@ -1,0 +1,155 @@
+"""What can be asked of results: how far to trust them, to draw, keep and show them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from abc import ABC, abstractmethod
+from typing import Any
+
+import pandas as pd
+
+from flexcv.metrics import Metric
+
+from .comparison import pairwise_comparison, score_intervals
+from .known_groups import scores_by_known_group
+from .metric_choice import LostFunction, choose_metric, guarded, is_greater_better
+
+
+class AbstractAnswers(ABC):
+    """Answers from tidy scores and predictions, written once."""
+
+    metrics: tuple[Metric, ...]
+
+    @property
+    @abstractmethod
+    def scores(self) -> pd.DataFrame:
+        """One row per model, repeat, fold, part and metric."""
+
+    @property
+    @abstractmethod
+    def predictions(self) -> pd.DataFrame:
+        """One row per model, fold and predicted row."""
+
+    def compare(
+        self,
+        metric: Any = "r2",
+        *,
+        direction: str | None = None,
+        rope: float | None = None,
+        level: float = 0.95,
+        n_bootstrap: int = 2000,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Compare all pairs of models, with an interval, two tests and a sentence.
+
+        Parameters
+        ----------
+        metric
+            A name, a `Metric` or a function of (y_true, y_pred). One that the run did
+            not score is computed from the predictions.
+        direction
+            ``"min"`` or ``"max"``; None takes the metric's own.
+        rope, level, n_bootstrap, seed
+            As in `flexcv.results.comparison.pairwise_comparison`, which also tells
+            the columns.
+        """
+        chosen = choose_metric(metric, self.metrics)
+        greater = is_greater_better(chosen, direction)
+        return pairwise_comparison(
+            self.scores,
+            self.predictions,
+            chosen.name,
+            greater_is_better=greater,
+            function=_function(chosen),
+            rope=rope,
+            level=level,
+            n_bootstrap=n_bootstrap,
+            seed=seed,
+        )
+
+    def interval(
+        self,
+        metric: Any = "r2",
+        *,
+        level: float = 0.95,
+        n_bootstrap: int = 2000,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Give each model's score with its interval: mean, lower, upper, method.
+
+        Parameters
+        ----------
+        metric, level, n_bootstrap, seed
+            As in `compare`.
+        """
+        chosen = choose_metric(metric, self.metrics)
+        return score_intervals(
+            self.scores,
+            self.predictions,
+            chosen.name,
+            function=_function(chosen),
+            level=level,
+            n_bootstrap=n_bootstrap,
+            seed=seed,
+        )
+
+    def by_known_group(self, *, pooled: bool = False) -> pd.DataFrame:
+        """Score the rows of known and of new groups apart, models across.
+
+        The index is (Groups, Metric); the metric ``"n_rows"`` counts the rows.
+
+        Parameters
+        ----------
+        pooled
+            Score all folds of a repeat together instead of averaging over folds.
+        """
+        return scores_by_known_group(self.predictions, self.metrics, pooled)
+
+    @property
+    def plot(self) -> Any:
+        """Pictures of these results: ``results.plot.scores("r2")`` and others."""
+        return importlib.import_module("flexcv.results.pictures").Pictures(self)
+
+    def save(self, folder: str | os.PathLike[str], *, estimators: bool = False) -> None:
+        """Write every table into a folder, from which `load` reads it exactly.
+
+        Parameters
+        ----------
+        folder
+            A new or empty folder, or one that a run or `save` wrote.
+        estimators
+            Whether to keep the fitted models too, as pickles.
+        """
+        importlib.import_module("flexcv.results.storage").save_results(
+            folder, self, estimators=estimators
+        )
+
+    def report(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        title: str = "",
+        metric: Any = None,
+    ) -> str:
+        """Give one self-contained HTML page about the run, and write it.
+
+        Parameters
+        ----------
+        path
+            The file; None only gives the text.
+        title
+            The headline.
+        metric
+            What models are compared by; None takes the run's first.
+        """
+        writing = importlib.import_module("flexcv.results.report")
+        page: str = writing.write_report(self, path, title=title, metric=metric)
+        return page
+
+
+def _function(metric: Metric) -> Any:
+    """Give what scores predictions, or None where it was not stored."""
+    if isinstance(metric.function, LostFunction):
+        return None
+    return guarded(metric).function

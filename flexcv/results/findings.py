@@ -1,0 +1,152 @@
+"""What post-processors saw, over all folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+import pandas as pd
+
+from .fold import Finding, FoldResult
+from .tables import ADDRESS, address
+
+NOT_AVERAGED = {*ADDRESS, "row"}
+
+
+class FoldFindings(Sequence[Finding]):
+    """One finding of one model: a sequence with an entry per fold.
+
+    Parameters
+    ----------
+    found
+        Each fold's result with the finding in it.
+
+    Examples
+    --------
+    >>> def fold(number, value):
+    ...     frame = pd.DataFrame({"feature": ["x"], "importance": [value]})
+    ...     return FoldResult("Forest", 0, number), Finding("importance", frame)
+    >>> findings = FoldFindings([fold(0, 0.5), fold(1, 0.25)])
+    >>> findings.combined
+      feature  importance_mean  importance_std  n_folds
+    0       x            0.375        0.176777        2
+    """
+
+    def __init__(self, found: Sequence[tuple[FoldResult, Finding]]) -> None:
+        self._found = tuple(found)
+
+    @overload
+    def __getitem__(self, number: int) -> Finding: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Finding]: ...
+    def __getitem__(self, number: int | slice) -> Finding | Sequence[Finding]:
+        """Give the finding of one fold, by its place."""
+        findings = [finding for _, finding in self._found]
+        return findings[number]
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(finding for _, finding in self._found)
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._found[0][1].name
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The frames of all folds, stacked, with the address in front."""
+        frames = [
+            _with_index(finding.frame).assign(**address(fold))
+            for fold, finding in self._found
+        ]
+        table = pd.concat(frames, ignore_index=True)
+        return table[ADDRESS + [name for name in table if name not in ADDRESS]]
+
+    @property
+    def combined(self) -> pd.DataFrame:
+        """Mean and standard deviation over folds of every number, by its labels.
+
+        Columns of text, categories and truth values are labels. Several rows of a
+        fold with the same labels are averaged first, so that folds weigh the same.
+        """
+        frame = self.frame
+        values = [
+            name
+            for name in frame.select_dtypes("number").columns
+            if name not in NOT_AVERAGED
+        ]
+        labels = [
+            name for name in frame.columns if name not in {*values, *NOT_AVERAGED}
+        ]
+        by_fold = frame.groupby([*ADDRESS, *labels], **_PLAIN)[values].mean()
+        if not labels:
+            return _spread(by_fold.assign(all=0).groupby("all"), values).reset_index(
+                drop=True
+            )
+        spread = _spread(by_fold.groupby(level=labels, **_PLAIN), values)
+        return spread.reset_index()
+
+    def plot(self, ax: Any = None, fold: int | None = None) -> Any:
+        """Draw the finding of one fold; importances of all folds together.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; new ones by default.
+        fold
+            The place of the fold; None is all folds for importances, else the first.
+        """
+        frame, draw = self._drawn(fold)
+        if draw is None:
+            raise ValueError(
+                f"the finding {self.name!r} has no drawing; look at `frame`."
+            )
+        return draw(frame, ax)
+
+    def _drawn(self, fold: int | None) -> tuple[pd.DataFrame, Any]:
+        first = self[0 if fold is None else fold]
+        if fold is None and {"feature", "importance"} <= set(first.frame):
+            frame = self.frame
+            order = frame.groupby(["repeat", "fold"], sort=False).ngroup()
+            return frame.assign(fold=order), first.draw
+        return first.frame, first.draw
+
+    def __repr__(self) -> str:
+        model = self._found[0][0].model
+        return f"<FoldFindings {self.name!r} of {model}: {len(self)} folds>"
+
+
+_PLAIN: dict[str, Any] = {"sort": False, "observed": True, "dropna": False}
+
+
+def collect_findings(
+    folds: Sequence[FoldResult],
+) -> dict[str, dict[str, FoldFindings]]:
+    """Sort what was seen by model and name."""
+    found: dict[str, dict[str, list[tuple[FoldResult, Finding]]]] = {}
+    for fold in folds:
+        for finding in fold.findings:
+            names = found.setdefault(fold.model, {})
+            names.setdefault(finding.name, []).append((fold, finding))
+    return {
+        model: {name: FoldFindings(pairs) for name, pairs in names.items()}
+        for model, names in found.items()
+    }
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn an index of names into columns; a counting one is dropped."""
+    is_counting = isinstance(frame.index, pd.RangeIndex)
+    return frame.reset_index(drop=is_counting)
+
+
+def _spread(grouped: Any, values: list[str]) -> pd.DataFrame:
+    columns = {}
+    for name in values:
+        columns[f"{name}_mean"] = grouped[name].mean()
+        columns[f"{name}_std"] = grouped[name].std()
+    columns["n_folds"] = grouped.size()
+    return pd.DataFrame(columns)
