@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,9 @@ from flexcv._compile import (
     with_lmer,
     with_merf,
 )
+from flexcv._resume import Key, Unit, UnitStore, open_store
 from flexcv.dataset import Dataset
+from flexcv.errors import StorageError
 from flexcv.evaluation import (
     CheckFinding,
     Event,
@@ -30,13 +33,17 @@ from flexcv.evaluation import (
 )
 from flexcv.evaluation.checks import Setup
 from flexcv.evaluation.diagnostics import fold_diagnostics
+from flexcv.evaluation.fingerprints import run_fingerprints
 from flexcv.evaluation.progress import ProgressBar
 from flexcv.metrics import DEFAULT_METRICS, Metric
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Plan, SplitSettings, make_plan
 from flexcv.resampling.registry import title_of
 from flexcv.results import CrossValidationResults, FoldResult
+from flexcv.results.lock import locked
 from flexcv.results.storage import open_folder, write_results, write_status
+
+LARGE_TABLE = 100_000_000  # bytes; above, fitted models are kept only when asked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,40 +120,116 @@ class Chain:
 class _Collector:
     """Keep what is finished, also when the run stops early."""
 
-    results: list[FoldResult] = field(default_factory=list)
+    units: dict[Key, Unit] = field(default_factory=dict)
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
         if isinstance(event, UnitFinished):
-            self.results.extend(event.results)
+            self.units[event.model, event.repeat, event.fold] = event.results
+
+    def in_order(self, plan: Plan, specs: Sequence[ModelSpec]) -> list[FoldResult]:
+        """Give the results fold by fold and model by model."""
+        keys = [(s.name, fold.repeat, fold.index) for fold in plan for s in specs]
+        return [result for key in keys for result in self.units.get(key, ())]
 
 
-def perform_chain(chain: Chain, stacklevel: int) -> Iterator[CrossValidationResults]:
+def perform_chain(
+    chain: Chain, resume: bool | None, stacklevel: int
+) -> Iterator[CrossValidationResults]:
     """Check the chain and run it; give what is known, also when it stops early.
 
     Results that are given before an error is raised are marked partial.
     """
-    specs, dataset, plan = (
-        chain.compiled_specs(),
-        chain.known_dataset(),
-        chain.make_plan(),
-    )
-    heed(chain.findings(plan, specs), stacklevel + 1)
-    information = dict(chain.described())
-    information |= run_information(plan, specs, chain.run.random_seed)
-    folder = None if chain.folder is None else open_folder(chain.folder)
-    if folder is not None:
-        write_status(folder, "running", information)
-    finished = _Collector()
-    settings = UnitSettings(chain.scaling, chain.tuning, chain.run.on_error)
+    run_plan = _Run(chain, chain.compiled_specs(), chain.make_plan())
+    findings = chain.findings(run_plan.plan, run_plan.specs)
+    heed(findings, stacklevel + 1)
+    if chain.folder is None:
+        yield from _perform(run_plan, None, None)
+        return
+    folder = open_folder(chain.folder)
+    with locked(folder):
+        prints = run_plan.fingerprints()
+        store = open_store(folder, run_plan.specs, chain.tuning, prints, resume)
+        run_plan.information["fingerprints"] = prints
+        write_status(folder, "running", run_plan.information)
+        yield from _perform(run_plan, folder, store)
+
+
+class _Run:
+    """A compiled chain: its models, its plan and what it says about itself."""
+
+    def __init__(self, chain: Chain, specs: tuple[ModelSpec, ...], plan: Plan) -> None:
+        self.chain, self.specs, self.plan = chain, specs, plan
+        self.dataset = chain.known_dataset()
+        self.finished = _Collector()
+        self.information: dict[str, Any] = dict(chain.described())
+        self.information |= run_information(plan, specs, chain.run.random_seed)
+
+    def fingerprints(self) -> dict[str, Any]:
+        """Fingerprint what all units share, and the versions of what they run on."""
+        chain = self.chain
+        prints = run_fingerprints(
+            self.dataset, self.plan, chain.scaling, chain.run.random_seed
+        )
+        versions = self.information["versions"]
+        return prints | {f"version of {name}": versions[name] for name in versions}
+
+    def unit_settings(self, folder: Path | None) -> UnitSettings:
+        """Say how each unit works."""
+        chain = self.chain
+        keep = chain.run.keep_estimators
+        if keep is None:
+            keep = self.dataset.features.memory_usage().sum() < LARGE_TABLE
+        return UnitSettings(
+            chain.scaling, chain.tuning, chain.run.on_error, bool(keep), folder
+        )
+
+    def results(self, status: str) -> CrossValidationResults:
+        """Give what is known."""
+        diagnostics = None
+        if self.chain.diagnostics:
+            diagnostics = fold_diagnostics(self.plan, self.dataset)
+        return CrossValidationResults(
+            self.finished.in_order(self.plan, self.specs),
+            self.dataset,
+            self.chain.metrics,
+            self.information,
+            is_partial=status != "finished",
+            diagnostics=diagnostics,
+        )
+
+
+def _perform(
+    planned: _Run, folder: Path | None, store: UnitStore | None
+) -> Iterator[CrossValidationResults]:
+    chain = planned.chain
+    listeners: list[Listener] = [] if store is None else [store]
+    listeners += [planned.finished, ProgressBar()]
+    listeners += _recorders(chain, folder, planned.information)
+    known = {} if store is None else store.known(planned.plan)
+    settings = planned.unit_settings(folder)
+    work = (planned.plan, planned.specs, planned.dataset, settings, chain.run)
     try:
-        listeners: list[Listener] = [finished, ProgressBar()]
-        listeners += _recorders(chain, folder, information)
-        run(plan, specs, dataset, settings, chain.run, listeners)
+        run(*work, listeners, known)
     except BaseException:
-        yield _known(chain, plan, information, finished, folder, "failed")
+        results = planned.results("failed")
+        if folder is not None:
+            # The disk may be what failed; the finished units are safe either way.
+            with contextlib.suppress(StorageError):
+                _write(folder, planned, results, "failed")
+        yield results
         raise
-    yield _known(chain, plan, information, finished, folder, "finished")
+    results = planned.results("finished")
+    if folder is not None:
+        _write(folder, planned, results, "finished")
+    yield results
+
+
+def _write(
+    folder: Path, planned: _Run, results: CrossValidationResults, status: str
+) -> None:
+    write_results(folder, results, planned.plan.to_frame())
+    write_status(folder, status, planned.information)
 
 
 def _recorders(
@@ -159,26 +242,3 @@ def _recorders(
     records = (chain.splits, chain.scaling, chain.tuning, chain.run, chain.merf)
     about = {"metrics": chain.metrics, "information": information, "records": records}
     return [targets.make_recorder(folder, chain.targets, **about)]
-
-
-def _known(
-    chain: Chain,
-    plan: Plan,
-    information: dict[str, Any],
-    finished: _Collector,
-    folder: Path | None,
-    status: str,
-) -> CrossValidationResults:
-    dataset = chain.known_dataset()
-    results = CrossValidationResults(
-        finished.results,
-        dataset,
-        chain.metrics,
-        information,
-        is_partial=status != "finished",
-        diagnostics=fold_diagnostics(plan, dataset) if chain.diagnostics else None,
-    )
-    if folder is not None:
-        write_results(folder, results, plan.to_frame())
-        write_status(folder, status, information)
-    return results

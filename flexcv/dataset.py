@@ -150,8 +150,8 @@ def make_dataset(
         features = features.drop(columns=names)
     else:
         frame = None if groups is None else _groups(groups, features)
-    target = target.rename(target_name or str(target.name))
-    _check_target(target, features)
+    target = target.rename(target_name or _own_name(target, features))
+    _check_target(target)
     _check_groups(frame, features, target)
     _check_features(features)
     names_of_slopes = _slopes(slopes, features)
@@ -260,11 +260,19 @@ def _check_rows(
         )
 
 
-def _check_target(target: pd.Series[Any], features: pd.DataFrame) -> None:
-    if target.name in features.columns:
+def _own_name(target: pd.Series[Any], features: pd.DataFrame) -> str:
+    """Name the target; one computed from a feature may have inherited its name."""
+    name = str(target.name)
+    if name not in features.columns:
+        return name
+    if features[name].equals(target):
         raise ValueError(
-            f"the target {target.name!r} is also a column of `X`; drop it from `X`."
+            f"the target {name!r} is also a column of `X`; drop it from `X`."
         )
+    return "y" if "y" not in features.columns else f"{name} (target)"
+
+
+def _check_target(target: pd.Series[Any]) -> None:
     if not pd.api.types.is_numeric_dtype(target.dtype):
         raise TypeError(
             f"`y` must be numeric, got values of type {target.dtype}; "

@@ -11,13 +11,14 @@ from typing import Any
 import pandas as pd
 
 from flexcv._chain import Chain, perform_chain
-from flexcv._checks import check_flag
+from flexcv._checks import as_names, check_flag
 from flexcv._compile import MerfSettings
 from flexcv._setters import chained, setter
 from flexcv.dataset import make_dataset
 from flexcv.errors import NotPerformedError
 from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
 from flexcv.evaluation.checks import check_names
+from flexcv.evaluation.search import as_points
 from flexcv.metrics import resolve_metrics, resolve_objective
 from flexcv.model_files import read_models, specs_from_yaml
 from flexcv.model_mapping import ModelSpec, make_spec, specs_from_mapping
@@ -148,7 +149,7 @@ class CrossValidation:
         requires_inner_cv: bool | None = None,
         model_name: str = "",
         post_processor: Any = None,
-        params: Mapping[str, Any] | None = None,
+        params: Any = None,
         callbacks: Any = None,
         model_kwargs: Mapping[str, Any] | None = None,
         fit_kwargs: Mapping[str, Any] | None = None,
@@ -170,7 +171,9 @@ class CrossValidation:
         post_processor
             A class, an instance or a list of them, called with each fitted fold.
         params
-            Optuna distributions by parameter name, nested ones as ``a__b``.
+            Optuna distributions by parameter name, nested ones as ``a__b``; or a
+            function of an Optuna trial that returns the estimator's parameters, for
+            spaces where one choice decides what else there is to choose.
         callbacks
             For learners that take them, such as XGBoost.
         model_kwargs
@@ -226,7 +229,18 @@ class CrossValidation:
         self._chain = self._chain.with_models(specs)
 
     @setter
-    def set_inner_cv(self, n_trials: int = 100, objective_scorer: Any = None) -> None:
+    def set_inner_cv(
+        self,
+        n_trials: int = 100,
+        objective_scorer: Any = None,
+        *,
+        sampler: Any = None,
+        pruner: Any = None,
+        timeout: float | None = None,
+        try_defaults: bool = True,
+        warm_start: Any = None,
+        one_standard_error: str | Iterable[str] = (),
+    ) -> None:
         """Set how models with `params` are tuned on the inner folds.
 
         Parameters
@@ -237,8 +251,34 @@ class CrossValidation:
             An `ObjectiveScorer`, a function of (y_valid, y_pred, y_train_in,
             y_pred_train) or of the first two (minimised), or a metric's name. None
             gives the mean squared error of the validation part.
+        sampler
+            Class of an Optuna sampler, or a function of a seed that makes one; None
+            is the TPE sampler.
+        pruner
+            Stops a trial after some inner folds: a `RacingPruner` or one of Optuna's.
+        timeout
+            Seconds per model and outer fold after which no new trial starts. Results
+            then depend on the machine's speed.
+        try_defaults
+            Try the model's own parameters first.
+        warm_start
+            Parameters to try next: a dictionary, a list of them, or `results.params`
+            of an earlier run. Parameters that were tuned on rows of this run's test
+            parts have seen them, so scores may come out too good.
+        one_standard_error
+            Parameters that make a model simpler when smaller (``"-alpha"``: when
+            larger): take the simplest trial within one standard error of the best.
         """
-        tuning = TuningSettings(n_trials, resolve_objective(objective_scorer))
+        tuning = TuningSettings(
+            n_trials,
+            resolve_objective(objective_scorer),
+            sampler,
+            pruner,
+            timeout,
+            try_defaults,
+            as_points(warm_start),
+            as_names("one_standard_error", one_standard_error),
+        )
         self._chain = replace(self._chain, tuning=tuning)
 
     @setter
@@ -296,6 +336,8 @@ class CrossValidation:
         *,
         tracker: Any = None,
         n_jobs: int = 1,
+        backend: str = "loky",
+        keep_estimators: bool | None = None,
         on_error: str = "raise",
         silence: str | Iterable[str] = (),
     ) -> None:
@@ -317,6 +359,11 @@ class CrossValidation:
             name as experiment; or a `Tracker`, or a list.
         n_jobs
             Worker processes; -1 for all cores. Results do not depend on it.
+        backend
+            Where the workers are: any of joblib's, ``"dask"`` for a cluster.
+        keep_estimators
+            Whether `results.estimators` keeps the fitted models; None keeps them for
+            tables below 100 MB.
         on_error
             ``"raise"`` stops at a failing model, ``"record"`` keeps the failure as a
             row of `results.warnings` and goes on.
@@ -326,7 +373,7 @@ class CrossValidation:
         folder, targets = sort_targets(run, tracker)
         self._chain = replace(
             self._chain,
-            run=RunSettings(random_seed, n_jobs, on_error),
+            run=RunSettings(random_seed, n_jobs, on_error, backend, keep_estimators),
             folder=folder,
             targets=tuple(targets),
             diagnostics=check_flag("diagnostics", diagnostics),
@@ -352,8 +399,17 @@ class CrossValidation:
         rows = [(finding.name, finding.level, finding.message) for finding in findings]
         return pd.DataFrame(rows, columns=["name", "level", "message"])
 
-    def perform(self) -> CrossValidation:
+    def perform(self, *, resume: bool | None = None) -> CrossValidation:
         """Check the chain, run every model on every fold and keep the results.
+
+        With a run folder every finished unit (a model on a fold) is on disk before
+        the next one is told of, and performing again skips what is there.
+
+        Parameters
+        ----------
+        resume
+            True asks for a run to go on with, False starts over; None goes on where
+            the folder holds this run. A folder of another run is refused.
 
         Raises
         ------
@@ -362,8 +418,12 @@ class CrossValidation:
         UnitError
             When a model fails and `on_error` is ``"raise"``; what was finished before
             stays available, marked partial.
+        StorageError
+            When the run folder holds another run, is in use, or cannot be written.
         """
-        for results in perform_chain(self._chain, stacklevel=2):
+        if resume is not None:
+            check_flag("resume", resume)
+        for results in perform_chain(self._chain, resume, stacklevel=2):
             self._results = results
         return self
 

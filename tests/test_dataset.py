@@ -92,6 +92,11 @@ def test_missing_feature_values_and_unused_categories_are_accepted(table):
     assert data.group_codes().tolist() == [0, 0, 1, 1]
 
 
+def test_a_target_computed_from_a_feature_does_not_keep_its_name(table):
+    data = make_dataset(table[["x"]], table["x"] * 2 + 1)
+    assert data.target.name == "y"
+
+
 def test_one_row_groups_everywhere_are_accepted(features):
     assert len(make_dataset(features, [1, 2, 3, 4], list("abcd"))) == 4
 

@@ -8,6 +8,7 @@ from .events import RunFailed as RunFailed
 from .events import RunFinished as RunFinished
 from .events import RunStarted as RunStarted
 from .events import TraceAdvanced as TraceAdvanced
+from .events import TrialFinished as TrialFinished
 from .events import UnitFinished as UnitFinished
 from .events import UnitStarted as UnitStarted
 from .runner import RunSettings as RunSettings
@@ -31,6 +32,7 @@ __all__ = [
     "RunStarted",
     "ScalingSettings",
     "TraceAdvanced",
+    "TrialFinished",
     "TuningSettings",
     "UnitFinished",
     "UnitSettings",

@@ -46,13 +46,30 @@ class TraceAdvanced:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TrialFinished:
+    """One trial of the tuning ended; told while it runs, in serial mode."""
+
+    model: str
+    repeat: int
+    fold: int
+    number: int
+    n_trials: int
+    value: float
+    best_value: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class UnitFinished:
-    """One model is done on one fold: itself and its variants."""
+    """One model is done on one fold: itself and its variants.
+
+    `is_resumed` says that an earlier run had done it and its results were read.
+    """
 
     model: str
     repeat: int
     fold: int
     results: tuple[FoldResult, ...]
+    is_resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,12 @@ class RunFailed:
 
 
 Event: TypeAlias = (
-    RunStarted | UnitStarted | TraceAdvanced | UnitFinished | RunFinished | RunFailed
+    RunStarted
+    | UnitStarted
+    | TrialFinished
+    | TraceAdvanced
+    | UnitFinished
+    | RunFinished
+    | RunFailed
 )
 Listener: TypeAlias = Callable[[Event], None]

@@ -5,14 +5,20 @@ The file is an Optuna journal: optuna-dashboard opens it.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
+from flexcv.errors import StorageError
+
 STUDY_NAME = "tuning"
+Direction: TypeAlias = Literal["minimize", "maximize"]
 
 
 class TrialLog:
@@ -29,16 +35,17 @@ class TrialLog:
         ``"minimize"`` or ``"maximize"``.
     """
 
-    def __init__(self, path: Path, direction: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _forget_interruption(path)
-        storage = JournalStorage(JournalFileBackend(str(path)))
-        self._study = optuna.create_study(
-            storage=storage,
-            study_name=STUDY_NAME,
-            direction=direction,
-            load_if_exists=True,
-        )
+    def __init__(self, path: Path, direction: Direction) -> None:
+        with _storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _forget_interruption(path)
+            self._path = path
+            self._study = optuna.create_study(
+                storage=JournalStorage(JournalFileBackend(str(path))),
+                study_name=STUDY_NAME,
+                direction=direction,
+                load_if_exists=True,
+            )
 
     def trials(self) -> list[FrozenTrial]:
         """Give the finished trials, in order."""
@@ -46,7 +53,20 @@ class TrialLog:
 
     def append(self, trial: FrozenTrial) -> None:
         """Add one finished trial; it is on disk when this returns."""
-        self._study.add_trial(trial)
+        with _storage_errors(self._path):
+            self._study.add_trial(trial)
+
+
+@contextlib.contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"the trials of a unit cannot be written to {str(path)!r}: "
+            f"{error.strerror or error}; free some space or choose another run folder, "
+            "then perform again: units finished before are kept."
+        ) from error
 
 
 def _forget_interruption(path: Path) -> None:

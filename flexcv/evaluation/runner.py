@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
+from typing import TypeAlias
 
-from joblib import Parallel, delayed
-
-from flexcv._checks import check_choice, check_integer
+from flexcv._checks import check_choice, check_flag, check_integer, check_text
 from flexcv.dataset import Dataset
-from flexcv.errors import UnitError
+from flexcv.errors import FlexcvError, StorageError, UnitError
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold, Plan
 from flexcv.results.fold import FoldResult
@@ -25,21 +24,34 @@ from .events import (
     UnitFinished,
     UnitStarted,
 )
+from .parallel import Place, Shared, Unit, parallel_units
 from .unit import UnitSettings, run_unit
+
+Key: TypeAlias = tuple[str, int, int]  # model, repeat, fold
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """The run's seed, its number of workers and what to do about a failing model."""
+    """The run's seed, its workers and what to do about a failing model."""
 
     random_seed: int = 42
     n_jobs: int = 1
     on_error: str = "raise"
+    backend: str = "loky"
+    keep_estimators: bool | None = None
 
     def __post_init__(self) -> None:
         check_integer("random_seed", self.random_seed, 0)
         check_choice("on_error", self.on_error, ("raise", "record"))
+        check_text("backend", self.backend)
+        if self.keep_estimators is not None:
+            check_flag("keep_estimators", self.keep_estimators)
         _check_jobs(self.n_jobs)
+
+    @property
+    def is_serial(self) -> bool:
+        """Tell whether units run one after the other in this process."""
+        return self.n_jobs == 1 and self.backend == "loky"
 
 
 def run(
@@ -49,10 +61,12 @@ def run(
     unit_settings: UnitSettings,
     run_settings: RunSettings,
     listeners: Sequence[Listener] = (),
+    known: Mapping[Key, Unit] | None = None,
 ) -> list[FoldResult]:
     """Evaluate every model on every fold.
 
-    The results do not depend on `n_jobs`: seeds belong to folds and models.
+    The results do not depend on `n_jobs` or `backend`: seeds belong to folds and
+    models.
 
     Parameters
     ----------
@@ -61,7 +75,9 @@ def run(
     unit_settings, run_settings
         How a unit works and how the run does.
     listeners
-        Called with each event, in this process.
+        Called with each event, in this process and in this order.
+    known
+        Units that an earlier run finished, by (model, repeat, fold).
 
     Raises
     ------
@@ -76,64 +92,85 @@ def run(
 
     start = time.perf_counter()
     tell(RunStarted(plan, tuple(specs), dataset, run_settings.random_seed))
-    units = [(fold, spec) for fold in plan for spec in specs]
-    results: list[FoldResult] = []
+    done: dict[Place, Unit] = {}
     try:
-        if run_settings.n_jobs == 1:
-            watching = replace(unit_settings, watch=tell)
-            finished = _serial(units, dataset, watching, tell)
-        else:
-            finished = _parallel(units, dataset, unit_settings, run_settings.n_jobs)
-        for (fold, spec), unit in zip(units, finished, strict=True):
-            results.extend(unit)
-            tell(UnitFinished(spec.name, fold.repeat, fold.index, unit))
+        for place in _places(plan, specs):
+            fold, spec = plan.folds[place[0]], specs[place[1]]
+            unit = (known or {}).get((spec.name, fold.repeat, fold.index))
+            if unit is not None:
+                done[place] = unit
+                tell(_finished(fold, spec, unit, is_resumed=True))
+        places = [place for place in _places(plan, specs) if place not in done]
+        shared = Shared(plan, dataset)
+        units = (
+            _serial(places, specs, shared, unit_settings, tell)
+            if run_settings.is_serial or not places
+            else _parallel(places, specs, shared, unit_settings, run_settings)
+        )
+        for place, unit in units:
+            done[place] = unit
+            tell(_finished(plan.folds[place[0]], specs[place[1]], unit))
     except BaseException as error:
         tell(RunFailed(error, time.perf_counter() - start))
         raise
     tell(RunFinished(time.perf_counter() - start))
-    return results
+    return [result for place in _places(plan, specs) for result in done[place]]
 
 
-Unit = tuple[FoldResult, ...]
+def _places(plan: Plan, specs: Sequence[ModelSpec]) -> list[Place]:
+    return [(f, m) for f in range(len(plan)) for m in range(len(specs))]
+
+
+def _finished(
+    fold: Fold, spec: ModelSpec, unit: Unit, *, is_resumed: bool = False
+) -> UnitFinished:
+    return UnitFinished(spec.name, fold.repeat, fold.index, unit, is_resumed)
 
 
 def _serial(
-    units: Sequence[tuple[Fold, ModelSpec]],
-    dataset: Dataset,
+    places: Sequence[Place],
+    specs: Sequence[ModelSpec],
+    shared: Shared,
     settings: UnitSettings,
     tell: Listener,
-) -> Iterator[Unit]:
-    for fold, spec in units:
+) -> Iterator[tuple[Place, Unit]]:
+    watching = replace(settings, watch=tell)
+    for place in places:
+        fold, spec = shared.plan.folds[place[0]], specs[place[1]]
         tell(UnitStarted(spec.name, fold.repeat, fold.index))
-        yield _addressed(fold, spec, dataset, settings)
+        try:
+            unit = run_unit(fold, spec, shared.dataset, watching)
+        except StorageError:
+            raise
+        except Exception as error:
+            raise unit_error(error) from error
+        yield place, unit
 
 
 def _parallel(
-    units: Sequence[tuple[Fold, ModelSpec]],
-    dataset: Dataset,
+    places: Sequence[Place],
+    specs: Sequence[ModelSpec],
+    shared: Shared,
     settings: UnitSettings,
-    n_jobs: int,
-) -> Iterator[Unit]:
-    """Give the units in order, each as soon as it and those before it are done."""
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    yield from parallel(
-        delayed(_addressed)(fold, spec, dataset, settings) for fold, spec in units
-    )
-
-
-def _addressed(
-    fold: Fold, spec: ModelSpec, dataset: Dataset, settings: UnitSettings
-) -> Unit:
-    """Run a unit; an error says where it happened."""
+    run_settings: RunSettings,
+) -> Iterator[tuple[Place, Unit]]:
     try:
-        return run_unit(fold, spec, dataset, settings)
+        yield from parallel_units(
+            places, specs, shared, settings, run_settings.n_jobs, run_settings.backend
+        )
+    except (FlexcvError, TypeError):
+        raise
     except Exception as error:
-        notes = "; ".join(getattr(error, "__notes__", ()))
-        raise UnitError(
-            f"{spec.name} failed on repeat {fold.repeat}, fold {fold.index}: "
-            f"{type(error).__name__}: {error} ({notes}). "
-            "Pass on_error='record' to set_run to keep the other models' results."
-        ) from error
+        raise unit_error(error) from error
+
+
+def unit_error(error: Exception) -> UnitError:
+    """Say where a model failed; its notes hold the address."""
+    where = "; ".join(getattr(error, "__notes__", ())) or "in a worker"
+    return UnitError(
+        f"{where}: {type(error).__name__}: {error} -- pass on_error='record' to "
+        "set_run to keep the other models' results."
+    )
 
 
 def _check_jobs(n_jobs: object) -> None:

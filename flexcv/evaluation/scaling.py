@@ -83,7 +83,7 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         table = self._scaled(self._known_columns(X))
         return table.to_numpy() if self.as_array else table
 
-    def _scaled(self, table: pd.DataFrame) -> pd.DataFrame:
+    def _scaled(self, table: Any) -> Any:
         if not self.scaled_:
             return table
         scaled = self.scaler_.transform(table[self.scaled_].to_numpy(float))
@@ -95,7 +95,7 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Name the columns that come out."""
         return np.asarray(self.columns_, dtype=object)
 
-    def _known_columns(self, X: Any) -> pd.DataFrame:
+    def _known_columns(self, X: Any) -> Any:
         if not isinstance(X, pd.DataFrame):
             X = pd.DataFrame(X)
             X.columns = pd.Index([f"x{number}" for number in range(X.shape[1])])

@@ -54,6 +54,11 @@ def ask(study: Study, space: Space) -> tuple[optuna.Trial, dict[str, Any]]:
     return trial, dict(trial.params)
 
 
+def params_of(trial: FrozenTrial, space: Space) -> dict[str, Any]:
+    """Give the estimator's parameters of a finished trial."""
+    return dict(space(trial) if callable(space) else trial.params)  # type: ignore[arg-type]
+
+
 def told(
     study: Study, trial: optuna.Trial, state: TrialState, value: float | None = None
 ) -> FrozenTrial:
@@ -206,22 +211,27 @@ def simplest_within_one_error(
     """
     sign = -1.0 if maximise else 1.0
     loss = sign * trials["value"]
-    best = trials.loc[loss.idxmin()]
-    folds = best[[name for name in trials if name.startswith("fold_")]].to_numpy(float)
+    best = trials.iloc[int(loss.to_numpy().argmin())]
+    names = [name for name in trials.columns if name.startswith("fold_")]
+    folds = best[names].to_numpy(float)
     error = np.nanstd(folds, ddof=1) / np.sqrt(np.isfinite(folds).sum())
-    near = trials[loss <= sign * best["value"] + error]
+    near = trials[loss <= sign * float(best["value"]) + error]
     columns = [_column(entry, trials) for entry in order]
     ranked = near.sort_values(
         [f"params_{name}" for name, _ in columns],
         ascending=[up for _, up in columns],
         kind="stable",
     )
-    return int(ranked.index[0])
+    return int(ranked.index.to_numpy()[0])
 
 
 def _column(entry: str, trials: pd.DataFrame) -> tuple[str, bool]:
     name = entry.removeprefix("-")
-    known = [column.removeprefix("params_") for column in trials if "params_" in column]
+    known = [
+        column.removeprefix("params_")
+        for column in trials.columns
+        if column.startswith("params_")
+    ]
     if name not in known:
         hint = near_miss(name, known) or f"; tuned are {', '.join(known)}."
         raise ValueError(

@@ -21,7 +21,7 @@ from flexcv._checks import check_flag, check_integer, check_number
 from flexcv.errors import FlexcvError
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
 
-from .journal import TrialLog
+from .journal import Direction, TrialLog
 from .search import (
     MakeSampler,
     RacingPruner,
@@ -29,13 +29,14 @@ from .search import (
     ask,
     defaults_inside,
     is_exhausted,
+    params_of,
     points_inside,
     sampler_for,
     simplest_within_one_error,
     told,
 )
 
-RECORD = "flexcv"  # the trial attribute that holds parameters, scores and seconds
+RECORD = "flexcv"  # the trial attribute that holds fold scores and seconds
 FOLD_WISE = (RacingPruner, WilcoxonPruner)  # pruners that compare fold by fold
 
 
@@ -75,7 +76,7 @@ class TuningSettings:
             )
 
     @property
-    def direction(self) -> str:
+    def direction(self) -> Direction:
         """Give Optuna's word for the direction."""
         return "maximize" if self.objective.greater_is_better else "minimize"
 
@@ -161,7 +162,7 @@ def tune(
             log.append(finished)
         if tell is not None:
             tell(number, *_value_and_best(study, finished))
-    return _chosen(study, settings)
+    return _chosen(study, space, settings)
 
 
 def _first_points(
@@ -191,8 +192,7 @@ def _run_trial(
     scores, pruned = _scores(trial, estimator, params, folds, settings)
     value = float(np.mean(scores))
     seconds = time.perf_counter() - start
-    record = {"params": params, "scores": scores, "seconds": seconds}
-    trial.set_user_attr(RECORD, record)
+    trial.set_user_attr(RECORD, {"scores": scores, "seconds": seconds})
     if not np.isfinite(value):
         return told(study, trial, TrialState.FAIL)
     if pruned:
@@ -244,9 +244,11 @@ def _value_and_best(study: Study, trial: FrozenTrial) -> tuple[float, float]:
         return value, float("nan")
 
 
-def _chosen(study: Study, settings: TuningSettings) -> Tuned:
+def _chosen(study: Study, space: Space, settings: TuningSettings) -> Tuned:
     finished = study.get_trials(deepcopy=False)
-    table = pd.DataFrame([_row(number, trial) for number, trial in enumerate(finished)])
+    params = [params_of(trial, space) for trial in finished]
+    rows = [_row(*entry) for entry in enumerate(zip(finished, params, strict=True))]
+    table = pd.DataFrame(rows)
     complete = table[table["state"] == "complete"]
     if complete.empty:
         raise FlexcvError(
@@ -258,19 +260,21 @@ def _chosen(study: Study, settings: TuningSettings) -> Tuned:
         order = settings.one_standard_error
         best = simplest_within_one_error(complete, order, maximise)
     else:
-        value = complete["value"]
-        best = int(value.idxmax() if maximise else value.idxmin())
-    return Tuned(dict(finished[best].user_attrs[RECORD]["params"]), table)
+        value = complete["value"].to_numpy()
+        place = int(value.argmax() if maximise else value.argmin())
+        best = int(complete["trial"].iloc[place])
+    return Tuned(params[best], table)
 
 
-def _row(number: int, trial: FrozenTrial) -> dict[str, Any]:
+def _row(number: int, entry: tuple[FrozenTrial, dict[str, Any]]) -> dict[str, Any]:
+    trial, params = entry
     record = trial.user_attrs[RECORD]
     return {
         "trial": number,
         "value": float(np.mean(record["scores"])),
         "state": trial.state.name.lower(),
         "seconds": record["seconds"],
-        **{f"params_{name}": value for name, value in record["params"].items()},
+        **{f"params_{name}": value for name, value in params.items()},
         **{f"fold_{fold}": score for fold, score in enumerate(record["scores"])},
     }
 

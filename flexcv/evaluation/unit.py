@@ -11,6 +11,7 @@ import warnings
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,16 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from flexcv.dataset import Dataset
+from flexcv.errors import StorageError
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold, Split
 from flexcv.results.fold import Finding, FoldResult, Predictions
+from flexcv.results.units import trials_file
 
-from .events import Listener
+from .events import Listener, TrialFinished
 from .roles import assign_roles, grouping_columns, seed_randomness
 from .scaling import FeatureTable, ScalingSettings
-from .tuning import InnerFold, Tuned, TuningSettings, tune
+from .tuning import InnerFold, TellTrial, Tuned, TuningSettings, tune
 from .watching import trace_of, watched
 
 IntArray = npt.NDArray[np.intp]
@@ -40,7 +43,9 @@ class UnitSettings:
     scaling: ScalingSettings = field(default_factory=ScalingSettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
     on_error: str = "raise"
-    watch: Listener | None = None  # told of each iteration; this process only
+    keep_estimators: bool = True
+    folder: Path | None = None  # of the run; finished trials are kept there
+    watch: Listener | None = None  # told of trials and iterations; this process only
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +106,7 @@ def run_unit(
             tuned, seconds = _tuned(base, fold, spec, dataset, settings)
         except Exception as error:
             error.add_note(f"while tuning {address}")
-            if settings.on_error == "raise":
+            if settings.on_error == "raise" or isinstance(error, StorageError):
                 raise
             return _all_failed(spec, fold, error)
     if tuned is not None:
@@ -156,8 +161,35 @@ def _tuned(
         for split in fold.inner
     ]
     sampler_seed = _model_seed(fold, f"sampler of {spec.name}")
-    tuned = tune(estimator, spec.search_space, folds, tuning, sampler_seed)
+    tuned = tune(
+        estimator,
+        spec.search_space,
+        folds,
+        tuning,
+        sampler_seed,
+        journal=_journal(spec, fold, settings),
+        tell=_trial_teller(spec, fold, tuning.n_trials, settings.watch),
+    )
     return tuned, time.perf_counter() - start
+
+
+def _journal(spec: ModelSpec, fold: Fold, settings: UnitSettings) -> Path | None:
+    if settings.folder is None:
+        return None
+    return trials_file(settings.folder, spec.name, fold.repeat, fold.index)
+
+
+def _trial_teller(
+    spec: ModelSpec, fold: Fold, n_trials: int, watch: Listener | None
+) -> TellTrial | None:
+    if watch is None:
+        return None
+
+    def tell(number: int, value: float, best: float) -> None:
+        address = (spec.name, fold.repeat, fold.index)
+        watch(TrialFinished(*address, number, n_trials, value, best))
+
+    return tell
 
 
 def _inner_fold(
@@ -195,7 +227,7 @@ def _evaluated(
             error.add_note(
                 f"while fitting {name} on repeat {fold.repeat}, fold {fold.index}"
             )
-            if settings.on_error == "raise":
+            if settings.on_error == "raise" or isinstance(error, StorageError):
                 raise
             result = _failed(name, fold, error)
     return replace(result, warnings=_texts(caught))
@@ -248,7 +280,7 @@ def _fit_and_predict(
         traces=trace_of(estimator),
         findings=tuple(_findings(spec.post_processors, fitted)),
         seconds=seconds,
-        estimator=pipeline,
+        estimator=pipeline if settings.keep_estimators else None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -187,6 +187,7 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         the columns) and ``"model"``. For models with random effects the table needs
         the grouping columns too: ``X.assign(subject=subject)``.
         """
+        _refuse_without_estimators(self.folds)
         return {
             model: [fold.estimator for fold in self._folds_of(model)]
             for model in self.models
@@ -249,7 +250,9 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
                 f"no fold has a score for {metric_name!r}; see `warnings`."
             )
         choose = max if greater else min
-        return choose(scored, key=lambda pair: pair[0])[1].estimator
+        best = choose(scored, key=lambda pair: pair[0])[1]
+        _refuse_without_estimators([best])
+        return best.estimator
 
     def get_predictions(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
         """Give the test predictions of one model on one fold, shape (n_test,)."""
@@ -320,3 +323,15 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
 
 def _values(predictions: Predictions | None) -> npt.NDArray[np.float64]:
     return np.empty(0) if predictions is None else predictions.predicted
+
+
+def _refuse_without_estimators(folds: Iterable[FoldResult]) -> None:
+    """Say why a fitted model is not there, unless it failed."""
+    absent = [fold for fold in folds if fold.estimator is None and not fold.error]
+    if absent:
+        raise ValueError(
+            f"{len(absent)} fitted model(s) were not kept, the first being "
+            f"{absent[0].model!r} on fold {absent[0].fold}: run folders hold no fitted "
+            "models and large tables keep none; use perform(resume=False), or "
+            "set_run(keep_estimators=True)."
+        )

@@ -81,9 +81,8 @@ def test_a_failure_stops_the_run_with_its_address(data, plan):
             [events.append],
         )
     assert str(caught.value) == (
-        "Fails failed on repeat 0, fold 0: ZeroDivisionError: no luck (while fitting "
-        "Fails on repeat 0, fold 0). Pass on_error='record' to set_run to keep the "
-        "other models' results."
+        "while fitting Fails on repeat 0, fold 0: ZeroDivisionError: no luck -- pass "
+        "on_error='record' to set_run to keep the other models' results."
     )
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert isinstance(events[-1], RunFailed)
