@@ -37,11 +37,12 @@ def check_integer(name: str, value: object, minimum: int) -> int:
 
 def check_number(name: str, value: object, minimum: float) -> float:
     """Return `value` as a float when it is a number of at least `minimum`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, Real)):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"`{name}` must be a number, got {value!r}.")
-    if not value >= minimum:
+    number = float(value)
+    if not number >= minimum:
         raise ValueError(f"`{name}` must be at least {minimum}, got {value!r}.")
-    return float(value)
+    return number
 
 
 def check_flag(name: str, value: object) -> bool:

@@ -56,7 +56,7 @@ def setter(
             for name, value in passed.items()
         }
         merged = {**self._passed.get(method.__name__, {}), **kept}
-        method(self, **merged)
+        cast("Callable[..., None]", method)(self, **merged)
         self._passed[method.__name__] = merged
         return self
 

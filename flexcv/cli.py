@@ -47,7 +47,8 @@ def run_demo(folder: Path) -> None:
     for title, split in (("known", "KFold"), ("new", "GroupKFold")):
         results = compare_on_sleepstudy(table, split, folder / f"{title}-subjects")
         print(f"How well are {title} subjects predicted? ({split}, mean of 5 folds)")
-        print(results.summary.loc["mean"].round(2).to_string(index_names=False), "\n")
+        table_of_means = pd.DataFrame(results.summary.loc["mean"]).round(2)
+        print(table_of_means.to_string(index_names=False), "\n")
     print(
         "Random effects pay for subjects the model has seen; for a new subject they "
         "fall back to the population.\n"
@@ -71,6 +72,6 @@ def compare_on_sleepstudy(
             .add_model(RandomForestRegressor, model_kwargs=FOREST, add_merf=True)
             .set_merf(em_max_iterations=10)
             .set_run(folder)
-            .perform()
+            .perform(resume=False)
         )
     return cv.get_results()
