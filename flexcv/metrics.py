@@ -162,6 +162,12 @@ class _ScorerFunction:
         return float(skm.get_scorer(self.name)(_Echo(), y_pred, y_true))
 
 
+def is_scorer(metric: Metric) -> bool:
+    """Tell whether a metric is one of scikit-learn's scorers, by its own name."""
+    function = metric.function
+    return isinstance(function, _ScorerFunction) and function.name == metric.name
+
+
 def _from_scorer(name: str) -> Metric:
     known = skm.get_scorer_names()
     if name not in known:

@@ -1,8 +1,17 @@
 """What is known after a run."""
 
+from .estimators import load_estimators as load_estimators
+from .findings import FoldFindings as FoldFindings
 from .fold import Finding as Finding
 from .fold import FoldResult as FoldResult
 from .fold import Predictions as Predictions
 from .results import CrossValidationResults as CrossValidationResults
 
-__all__ = ["CrossValidationResults", "Finding", "FoldResult", "Predictions"]
+__all__ = [
+    "CrossValidationResults",
+    "Finding",
+    "FoldFindings",
+    "FoldResult",
+    "Predictions",
+    "load_estimators",
+]

@@ -151,6 +151,14 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         return predictions_table(self.folds, self._target, self._groups)
 
     @property
+    def rows(self) -> pd.DataFrame:
+        """Target and splitting group of each row of the table, in its order."""
+        rows = self._target.rename("y_true").to_frame().reset_index(drop=True)
+        if self._groups is not None:
+            rows["group"] = self._groups.array
+        return rows
+
+    @property
     def params(self) -> pd.DataFrame:
         """What tuning chose: one row per tuned model, repeat and fold."""
         return params_table(self.folds)

@@ -1,0 +1,264 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from sklearn.linear_model import Ridge
+from sklearn.tree import DecisionTreeRegressor
+
+from flexcv import CrossValidation, CrossValidationResults
+from flexcv.errors import StorageError
+from flexcv.merf import MERF
+from flexcv.model_postprocessing import RandomForestModelPostProcessor
+from flexcv.results import load_estimators
+from flexcv.results.storage import checked_json
+from tests.evaluation.test_unit import Fails, GroupMean, Warns
+
+TABLES = [
+    "summary",
+    "scores",
+    "predictions",
+    "params",
+    "trials",
+    "traces",
+    "warnings",
+    "seconds",
+    "rows",
+    "diagnostics",
+]
+
+
+def bias(y_true, y_pred):
+    return float(np.mean(y_pred - y_true))
+
+
+@pytest.fixture(scope="module")
+def cv():
+    rng = np.random.default_rng(0)
+    group = pd.Categorical(np.repeat([f"s {n}" for n in range(10)], 5), categories=[f"s {n}" for n in range(11)])  # fmt: skip
+    X = pd.DataFrame({"x": rng.normal(size=50), "z": rng.normal(size=50)})
+    y = X["x"] + np.arange(10).repeat(5) + rng.normal(size=50)
+    space = {"max_depth": IntDistribution(1, 4), "criterion": CategoricalDistribution(["squared_error", "absolute_error"])}  # fmt: skip
+    return (
+        CrossValidation()
+        .set_data(X, y.rename("y"), pd.Series(group, name="subject"), dataset_name="made")
+        .set_splits(n_splits_out=3, n_splits_in=2, n_repeats=2, metrics={"r2": "r2", "rmse": "rmse", "bias": bias})
+        .set_inner_cv(3)
+        .add_model(Ridge, model_name="ridge, plain")
+        .add_model(Fails)
+        .add_model(Warns)
+        .add_model(DecisionTreeRegressor, params=space, post_processor=RandomForestModelPostProcessor())
+        .add_model(MERF, model_kwargs={"estimator": Ridge(), "max_iterations": 3, "tol": None})
+        .add_model(GroupMean)
+        .set_run(silence=["groups-ignored", "groups-unused"], on_error="record", diagnostics=True)
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results(cv):
+    return cv.perform().get_results()
+
+
+@pytest.fixture(scope="module")
+def saved(results, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kept") / "run"
+    results.save(folder)
+    return folder
+
+
+@pytest.fixture
+def copied(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "copy")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_comes_back_exactly(results, saved, name):
+    back = CrossValidationResults.load(saved)
+    pd.testing.assert_frame_equal(
+        getattr(back, name), getattr(results, name), check_exact=True
+    )
+
+
+def test_lists_parameters_information_and_facts_come_back(results, saved):
+    back = CrossValidationResults.load(saved)
+    assert list(back) == list(results)
+    for model in results:
+        for name in ("parameters", "metrics", "folds_by_metrics"):
+            assert str(back[model][name]) == str(results[model][name])
+        for one, other in zip(
+            back[model]["y_pred"], results[model]["y_pred"], strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+    assert back.information == results.information
+    assert back.facts == results.facts
+    assert back.is_partial == results.is_partial
+
+
+def test_findings_come_back_with_their_drawing(results, saved):
+    name = "DecisionTreeRegressor"
+    mine = results.findings[name]["importance"]
+    back = CrossValidationResults.load(saved).findings[name]["importance"]
+    pd.testing.assert_frame_equal(back.frame, mine.frame, check_exact=True)
+    assert [finding.draw for finding in back] == [finding.draw for finding in mine]
+
+
+def test_answers_are_the_same_after_loading(results, saved):
+    back = CrossValidationResults.load(saved)
+    for metric in ("r2", "mae"):
+        pd.testing.assert_frame_equal(
+            back.interval(metric, n_bootstrap=100),
+            results.interval(metric, n_bootstrap=100),
+        )
+
+
+def test_a_users_own_metric_keeps_its_scores_and_says_that_its_function_is_lost(saved):
+    back = CrossValidationResults.load(saved)
+    assert back.interval("bias")["method"].str.startswith("corrected t").sum() == 5
+    with pytest.raises(ValueError) as caught:
+        back.metrics[2]([1.0], [2.0])
+    assert str(caught.value) == (
+        "the function of metric 'bias' was not stored with the results; pass "
+        "Metric('bias', function, greater_is_better) instead of its name."
+    )
+
+
+def test_a_run_folder_loads_too(cv, tmp_path):
+    cv.set_run(tmp_path / "run")
+    try:
+        results = cv.perform().get_results()
+    finally:
+        cv.set_run(None)
+    back = CrossValidationResults.load(tmp_path / "run")
+    for name in TABLES:
+        pd.testing.assert_frame_equal(
+            getattr(back, name), getattr(results, name), check_exact=True
+        )
+
+
+def test_what_is_loaded_can_be_saved_and_loaded_again(saved, tmp_path):
+    first = CrossValidationResults.load(saved)
+    first.save(tmp_path / "again")
+    second = CrossValidationResults.load(tmp_path / "again")
+    for name in TABLES:
+        pd.testing.assert_frame_equal(
+            getattr(second, name), getattr(first, name), check_exact=True
+        )
+
+
+def refused(folder):
+    with pytest.raises(StorageError) as caught:
+        CrossValidationResults.load(folder)
+    return str(caught.value).replace(str(folder), "FOLDER")
+
+
+def test_a_changed_number_is_refused_with_file_and_lines(copied):
+    file = copied / "predictions.csv"
+    lines = file.read_text().splitlines(keepends=True)
+    cells = lines[70].split(",")
+    cells[-2] = "0.5"
+    lines[70] = ",".join(cells)
+    file.write_text("".join(lines))
+    assert refused(copied) == (
+        "'FOLDER/predictions.csv', lines 52 to 101: a cell changed since it was "
+        "written; the file is damaged, restore it or save the results again."
+    )
+
+
+def test_a_cut_file_is_refused_with_file_and_line(copied):
+    file = copied / "scores.csv"
+    file.write_text(file.read_text()[:-10])
+    assert refused(copied).startswith("'FOLDER/scores.csv', line 217: ")
+
+
+def test_a_damaged_description_is_refused_with_its_line(copied):
+    file = copied / "results.json"
+    text = file.read_text()
+    file.write_text(text.replace('"format": 1,', '"format" 1,'))
+    assert refused(copied) == (
+        "'FOLDER/results.json', line 2: Expecting ':' delimiter; the file is damaged, "
+        "restore it or save the results again."
+    )
+    file.write_text(text.replace('"name": "made"', '"name": "mode"'))
+    assert "a" in refused(copied)
+    assert "something changed since it was written" in refused(copied)
+
+
+def test_another_format_says_so(copied):
+    file = copied / "results.json"
+    content = json.loads(file.read_text())
+    del content["checks"]
+    file.write_text(checked_json(content | {"format": 7, "flexcv": "9.0"}))
+    assert refused(copied) == (
+        "'FOLDER' was written by flexcv 9.0 in format 7, and this version reads format "
+        "1; load it with that version, or perform the run again."
+    )
+
+
+def test_a_folder_of_an_older_version_says_so(copied):
+    (copied / "results.json").unlink()
+    assert refused(copied) == (
+        "'FOLDER' holds run.json but no results.json: the run was stopped before its "
+        "results were written, or an older flexcv wrote it, which kept tables only; "
+        "perform the run again."
+    )
+
+
+def test_somebody_elses_folder_and_no_folder_are_refused(tmp_path):
+    assert refused(tmp_path) == (
+        "'FOLDER' holds no results.json, so it is no run folder; pass one that a run "
+        "or `save` wrote."
+    )
+    assert refused(tmp_path / "no") == (
+        "'FOLDER' is no folder; pass one that a run or `save` wrote."
+    )
+
+
+def test_saving_leaves_somebody_elses_folder_alone(results, tmp_path):
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(StorageError, match="holds files but no"):
+        results.save(tmp_path)
+
+
+def test_fitted_models_are_kept_on_request_and_read_by_a_call_of_their_own(
+    results, tmp_path
+):
+    results.save(tmp_path / "run", estimators=True)
+    with pytest.raises(ValueError, match="were not kept"):
+        CrossValidationResults.load(tmp_path / "run").estimators  # noqa: B018
+    models = load_estimators(tmp_path / "run", trust_pickle=True)
+    assert "Fails" not in models
+    table = pd.DataFrame({"x": [0.0], "z": [1.0], "subject": ["s 1"]})
+    np.testing.assert_array_equal(
+        models["GroupMean"][2].predict(table),
+        results.estimators["GroupMean"][2].predict(table),
+    )
+
+
+def test_reading_fitted_models_asks_for_trust(results, tmp_path):
+    results.save(tmp_path / "run", estimators=True)
+    with pytest.raises(ValueError) as caught:
+        load_estimators(tmp_path / "run")
+    assert str(caught.value) == (
+        "reading fitted models runs the code in their pickles; pass trust_pickle=True "
+        "if you wrote this folder or trust who did."
+    )
+    file = next((tmp_path / "run" / "estimators").iterdir())
+    file.write_bytes(b"no")
+    with pytest.raises(StorageError, match="changed since it was written"):
+        load_estimators(tmp_path / "run", trust_pickle=True)
+
+
+def test_models_that_were_not_kept_are_named(saved, tmp_path):
+    with pytest.raises(StorageError) as caught:
+        load_estimators(saved, trust_pickle=True)
+    assert str(caught.value) == (
+        f"{str(saved)!r} holds no fitted models; save with estimators=True."
+    )
+    with pytest.raises(ValueError) as caught:
+        CrossValidationResults.load(saved).save(tmp_path / "x", estimators=True)
+    assert str(caught.value) == (
+        "estimators=True needs fitted models and these results hold none; leave it "
+        "out, or keep the models when performing."
+    )
