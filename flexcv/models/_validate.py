@@ -60,18 +60,25 @@ def is_categorical(column: pd.Series) -> bool:
     dtype = column.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "fiub":
         return False
+    require_one_kind(column)
     kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind in MIXED:
-        raise TypeError(
-            f"column {column.name!r} must hold one kind of value, got a mixture of "
-            "numbers and text; convert it to one kind."
-        )
     if kind.startswith(("datetime", "date", "timedelta", "period", "complex")):
         raise TypeError(
             f"column {column.name!r} must hold numbers or labels, got {kind} values; "
             "convert it to numbers."
         )
     return kind in TEXT_LIKE
+
+
+def require_one_kind(column: pd.Series) -> None:
+    """Refuse a column in which numbers and text are mixed."""
+    if column.dtype != object:
+        return
+    if pd.api.types.infer_dtype(column, skipna=True) in MIXED:
+        raise TypeError(
+            f"column {column.name!r} must hold one kind of value, got a mixture of "
+            "numbers and text; convert it to one kind."
+        )
 
 
 def require_no_missing(column: pd.Series, role: str) -> None:

@@ -21,7 +21,13 @@ from ._effects import (
     learn_effect,
     learn_formula,
 )
-from ._validate import FloatArray, IntArray, require_column, require_no_missing
+from ._validate import (
+    FloatArray,
+    IntArray,
+    require_column,
+    require_no_missing,
+    require_one_kind,
+)
 from .terms import RandomTerm, merged, uncorrelated_parts
 
 
@@ -277,6 +283,7 @@ def _learn_levels(
     for name in names:
         require_column(table, name, "groups")
         require_no_missing(table[name], "grouping")
+        require_one_kind(table[name])
         coded.append(sorted_levels(table[name]))
     if len(coded) == 1:
         return coded[0]

@@ -29,7 +29,7 @@ def level_rows(problem: Problem, values: FloatArray) -> FloatArray:
 
 def entry_sums(problem: Problem, left: FloatArray, right: FloatArray) -> FloatArray:
     """Sum outer products of rows over levels, per entry of every D."""
-    sums, start = [], 0
+    sums, start = [np.zeros((0, left.shape[1], right.shape[1]))], 0
     for q, n in problem.sizes:
         a = left[start : start + q * n].reshape(q, n, -1)
         b = right[start : start + q * n].reshape(q, n, -1)
@@ -108,6 +108,8 @@ def _r2_slope(fitted: Estimate) -> FloatArray:
     problem, at = fitted.problem, fitted.at
     scores = at.scores.reshape(-1, 1)
     entries = entry_sums(problem, scores, scores)[:, 0, 0]
+    if not problem.shapes:
+        return np.zeros(0)
     return -problem.chain(problem.factors(fitted.minimum.theta)) @ entries
 
 

@@ -162,7 +162,7 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         weights = source.numeric(self.weights)
         if not (weights > 0.0).all():
             raise ValueError(
-                f"weights must be positive, got {weights.min()!r} in column "
+                f"weights must be positive, got {float(weights.min())!r} in column "
                 f"{self.weights!r}; drop rows of weight zero."
             )
         return weights

@@ -19,7 +19,7 @@ Objective = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
 MAX_ITERATIONS = 200
 LAST_GAIN = 1e-9  # a promised decrease this small ends a run but for polishing
 POLISHING = 3  # further steps at most
-POLISHED = 1e-14  # a promised decrease that no step improves
+POLISHED = 1e-17  # a promised decrease that no step improves
 NOISE = 1e-12  # rounding error of the criterion, relative to its size
 FLAT = 1e-8  # curvature below this part of the largest counts as zero
 LARGEST_RADIUS = 1e3
@@ -141,7 +141,8 @@ def _trust_step(
     """Give the best step within the radius and the decrease that it promises."""
     curvature, axes = np.linalg.eigh(hessian)
     slope = gradient @ axes
-    floor = FLAT * max(abs(curvature[0]), abs(curvature[-1]), 1e-300)
+    steepest = float(np.abs(slope).max()) / LARGEST_RADIUS
+    floor = FLAT * max(abs(curvature[0]), abs(curvature[-1]), steepest, 1e-100)
     if curvature[0] > floor:
         step = -slope / curvature
         if step @ step <= radius * radius:
