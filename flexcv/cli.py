@@ -1,8 +1,10 @@
-"""The command line: `python -m flexcv demo`."""
+"""The command line: `python -m flexcv demo` and `python -m flexcv ui`."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +13,11 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 
 from flexcv.datasets import load_sleepstudy
-from flexcv.errors import GroupsWarning
+from flexcv.errors import FlexcvError, GroupsWarning
 from flexcv.interface import CrossValidation
 from flexcv.models import LinearMixedEffectsModel, LinearModel
 from flexcv.results import CrossValidationResults
+from flexcv.tracking.base import require_backend
 
 FOREST = {"n_estimators": 100, "min_samples_leaf": 5}
 
@@ -32,8 +35,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=Path("flexcv-demo"),
         help="where the two runs are written (default: flexcv-demo)",
     )
+    pages = commands.add_parser("ui", help="look at tracked runs in MLflow's pages")
+    pages.add_argument(
+        "--store",
+        type=Path,
+        default=Path("mlflow.db"),
+        help="the database file (default: mlflow.db)",
+    )
+    pages.add_argument(
+        "--port", type=int, default=5000, help="on 127.0.0.1 (default: 5000)"
+    )
     options = parser.parse_args(arguments)
+    if options.command == "ui":
+        return run_ui(options.store, options.port)
     run_demo(options.folder)
+    return 0
+
+
+def run_ui(store: Path, port: int) -> int:
+    """Serve MLflow's pages on a store until interrupted."""
+    try:
+        require_backend("mlflow")
+        dashboard = importlib.import_module("flexcv.tracking.dashboard")
+        dashboard.serve_ui(store, port, lambda text: print(text, flush=True))
+    except FlexcvError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -53,7 +53,8 @@ def importances(
 
 
 def _is_complete(trials: pd.DataFrame) -> pd.Series[bool]:
-    finite = np.isfinite(trials["value"].astype(float))
+    values = trials["value"].astype(float)
+    finite = values.notna() & values.abs().ne(np.inf)
     return finite & trials["state"].eq("complete") if "state" in trials else finite
 
 
