@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.utils.validation import check_is_fitted
 
-from flexcv._checks import check_choice, check_integer, check_number
+from flexcv._checks import check_choice, check_flag, check_integer, check_number
 from flexcv.errors import ConvergenceWarning
 from flexcv.models._effects import Columns
 from flexcv.models._identify import require_identifiable
@@ -31,13 +31,16 @@ from flexcv.models.conditional import (
     learn_uncertainty,
     normal_interval,
 )
-from flexcv.models.learner_rows import LearnerRows, generator_from, seeded
+from flexcv.models.learner_rows import (
+    LearnerRefits,
+    LearnerRows,
+    generator_from,
+    seeded,
+)
 from flexcv.models.out_of_sample import (
     KINDS,
-    Refit,
     is_rigid,
     predictions,
-    refit,
 )
 from flexcv.models.residual_effects import (
     SOLVERS,
@@ -70,14 +73,9 @@ class MERF(AbstractMixedModel):
     ----------
     estimator
         The regressor or pipeline that learns f; None is a random forest.
-    groups
-        The grouping column; several columns are several factors; None leaves the
-        plain learner.
-    slopes
-        Columns whose effect varies between the levels of (the first of) `groups`.
-    random
-        The random part in lme4's notation, as a `RandomTerm` or a sequence of them;
-        it replaces `groups` and `slopes`.
+    groups, slopes, random
+        The random part, as in `LinearMixedEffectsModel`. Without it, this is the plain
+        learner.
     max_iterations
         The most refits; 0 is the plain learner.
     tol
@@ -107,6 +105,8 @@ class MERF(AbstractMixedModel):
     folds
         For cross-fitting: how many folds over shuffled rows, or a splitter, which
         is passed the first factor's levels as groups.
+    warm_start
+        For a forest: keep the newer half of the trees in a refit.
     keep_random_effects
         Whether to keep the effects of each iteration as `random_effects_trace_`.
 
@@ -122,7 +122,7 @@ class MERF(AbstractMixedModel):
         Standard deviation of what the fixed part does not predict: noise and, with
         honest fitted values, the learner's own error.
     random_effects_, variance_components_
-        As in a linear mixed model.
+        As in `LinearMixedEffectsModel`.
     trace_
         A row per iteration.
     converged_, n_iter_
@@ -158,6 +158,7 @@ class MERF(AbstractMixedModel):
         random_state: Any = None,
         known_groups: str = "conditional",
         folds: Any = 5,
+        warm_start: bool = False,
         keep_random_effects: bool = False,
     ) -> None:
         self.estimator = estimator
@@ -174,6 +175,7 @@ class MERF(AbstractMixedModel):
         self.random_state = random_state
         self.known_groups = known_groups
         self.folds = folds
+        self.warm_start = warm_start
         self.keep_random_effects = keep_random_effects
 
     def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:
@@ -250,6 +252,7 @@ class MERF(AbstractMixedModel):
         check_integer("max_iterations", self.max_iterations, 0)
         check_integer("patience", self.patience, 1)
         check_choice("fit_prediction", self.fit_prediction, KINDS)
+        check_flag("warm_start", self.warm_start)
         check_choice("solver", self.solver, ("auto", *SOLVERS))
         if self.tol is not None and self.tol != "auto":
             check_number("tol", self.tol, 0.0)
@@ -289,32 +292,16 @@ class MERF(AbstractMixedModel):
         features = table[self._feature_names]
         return features if hasattr(self, "feature_names_in_") else features.to_numpy()
 
-    def _refitted(
-        self, learner: Any, train: LearnerRows
-    ) -> Callable[[FloatArray, Refit | None], Refit]:
-        """Give the function that refits the learner to a target."""
-        factors = train.design.factors
-        groups = factors[0].codes if factors else None
-
-        def refitted(target: FloatArray, before: Refit | None) -> Refit:
-            return refit(
-                learner,
-                train.X,
-                target,
-                self.fit_prediction if before is None else before.kind,
-                folds=self.folds,
-                groups=groups,
-                fit_params=self._fit_params,
-            )
-
-        return refitted
+    def _refits(self, learner: Any, train: LearnerRows) -> LearnerRefits:
+        wanted, folds, warm = self.fit_prediction, self.folds, self.warm_start
+        return LearnerRefits(learner, train, wanted, folds, self._fit_params, warm)
 
     def _alternate(
         self, learner: Any, train: LearnerRows, valid: LearnerRows | None
     ) -> None:
         solve = SOLVERS["profile" if self.solver == "auto" else self.solver]
-        refitted = self._refitted(learner, train)
-        rounds = alternate(refitted, solve, train.random, train.target)
+        refits = self._refits(learner, train)
+        rounds = alternate(refits, solve, train.random, train.target)
         kept: list[dict[str, float]] = []
         try:
             for finished in itertools.islice(rounds, self.max_iterations):
@@ -345,7 +332,7 @@ class MERF(AbstractMixedModel):
 
     def _keep_plain(self, learner: Any, train: LearnerRows) -> None:
         """Keep the learner alone: no random effects, no correction."""
-        refit = self._refitted(learner, train)(train.target, None)
+        refit = self._refits(learner, train)(train.target)
         nothing = no_effects(train.random, train.target - refit.fitted)
         self._keep(Round(0, refit, nothing, np.nan, 0.0, 0.0), train.random)
         self.converged_ = True

@@ -787,3 +787,19 @@ def test_a_failing_learner_has_its_address_and_iteration():
     text = str(caught.value) + str(getattr(caught.value, "__notes__", ""))
     assert "MERF" in text
     assert "fold 0" in text
+
+
+def test_a_warm_forest_keeps_its_newer_trees():
+    X, y = drawn()
+    model = MERF(forest(20), "group", warm_start=True, tol=None, max_iterations=3)
+    model.fit(X, y)
+    cold = MERF(forest(20), "group", tol=None, max_iterations=3).fit(X, y)
+    assert len(model.learner_.estimators_) == 20
+    assert model.sigma_ == pytest.approx(cold.sigma_, rel=0.1)
+
+
+def test_a_learner_that_cannot_go_on_is_refused_a_warm_start():
+    assert failing(ValueError, *drawn(), warm_start=True) == (
+        "`warm_start` needs a forest with `warm_start` of its own, got "
+        "LinearRegression(); leave it False."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,8 +12,9 @@ from sklearn.utils import check_random_state
 
 from ._validate import FloatArray, IntArray
 from .design import RandomDesign
-from .out_of_sample import take_rows
+from .out_of_sample import Refit, refit, take_rows
 from .residual_effects import RandomColumns
+from .warm_start import can_renew, renewed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +60,51 @@ class LearnerRows:
         order = generator.permutation(len(self.target))
         n_apart = max(1, round(fraction * len(order)))
         return self.take(np.sort(order[n_apart:])), self.take(np.sort(order[:n_apart]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LearnerRefits:
+    """Refits of one learner to changing targets; call it with target and refit before.
+
+    Attributes
+    ----------
+    learner, rows
+        What is fitted, and to which rows.
+    kind, folds
+        Which fitted values are wanted, see `out_of_sample.refit`.
+    fit_params
+        Arguments of the learner's `fit`.
+    warm
+        Whether a forest goes on from the refit before.
+    """
+
+    learner: Any
+    rows: LearnerRows
+    kind: str
+    folds: Any
+    fit_params: Mapping[str, Any]
+    warm: bool = False
+
+    def __post_init__(self) -> None:
+        if self.warm and not can_renew(self.learner):
+            raise ValueError(
+                "`warm_start` needs a forest with `warm_start` of its own, got "
+                f"{self.learner!r}; leave it False."
+            )
+
+    def __call__(self, target: FloatArray, before: Refit | None = None) -> Refit:
+        """Fit to a target."""
+        factors = self.rows.design.factors
+        return refit(
+            self.learner,
+            self.rows.X,
+            target,
+            self.kind if before is None else before.kind,
+            folds=self.folds,
+            groups=factors[0].codes if factors else None,
+            fit_params=self.fit_params,
+            start=renewed(before.learner) if self.warm and before else None,
+        )
 
 
 def seeded(learner: Any, generator: np.random.RandomState) -> Any:

@@ -55,6 +55,7 @@ def refit(
     folds: Any = 5,
     groups: IntArray | None = None,
     fit_params: Mapping[str, Any] | None = None,
+    start: Any = None,
 ) -> Refit:
     """Fit a clone of a learner and give fitted values of the wanted kind.
 
@@ -74,6 +75,8 @@ def refit(
         Labels for a splitter that asks for them.
     fit_params
         Arguments of the learner's `fit`.
+    start
+        What to fit to all rows in place of a clone, such as a forest that goes on.
 
     Examples
     --------
@@ -83,9 +86,10 @@ def refit(
     'in_sample'
     """
     params = dict(fit_params or {})
+    whole = clone(learner) if start is None else start
     if kind == "oob" or (kind == "auto" and offers_oob(learner)):
-        return _refit_oob(learner, X, target, params)
-    fitted = clone(learner).fit(X, target, **params)
+        return _refit_oob(whole, X, target, params)
+    fitted = whole.fit(X, target, **params)
     if kind == "auto":
         kind = "in_sample" if is_rigid(fitted, len(target)) else "cv"
     if kind == "in_sample":
@@ -139,15 +143,14 @@ def predictions(fitted: Any, X: Any, n_rows: int) -> FloatArray:
 
 
 def _refit_oob(
-    learner: Any, X: Any, target: FloatArray, params: Mapping[str, Any]
+    private: Any, X: Any, target: FloatArray, params: Mapping[str, Any]
 ) -> Refit:
-    prefix = _last_prefix(learner)
-    if not offers_oob(learner):
+    prefix = _last_prefix(private)
+    if not offers_oob(private):
         raise ValueError(
             f"fit_prediction='oob' needs a learner with `oob_score` and bootstrap=True,"
-            f" got {learner!r}; use fit_prediction='cv'."
+            f" got {private!r}; use fit_prediction='cv'."
         )
-    private = clone(learner)
     if not private.get_params()[f"{prefix}oob_score"]:
         private.set_params(**{f"{prefix}oob_score": True})
     with warnings.catch_warnings():
