@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -20,7 +21,6 @@ from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
 from flexcv.evaluation.checks import check_names
 from flexcv.evaluation.search import as_points
 from flexcv.metrics import resolve_metrics, resolve_objective
-from flexcv.model_files import read_models, specs_from_yaml
 from flexcv.model_mapping import ModelSpec, make_spec, specs_from_mapping
 from flexcv.resampling import Plan, SplitSettings
 from flexcv.resampling.registry import resolve_method
@@ -222,10 +222,10 @@ class CrossValidation:
         specs: list[ModelSpec] = []
         if mapping is not None:
             specs += specs_from_mapping(mapping)
-        if yaml_path is not None:
-            specs += read_models(os.fspath(yaml_path))
-        if yaml_string is not None:
-            specs += specs_from_yaml(yaml_string)
+        if yaml_path is not None or yaml_string is not None:
+            files = importlib.import_module("flexcv.model_files")  # and yaml with it
+            specs += [] if yaml_path is None else files.read_models(yaml_path)
+            specs += [] if yaml_string is None else files.specs_from_yaml(yaml_string)
         self._chain = self._chain.with_models(specs)
 
     @setter
