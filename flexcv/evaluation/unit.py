@@ -64,6 +64,8 @@ class FittedFold:
         The tables the pipeline reads: features and the grouping columns it uses.
     predicted_train, predicted_test
         What it predicts for them.
+    train_rows, test_rows
+        Positions of their rows in the whole table.
     """
 
     model: str
@@ -76,6 +78,8 @@ class FittedFold:
     X_test: pd.DataFrame
     predicted_train: npt.NDArray[np.float64]
     predicted_test: npt.NDArray[np.float64]
+    train_rows: IntArray
+    test_rows: IntArray
 
 
 def run_unit(
@@ -111,7 +115,8 @@ def run_unit(
             return _all_failed(spec, fold, error)
     if tuned is not None:
         base = clone(base).set_params(**tuned.params)
-    result = _evaluated(spec.name, base, fold, spec, dataset, settings)
+    bare = replace(spec, post_processors=_processors(spec, for_variants=False))
+    result = _evaluated(spec.name, base, fold, bare, dataset, settings)
     results = [
         replace(
             result,
@@ -123,11 +128,25 @@ def run_unit(
     for variant in spec.variants:
         wrapped = assign_roles(variant.wrap(clone(base)), dataset)
         seed_randomness(wrapped, _model_seed(fold, spec.name))
-        bare = replace(spec, post_processors=())
+        bare = replace(spec, post_processors=_processors(spec, for_variants=True))
         results.append(_evaluated(variant.name, wrapped, fold, bare, dataset, settings))
     if tuned is not None:
         results = [replace(result, params=tuned.params) for result in results]
     return tuple(results)
+
+
+def _processors(spec: ModelSpec, *, for_variants: bool) -> tuple[Any, ...]:
+    """Choose who looks at the model, or at what is put around it.
+
+    Without variants the model itself is all there is to look at.
+    """
+    if not spec.variants:
+        return spec.post_processors
+    return tuple(
+        processor
+        for processor in spec.post_processors
+        if getattr(processor, "for_variants", False) is for_variants
+    )
 
 
 def _prepared(spec: ModelSpec, dataset: Dataset, fold: Fold) -> Any:
@@ -270,6 +289,8 @@ def _fit_and_predict(
         X_test,
         predicted_train,
         predicted_test,
+        fold.train,
+        fold.test,
     )
     return FoldResult(
         name,

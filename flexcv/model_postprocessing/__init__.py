@@ -2,7 +2,24 @@
 
 from .base import ModelPostProcessor as ModelPostProcessor
 from .importance import (
+    PermutationImportancePostProcessor as PermutationImportancePostProcessor,
+)
+from .importance import (
     RandomForestModelPostProcessor as RandomForestModelPostProcessor,
 )
+from .importance import SVRModelPostProcessor as SVRModelPostProcessor
+from .importance import XGBoostModelPostProcessor as XGBoostModelPostProcessor
+from .linear import LinearModelPostProcessor as LinearModelPostProcessor
+from .mixed import LMERModelPostProcessor as LMERModelPostProcessor
+from .mixed import MERFModelPostProcessor as MERFModelPostProcessor
 
-__all__ = ["ModelPostProcessor", "RandomForestModelPostProcessor"]
+__all__ = [
+    "LMERModelPostProcessor",
+    "LinearModelPostProcessor",
+    "MERFModelPostProcessor",
+    "ModelPostProcessor",
+    "PermutationImportancePostProcessor",
+    "RandomForestModelPostProcessor",
+    "SVRModelPostProcessor",
+    "XGBoostModelPostProcessor",
+]

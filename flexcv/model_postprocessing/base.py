@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from flexcv.evaluation import FittedFold
 from flexcv.results import Finding
@@ -15,7 +19,14 @@ class ModelPostProcessor(ABC):
 
     A post-processor of your own implements `look`; it receives the fitted model,
     both parts of the fold and the predictions, and gives `Finding` records: a name,
-    a tidy frame and, if there is a picture, a function that draws the frame.
+    a tidy frame and, if there is a picture, a function of (frame, axes) that draws
+    the frame. `results.findings` then has them by model and name, over all folds.
+
+    Attributes
+    ----------
+    for_variants
+        Whether it looks at what is put around a model, such as MERF, instead of at
+        the model itself.
 
     Examples
     --------
@@ -25,6 +36,8 @@ class ModelPostProcessor(ABC):
     ...         error = fitted.predicted_test - fitted.test.target
     ...         yield Finding("bias", pd.DataFrame({"bias": [error.mean()]}))
     """
+
+    for_variants: ClassVar[bool] = False
 
     def __call__(self, fitted: FittedFold) -> Iterable[Finding]:
         """Look at a fitted fold."""
@@ -36,5 +49,46 @@ class ModelPostProcessor(ABC):
 
 
 def final_model(fitted: FittedFold) -> Any:
-    """Give the fitted estimator itself, past the pipeline's table step."""
-    return fitted.estimator[-1]
+    """Give the fitted estimator itself, past the steps of all pipelines."""
+    return _steps(fitted.estimator)[-1]
+
+
+def final_table(fitted: FittedFold, X: pd.DataFrame) -> pd.DataFrame:
+    """Give a table as the fitted estimator itself reads it, with named columns."""
+    inside: Any = X
+    names: list[Any] = list(X.columns)
+    for step in _steps(fitted.estimator)[:-1]:
+        inside = step.transform(inside)
+        if isinstance(inside, pd.DataFrame):
+            names = list(inside.columns)
+        elif inside.shape[1] != len(names):
+            names = [str(name) for name in step.get_feature_names_out()]
+    dense = inside.toarray() if hasattr(inside, "toarray") else inside
+    if isinstance(dense, pd.DataFrame):
+        return dense
+    return pd.DataFrame(np.asarray(dense), columns=names, index=X.index)
+
+
+def require(model: Any, names: Iterable[str], owner: ModelPostProcessor) -> None:
+    """Refuse a model that lacks what a post-processor looks at."""
+    for name in names:
+        if not hasattr(model, name):
+            raise TypeError(
+                f"{type(owner).__name__} needs a model with `{name}`, "
+                f"got {type(model).__name__}; choose another post-processor."
+            )
+
+
+def rows_of(dataset: Any, size: int) -> npt.NDArray[np.intp]:
+    """Choose rows that lie evenly over a part, at most so many."""
+    places = np.linspace(0, len(dataset) - 1, min(size, len(dataset)))
+    return np.unique(places.round().astype(np.intp))
+
+
+def _steps(estimator: Any) -> list[Any]:
+    """Give the steps of a pipeline, with those of pipelines inside it."""
+    steps = getattr(estimator, "steps", None)
+    if steps is None:
+        return [estimator]
+    found = [part for _, step in steps for part in _steps(step)]
+    return [part for part in found if part is not None and part != "passthrough"]

@@ -9,6 +9,7 @@ from scipy import stats
 
 from ._axes import (
     INK,
+    add_legend,
     add_note,
     axes_or_new,
     check_columns,
@@ -33,7 +34,8 @@ def plot_fixed_effects(effects: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     effects
-        Indexed by name, with `estimate`, `lower` and `upper`.
+        Columns `estimate`, `lower` and `upper`; names in the column `name`, or as the
+        index.
     ax
         Axes to draw on; new ones by default.
 
@@ -54,7 +56,7 @@ def plot_fixed_effects(effects: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.plot([lower, upper], [row, row], color=shade, linewidth=2)
         ax.plot([estimate], [row], "o", color=shade, markersize=7)
     zero_line(ax)
-    name_rows(ax, list(effects.index))
+    name_rows(ax, list(effects.get("name", effects.index)))
     ax.set_xlabel("effect")
     return ax
 
@@ -102,6 +104,37 @@ def plot_random_effects(
         ax.set_yticks([])
         ax.set_ylabel(f"{n_groups} groups")
     ax.set_xlabel(f"random effect: {shown['name'].iloc[0]}")
+    return ax
+
+
+def plot_effect_distribution(effects: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw how the groups' random effects are spread, a histogram per effect.
+
+    Parameters
+    ----------
+    effects
+        One row per group and effect: name, effect.
+    ax
+        Axes to draw on; new ones by default.
+
+    Examples
+    --------
+    >>> effects = pd.DataFrame({"name": "Intercept", "effect": [-1.0, 0.2, 0.5]})
+    >>> plot_effect_distribution(effects).get_ylabel()
+    'groups'
+    """
+    check_columns("effects", effects, ["name", "effect"])
+    ax = axes_or_new(ax)
+    names = list(dict.fromkeys(effects["name"]))
+    values = effects["effect"].to_numpy(dtype=float)
+    edges = np.histogram_bin_edges(values, "auto").tolist()
+    for number, name in enumerate(names):
+        own = values[effects["name"].eq(name).to_numpy()]
+        ax.hist(own, edges, color=colour(number), alpha=0.6, label=str(name))
+    zero_line(ax)
+    ax.set_xlabel("random effect")
+    ax.set_ylabel("groups")
+    add_legend(ax, names)
     return ax
 
 

@@ -72,6 +72,38 @@ def plot_predicted_against_actual(
     return ax
 
 
+def plot_base_against_mixed(
+    predictions: pd.DataFrame, part: str = "test", ax: Axes | None = None
+) -> Axes:
+    """Draw the predictions without and with random effects over the true values.
+
+    Parameters
+    ----------
+    predictions
+        One row per predicted row: part, y_true, base, mixed.
+    part
+        ``"test"`` or ``"train"``.
+    ax
+        Axes to draw on; new ones by default.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame(
+    ...     {"part": "test", "y_true": [1, 2], "base": [1.5, 1.5], "mixed": [1.1, 1.9]}
+    ... )
+    >>> ax = plot_base_against_mixed(rows)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['without random effects', 'with random effects']
+    """
+    check_columns("predictions", predictions, ["part", "y_true", "base", "mixed"])
+    titles = {"base": "without random effects", "mixed": "with random effects"}
+    frames = [
+        predictions[["part", "y_true"]].assign(model=title, y_pred=predictions[name])
+        for name, title in titles.items()
+    ]
+    return plot_predicted_against_actual(pd.concat(frames), part=part, ax=ax)
+
+
 def plot_residuals_against_fitted(
     predictions: pd.DataFrame,
     model: str | None = None,
