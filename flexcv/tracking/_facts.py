@@ -28,6 +28,8 @@ def run_facts(information: Mapping[str, Any], records: Iterable[Any]) -> dict[st
             facts |= {f"{name}/{key}": readable(part) for key, part in value.items()}
         else:
             facts[name.replace(" ", "_")] = readable(value)
+    if "data" in facts:  # a key cannot be a setting and a folder of settings
+        facts["data/table"] = facts.pop("data")
     for record in records:
         facts |= _record_facts(record)
     return redact_params(facts)
