@@ -34,5 +34,5 @@ $(VENV)/demo-installed: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(VENV)/dev-installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable ".[excel,xgboost]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[excel,xgboost,shap,mlflow,neptune,wandb,dask]" --group dev
 	touch $@ $(VENV)/demo-installed

@@ -30,6 +30,7 @@ class MerfSettings:
     max_iterations: int = 100
     tol: float | None = None
     patience: int | None = None
+    is_fixed: bool = False  # run all iterations unless `tol` stops them
 
     def __post_init__(self) -> None:
         check_flag("add_merf_global", self.everywhere)
@@ -116,6 +117,9 @@ def run_information(
 def _merf_around(estimator: Any, settings: MerfSettings) -> Any:
     """Put MERF around an estimator; its module is imported when it is wanted."""
     merf = importlib.import_module("flexcv.merf")
-    chosen = {"tol": settings.tol, "patience": settings.patience}
-    given = {name: value for name, value in chosen.items() if value is not None}
-    return merf.MERF(estimator, max_iterations=settings.max_iterations, **given)
+    given: dict[str, Any] = {"max_iterations": settings.max_iterations}
+    if settings.tol is not None or settings.is_fixed:
+        given["tol"] = settings.tol
+    if settings.patience is not None:
+        given["patience"] = settings.patience
+    return merf.MERF(estimator, **given)

@@ -55,9 +55,13 @@ def setter(
             name: list(value) if isinstance(value, Iterator) else value
             for name, value in passed.items()
         }
-        merged = {**self._passed.get(method.__name__, {}), **kept}
-        cast("Callable[..., None]", method)(self, **merged)
-        self._passed[method.__name__] = merged
+        before = self._passed.get(method.__name__, {})
+        merged = self._passed[method.__name__] = {**before, **kept}
+        try:
+            cast("Callable[..., None]", method)(self, **merged)
+        except BaseException:
+            self._passed[method.__name__] = before
+            raise
         return self
 
     return cast("Callable[Concatenate[B, P], B]", call)

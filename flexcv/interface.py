@@ -312,10 +312,10 @@ class CrossValidation:
             Add it for every model without random effects of its own; the `add_merf`
             of a model overrides this.
         em_max_iterations
-            The most iterations.
+            The number of iterations, unless a threshold stops them. Left out, MERF
+            stops by its own rule, after 100 iterations at most.
         em_stopping_threshold
-            Stop when the likelihood's relative change stays below; None is MERF's
-            own.
+            Stop when the likelihood's relative change per row stays below.
         em_stopping_window
             For how many iterations it must stay below; None is MERF's own.
         """
@@ -324,6 +324,7 @@ class CrossValidation:
             em_max_iterations,
             em_stopping_threshold,
             em_stopping_window,
+            is_fixed="em_max_iterations" in self._passed["set_merf"],
         )
         self._chain = replace(self._chain, merf=merf)
 

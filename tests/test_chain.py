@@ -65,7 +65,8 @@ def test_the_second_example_runs_and_holds_both_models():
         assert mixed[-1].estimator.max_depth == base[-1].max_depth
         assert mixed[-1].estimator.n_estimators == 10
     assert set(results.traces["model"]) == {"MERF(RandomForestRegressor)"}
-    assert results.traces.groupby("fold").size().max() <= 5
+    assert results.traces.groupby("fold").size().tolist() == [5, 5, 5]
+    assert results.warnings.empty  # five iterations were asked for
 
 
 @pytest.fixture
@@ -92,6 +93,20 @@ def test_the_global_merf_switch_leaves_mixed_models_alone(sleep):
         "MERF(Ridge)",
         "LinearMixedEffectsModel",
     ]
+
+
+def test_em_settings_keep_their_meaning(sleep):
+    sleep.set_splits(n_splits_out=2).add_model(Ridge)
+
+    def iterations():
+        return sleep.perform().results.traces.groupby("fold").size().max()
+
+    sleep.set_merf(True)
+    assert iterations() < 100
+    sleep.set_merf(em_max_iterations=7)
+    assert iterations() == 7
+    sleep.set_merf(em_stopping_threshold=1.0, em_stopping_window=2)
+    assert iterations() < 7
 
 
 def test_a_models_own_switch_overrides_the_global_one(sleep):
