@@ -17,6 +17,7 @@ from ._validate import FloatArray, IntArray
 from .design import RandomDesign, RandomFactor
 
 CHUNK_ROWS = 1 << 16
+CHUNK_CELLS = 1 << 20  # a table of fewer numbers is one chunk
 CONSTANT = 1e-13  # spread of a column, relative to its size, that is rounding
 SUSPECT = 1e-10  # squared share of a column left by the others: look again
 DEPENDENT = 1e-7  # share of a column left by the others, as lme4 has it
@@ -103,8 +104,9 @@ class Table:
         if self._single is not None:
             yield slice(0, self.n_rows), self._single
             return
-        for start in range(0, self.n_rows, CHUNK_ROWS):
-            rows = slice(start, min(start + CHUNK_ROWS, self.n_rows))
+        step = max(CHUNK_ROWS, CHUNK_CELLS // (len(self.columns) + 1))
+        for start in range(0, self.n_rows, step):
+            rows = slice(start, min(start + step, self.n_rows))
             block = self._block(rows)
             if rows.stop - rows.start == self.n_rows:
                 self._single = block
@@ -131,6 +133,12 @@ class Table:
         shifts = np.array([self.shifts[place] for place in self.fixed])
         return self._total * (CONSTANT * shifts) ** 2
 
+    @property
+    def units(self) -> list[int]:
+        """The lines that are one in every row."""
+        lines = range(len(self.columns) if self.roots is None else 0)
+        return [line for line in lines if self.is_constant(line)]
+
     def is_constant(self, line: int) -> bool:
         """Say whether a line is the column of ones."""
         return self.columns[line] is self._constant
@@ -149,7 +157,7 @@ def fixed_basis(table: Table) -> FixedBasis:
     lines = [*table.fixed, len(table.columns)]
     gram = np.zeros((len(lines), len(lines)))
     for _, block in table.chunks():
-        shown = block[lines]
+        shown = _picked(block, lines)
         gram += shown @ shown.T
     scale = _scales(gram, table)
     scaled = gram / np.outer(scale, scale)
@@ -290,19 +298,21 @@ def raw_sums(
     n_parts = 1 if parts is None else int(parts.max()) + 1
     shown = [*table.fixed, len(table.columns)]
     right = [*left, *shown]
-    pairs = {(min(a, b), max(a, b)) for a in left for b in right}
+    pairs = sorted({(min(a, b), max(a, b)) for a in left for b in right})
     size = n_parts * n_levels
-    sums = {pair: np.zeros(size) for pair in sorted(pairs)}
+    sums = {pair: np.zeros(size) for pair in pairs}
     gram = np.zeros((n_parts, len(shown), len(shown)))
     for rows, block in table.chunks():
         cells = codes[rows]
+        lines = _picked(block, shown)
         if parts is None:
-            gram[0] += block[shown] @ block[shown].T
+            gram[0] += lines @ lines.T
         else:
             cells = cells + n_levels * parts[rows]
-            _add_grams(gram, block[shown], parts[rows])
-        for (a, b), total in sums.items():
-            sums[a, b] = total + np.bincount(cells, block[a] * block[b], size)
+            _add_grams(gram, lines, parts[rows])
+        for a, b in pairs:
+            product = block[b] if a in table.units else block[a] * block[b]
+            sums[a, b] += np.bincount(cells, product, size)
     empty = np.zeros((0, len(right), n_parts, n_levels))
     levels = [
         [sums[min(a, b), max(a, b)].reshape(n_parts, n_levels) for b in right]
@@ -311,6 +321,11 @@ def raw_sums(
     stacked = np.array(levels) if levels else empty
     n_rows = [table.n_rows] if parts is None else np.bincount(parts, minlength=n_parts)
     return RawSums(np.asarray(n_rows), gram, stacked.transpose(2, 0, 1, 3))
+
+
+def _picked(block: FloatArray, lines: Sequence[int]) -> FloatArray:
+    """Give some lines, without a copy when they are all."""
+    return block if list(lines) == list(range(len(block))) else block[lines]
 
 
 def _add_grams(gram: FloatArray, lines: FloatArray, parts: IntArray) -> None:

@@ -38,7 +38,7 @@ class CovarianceShape:
     blocks: tuple[int, ...]
     rows: IntArray
     cols: IntArray
-    same_column: FloatArray
+    twice_same_column: FloatArray
 
     @property
     def n_effects(self) -> int:
@@ -69,7 +69,7 @@ class CovarianceShape:
 
     def curvature(self, gradient: FloatArray) -> FloatArray:
         """Give the sum over D's entries of gradient times the second derivatives."""
-        return 2.0 * gradient[np.ix_(self.rows, self.rows)] * self.same_column
+        return gradient[self.rows[:, None], self.rows] * self.twice_same_column
 
 
 @lru_cache(maxsize=256)
@@ -84,7 +84,7 @@ def covariance_shape(blocks: tuple[int, ...]) -> CovarianceShape:
             cols.extend([start + col] * (size - col))
         start += size
     columns = np.array(cols, dtype=np.intp)
-    same = (columns[:, None] == columns[None, :]).astype(np.float64)
+    same = 2.0 * (columns[:, None] == columns[None, :])
     return CovarianceShape(blocks, np.array(rows, dtype=np.intp), columns, same)
 
 

@@ -12,12 +12,13 @@ import numpy as np
 
 from ._validate import FloatArray
 from .covariance import changed_basis, covariance_shape
+from .links import learn_links
 from .optimize import Minimum, minimise
 from .pls import GroupSums, Profile
 from .problem import Problem, Sums
 from .rows import Basis
 from .rows import sums_and_basis as sums_and_basis
-from .staged import StagedSums, learn_links
+from .staged import StagedSums
 
 OTHER_STARTS = (0.1, 5.0)
 NEAR_SINGULAR = 0.05  # relative standard deviation below which zero is tried

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import lapack
 
 from ._validate import FloatArray
 
@@ -20,6 +21,7 @@ MAX_ITERATIONS = 200
 LAST_GAIN = 1e-9  # a promised decrease this small ends a run but for polishing
 POLISHING = 3  # further steps at most
 POLISHED = 1e-17  # a promised decrease that no step improves
+POLISHED_BY_MODEL = 1e-9  # the same where evaluations are dear and Hessians a model
 NOISE = 1e-12  # rounding error of the criterion, relative to its size
 FLAT = 1e-8  # curvature below this part of the largest counts as zero
 LARGEST_RADIUS = 1e3
@@ -81,7 +83,8 @@ def minimise(
         step, decrease = _trust_step(gradient, hessian + correction, radius)
         if decrease <= LAST_GAIN + NOISE * abs(value):
             reached = Minimum(theta, value, gradient, hessian, iteration, True)
-            return _polished(objective, reached, correction)
+            enough = POLISHED if exact else POLISHED_BY_MODEL
+            return _polished(objective, reached, correction, enough)
         trial = theta + step
         new_value, new_gradient, new_hessian = objective(trial)
         if not exact and np.isfinite(new_value):
@@ -98,13 +101,13 @@ def minimise(
 
 
 def _polished(
-    objective: Objective, reached: Minimum, correction: FloatArray
+    objective: Objective, reached: Minimum, correction: FloatArray, enough: float
 ) -> Minimum:
     """Take the last steps, too small for the criterion to tell: trust the gradient."""
     for _ in range(POLISHING):
         model = reached.hessian + correction
         step, decrease = _trust_step(reached.gradient, model, 1.0)
-        if decrease <= POLISHED:
+        if decrease <= enough:
             break
         value, gradient, hessian = objective(reached.theta + step)
         promised = _trust_step(gradient, hessian + correction, 1.0)[1]
@@ -139,7 +142,7 @@ def _trust_step(
     gradient: FloatArray, hessian: FloatArray, radius: float
 ) -> tuple[FloatArray, float]:
     """Give the best step within the radius and the decrease that it promises."""
-    curvature, axes = np.linalg.eigh(hessian)
+    curvature, axes, _ = lapack.dsyevd(hessian, lower=1)
     slope = gradient @ axes
     steepest = float(np.abs(slope).max()) / LARGEST_RADIUS
     floor = FLAT * max(abs(curvature[0]), abs(curvature[-1]), steepest, 1e-100)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import lapack
 
 from ._validate import FloatArray
 
@@ -197,8 +198,12 @@ def solve_fixed(schur: FloatArray) -> FixedPart:
     ``root.T @ root``.
     """
     p = len(schur) - 1
-    lower = np.linalg.cholesky(schur[:p, :p])
-    root = np.linalg.inv(lower)
+    if p == 0:
+        return FixedPart(np.zeros(0), np.zeros((0, 0)), float(schur[0, 0]), 0.0)
+    lower, failed = lapack.dpotrf(schur[:p, :p], lower=1)
+    if failed:
+        raise np.linalg.LinAlgError("the fixed columns are dependent given V")
+    root = lapack.dtrtri(lower, lower=1)[0]
     half = root @ schur[:p, p]
     r2 = float(schur[p, p] - half @ half)
     log_det = 2.0 * float(np.log(lower.diagonal()).sum())

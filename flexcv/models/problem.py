@@ -12,8 +12,9 @@ from scipy.linalg import block_diag
 from ._validate import FloatArray
 from .covariance import CovarianceShape, split_theta
 from .crossed import DenseSums, profile_dense
+from .links import Links
 from .pls import GroupSums, Profile, profile, profile_plain
-from .staged import Links, StagedSums, profile_staged
+from .staged import StagedSums, profile_staged
 
 START = 0.87  # not round: a step from a round number can land exactly on zero
 
@@ -49,11 +50,14 @@ class Problem:
         parts = split_theta(theta, self.shapes)
         return [s.factor(part) for s, part in zip(self.shapes, parts, strict=True)]
 
-    def at(self, theta: FloatArray) -> Profile:
+    def at(
+        self, theta: FloatArray, factors: Sequence[FloatArray] | None = None
+    ) -> Profile:
         """Evaluate at theta."""
         key = theta.tobytes()
         if not self.latest or self.latest[0][0] != key:
-            self.latest[:] = [(key, self.profile(self.factors(theta)))]
+            made = self.factors(theta) if factors is None else factors
+            self.latest[:] = [(key, self.profile(made))]
         return self.latest[0][1]
 
     def profile(
@@ -77,7 +81,7 @@ class Problem:
         """Give value, gradient and Hessian in theta."""
         factors = self.factors(theta)
         try:
-            at = self.at(theta)
+            at = self.at(theta, factors)
         except np.linalg.LinAlgError:  # theta so large that rounding takes over
             return np.inf, np.zeros(len(theta)), np.eye(len(theta))
         return self.in_theta(at, factors)

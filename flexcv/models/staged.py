@@ -17,7 +17,8 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.sparse import csr_array
 
-from ._validate import FloatArray, IntArray
+from ._validate import FloatArray
+from .links import Links
 from .pls import Profile, criterion, resolvent, solve_fixed
 
 INVERTIBLE = 1e-3  # smallest diagonal of Lambda that is divided by
@@ -74,77 +75,6 @@ class StagedSums:
             self.sizes,
             self.log_weights + sign * other.log_weights,
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Links:
-    """Which levels of the rest meet in a level of the largest factor.
-
-    For one effect ``C' diag(w) C`` is linear in w: `to_cells` maps w to the cells of
-    its upper triangle, row by row. None where that list would be long.
-    """
-
-    matrices: tuple[csr_array, ...]
-    to_cells: csr_array | None
-
-    def product(self, weights: FloatArray) -> FloatArray:
-        """Sum C_a' diag(weights[a, b]) C_b over effects; the upper triangle counts."""
-        size = self.matrices[0].shape[1]
-        if self.to_cells is not None:
-            return np.asarray((self.to_cells @ weights[0, 0]).reshape(size, size))
-        total = np.zeros((size, size))
-        for a, left in enumerate(self.matrices):
-            for b, right in enumerate(self.matrices):
-                scaled = right.multiply(weights[a, b][:, None]).tocsr()
-                total += (left.T @ scaled).toarray()
-        return total
-
-    def weighted_sum(self, weights: FloatArray, symmetric: FloatArray) -> float:
-        """Sum the entries of `product` times those of a symmetric matrix."""
-        product = self.product(weights)
-        if self.to_cells is None:
-            return float((product * symmetric).sum())
-        product *= symmetric
-        return 2.0 * float(product.sum()) - float(product.trace())
-
-    def times(self, right: FloatArray) -> FloatArray:
-        """Give C v per effect, (effects, levels, columns)."""
-        return np.stack([matrix @ right for matrix in self.matrices])
-
-    def transposed_times(self, left: FloatArray) -> FloatArray:
-        """Sum C' v over effects, from (effects, levels, columns)."""
-        parts = [m.T @ v for m, v in zip(self.matrices, left, strict=True)]
-        return np.asarray(sum(parts[1:], parts[0]))
-
-
-MOST_PAIRS = 20_000_000
-
-
-def learn_links(matrices: Sequence[csr_array]) -> Links:
-    """List the meeting pairs once, where there is one effect and the list is short."""
-    first = matrices[0]
-    degrees = np.diff(first.indptr)
-    if len(matrices) > 1 or int((degrees * (degrees + 1)).sum()) // 2 > MOST_PAIRS:
-        return Links(tuple(matrices), None)
-    left, right, level = _pairs(first)
-    n_levels, size = first.shape
-    values = first.data[left] * first.data[right]
-    cells = first.indices[left] * np.intp(size) + first.indices[right]
-    shape = (size * size, n_levels)
-    return Links(tuple(matrices), csr_array((values, (cells, level)), shape=shape))
-
-
-def _pairs(matrix: csr_array) -> tuple[IntArray, IntArray, IntArray]:
-    """Give positions of every two entries of a row, the second not before the first."""
-    degrees = np.diff(matrix.indptr)
-    entry_row = np.repeat(np.arange(len(degrees)), degrees)
-    position = np.arange(matrix.nnz)
-    following = matrix.indptr[1:][entry_row] - position
-    left = np.repeat(position, following)
-    offset = np.arange(len(left)) - np.repeat(
-        np.cumsum(following) - following, following
-    )
-    return left, left + offset, entry_row[left]
 
 
 class _Reduced(NamedTuple):

@@ -43,6 +43,7 @@ def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     columns, design, ones = parts(frame)
     whole, basis = sums_and_basis(columns, design, frame["y"].to_numpy(), None, ones)
     monkeypatch.setattr(accumulate, "CHUNK_ROWS", 64)
+    monkeypatch.setattr(accumulate, "CHUNK_CELLS", 64)
     cut, other = sums_and_basis(columns, design, frame["y"].to_numpy(), None, ones)
     np.testing.assert_allclose(cut.cross, whole.cross, atol=1e-10)
     np.testing.assert_allclose(cut.gram, whole.gram, atol=1e-10)

@@ -10,8 +10,9 @@ from flexcv.models.covariance import covariance_shape
 from flexcv.models.crossed import DenseSums
 from flexcv.models.design import learn_fixed, learn_random
 from flexcv.models.engine import search
+from flexcv.models.links import learn_links
 from flexcv.models.problem import Problem
-from flexcv.models.staged import StagedSums, learn_links
+from flexcv.models.staged import StagedSums
 from flexcv.models.terms import random_terms
 
 RANDOM = {
