@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -29,13 +30,14 @@ from .em import (
     em_step,
     generalised_loss,
     posterior,
+    residual_loss,
     residual_sums,
 )
 from .engine import estimate
 from .rows import sums_and_basis
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class RandomColumns:
     """The random design of the training rows and its distinct columns.
 
@@ -53,6 +55,14 @@ class RandomColumns:
     ones: FloatArray
     names: tuple[str, ...]
     columns: tuple[FloatArray, ...]
+
+    @cached_property
+    def products(self) -> tuple[FloatArray, ...]:
+        """Z'Z of each level, per factor."""
+        return tuple(
+            design_products(factor.columns, factor.codes, factor.n_levels)
+            for factor in self.design.factors
+        )
 
     def take(self, rows: IntArray) -> RandomColumns:
         """Keep the given rows and all levels."""
@@ -198,19 +208,19 @@ def em_moved(
     """Take one classical EM step for D and sigma^2; one grouping factor only."""
     random, known = _known_rows(random, residuals)
     factor = _only_factor(random.design)
-    products = design_products(factor.columns, factor.codes, factor.n_levels)
-    sums = residual_sums(products, factor.columns, factor.codes, known)
+    sums = residual_sums(random.products[0], factor.columns, factor.codes, known)
     sigma2, covariance, effects = em_step(
         sums, previous.sigma2, previous.covariances[0], factor.blocks
     )
     _refuse_nothing_left(sigma2)
+    loss = residual_loss(sums, effects.T)
     return ResidualEffects(
         sigma2,
         (covariance,),
         (effects,),
         np.zeros(len(random.columns)),
         posterior(sums, sigma2, covariance).loglik,
-        _gll(random, known, sigma2, (covariance,), (effects,)),
+        generalised_loss(loss, len(known), sigma2, (covariance,), (effects,)),
         len(known),
     )
 

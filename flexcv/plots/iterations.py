@@ -46,7 +46,7 @@ def plot_iterations(
     ...     index=[1, 2],
     ... )
     >>> [ax.get_ylabel() for ax in plot_iterations(trace)]
-    ['log-likelihood', 'variance', 'relative change of the likelihood per row']
+    ['log-likelihood', 'variance', 'relative change']
     """
     validated = "validation_loss" in trace and trace["validation_loss"].notna().any()
     pictures = [_likelihood, _variances, _change, *([_loss] if validated else [])]
@@ -92,7 +92,7 @@ def _change(trace: pd.DataFrame, ax: Axes) -> None:
     ax.plot(trace.index, positive, marker="o", markersize=3)
     if positive.notna().any():
         ax.set_yscale("log")
-    ax.set_ylabel("relative change of the likelihood per row")
+    ax.set_ylabel("relative change")
 
 
 def _loss(trace: pd.DataFrame, ax: Axes) -> None:
