@@ -1,0 +1,226 @@
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from flexcv.errors import TrackingWarning, UnitError
+from flexcv.merf import MERF
+
+from .chains import Memory, ridge_chain
+
+FOLD = "Ridge/fold 0/"
+
+
+class Broken(Memory):
+    """A tracker whose numbers cannot be kept."""
+
+    def child(self, name, kind, tags):
+        return Broken(f"{self.path}{name}/", self.store)
+
+    def log_metrics(self, metrics, step=None):
+        raise ConnectionError("https://me:hunter2@example.org is gone")
+
+    def log_series(self, key, values, steps):
+        raise ConnectionError("gone")
+
+
+class Stopping(LinearRegression):
+    """A model that is stopped by its user."""
+
+    def fit(self, X, y):
+        raise KeyboardInterrupt
+
+
+class Failing(LinearRegression):
+    """A model that cannot be fitted."""
+
+    def fit(self, X, y):
+        raise ValueError("no fit")
+
+
+@pytest.fixture(scope="module")
+def told():
+    """What a tracker holds after a tuned run, and the run's results."""
+    memory = Memory()
+    results = ridge_chain(memory).perform().get_results()
+    return memory.store, results
+
+
+@pytest.fixture(scope="module")
+def told_merf():
+    memory = Memory()
+    results = ridge_chain(memory, merf=True).perform().get_results()
+    return memory.store, results
+
+
+def test_runs_are_tagged_by_kind_model_and_fold(told):
+    store, _ = told
+
+    assert store["flexcv.kind"] == "cross-validation"
+    assert store["Ridge/flexcv.kind"] == "model"
+    tags = {key: store[FOLD + key] for key in ("flexcv.kind", "flexcv.fold")}
+    assert tags == {"flexcv.kind": "fold", "flexcv.fold": "0"}
+    assert store[f"{FOLD}flexcv.repeat"] == "0"
+
+
+def test_a_fold_carries_its_scores(told):
+    store, results = told
+    scores = results.scores.set_index(["fold", "part", "metric"])["value"]
+
+    assert store[f"{FOLD}test/mse"] == scores[0, "test", "mse"]
+    assert store[f"{FOLD}train/r2"] == scores[0, "train", "r2"]
+
+
+def test_a_model_carries_means_and_deviations(told):
+    store, results = told
+
+    assert store["Ridge/mean/test/mse"] == results.summary["Ridge"]["mean", "mse"]
+    assert store["Ridge/std/test/mse"] == results.summary["Ridge"]["std", "mse"]
+
+
+def test_the_top_run_carries_the_summary_and_no_row_of_the_data(told):
+    store, results = told
+
+    summary = results.summary.reset_index()
+    pd.testing.assert_frame_equal(store["summary.csv"], summary)
+    assert store["data/n_rows"] == 80
+    assert store["data/n_groups"] == 5
+    tables = [value for value in store.values() if isinstance(value, pd.DataFrame)]
+    assert all("y_true" not in table for table in tables)
+    assert store["residuals.html"].count("<img ") == 2
+    assert not re.search("(src|href)='http", store["residuals.html"])
+
+
+def test_tuning_is_two_series_a_table_and_the_chosen_parameters(told):
+    store, results = told
+    trials = results.trials[results.trials["fold"].eq(0)]
+
+    values = list(zip(trials["trial"], trials["value"], strict=True))
+    assert store[f"{FOLD}tuning/value"] == values
+    best = [value for _, value in store[f"{FOLD}tuning/best_value"]]
+    assert best == list(np.minimum.accumulate(trials["value"]))
+    assert store[f"{FOLD}alpha"] == results.params.loc[0, "alpha"]
+    assert len(store[f"{FOLD}trials.csv"]) == 5
+
+
+def test_each_iteration_is_a_point(told_merf):
+    store, results = told_merf
+    trace = results.traces[results.traces["fold"].eq(1)]
+
+    found = store["MERF(Ridge)/fold 1/convergence/sigma2"]
+
+    assert found == list(zip(trace["iteration"], trace["sigma2"], strict=True))
+    assert "MERF(Ridge)/fold 1/convergence/validation_loss" not in store
+    assert "MERF(Ridge)/convergence.png" in store
+
+
+def test_points_come_while_the_fit_runs():
+    seen = []
+
+    class Live(Memory):
+        def child(self, name, kind, tags):
+            return Live(f"{self.path}{name}/", self.store)
+
+        def log_metrics(self, metrics, step=None):
+            if step is not None:
+                seen.append((self.path, step, f"{self.path}status" in self.store))
+
+    ridge_chain(Live(), merf=True).perform()
+
+    first = [entry for entry in seen if entry[0] == "MERF(Ridge)/fold 0/"]
+    assert [step for _, step, _ in first] == list(range(1, len(first) + 1))
+    assert not any(is_done for _, _, is_done in first)
+
+
+@pytest.mark.slow
+def test_parallel_runs_tell_the_same_curves(told_merf):
+    store, _ = told_merf
+    parallel = Memory()
+
+    ridge_chain(parallel, merf=True, n_jobs=2).perform()
+
+    curves = [key for key in store if "convergence/" in key and "seconds" not in key]
+    assert len(curves) >= 10
+    assert {key: parallel.store[key] for key in curves} == {
+        key: store[key] for key in curves
+    }
+
+
+def test_results_are_equal_with_and_without_a_tracker(tmp_path):
+    plain = ridge_chain(merf=True).perform().get_results()
+
+    tracked = ridge_chain([tmp_path / "run", Memory()], merf=True).perform().results
+
+    for name in ("predictions", "scores", "params", "warnings"):
+        pd.testing.assert_frame_equal(getattr(plain, name), getattr(tracked, name))
+    timed = ["learner_seconds", "effects_seconds"]
+    pd.testing.assert_frame_equal(
+        plain.traces.drop(columns=timed), tracked.traces.drop(columns=timed)
+    )
+
+
+def test_a_failing_tracker_warns_once_and_keeps_what_it_can():
+    broken = Broken()
+
+    with pytest.warns(TrackingWarning) as caught:
+        results = ridge_chain(broken, merf=True).perform().get_results()
+
+    assert [str(entry.message) for entry in caught] == [
+        "the tracker 'broken' could not keep everything: log_metrics failed with "
+        "ConnectionError: https://***@example.org is gone; the cross-validation goes "
+        "on, and this is said once."
+    ]
+    assert results.warnings.empty
+    assert "summary.csv" in broken.store
+    assert f"{FOLD}residuals.png" in broken.store
+
+
+def test_the_callbacks_of_a_fitted_model_do_not_hold_the_tracker():
+    chain = ridge_chain(Memory(), model=MERF(LinearRegression(), max_iterations=2))
+
+    fitted = chain.perform().get_results().estimators["MERF"][0]
+
+    assert fitted[-1].callbacks is None
+
+
+def test_a_failed_fold_says_why(tmp_path):
+    memory = Memory()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrackingWarning)
+        ridge_chain(memory, model=Failing, on_error="record").perform()
+
+    assert memory.store["Failing/fold 0/status"] == "failed"
+    assert "ValueError: no fit" in memory.store["Failing/fold 0/error.txt"]
+    assert memory.store["status"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "status"),
+    [(Failing, UnitError, "failed"), (Stopping, KeyboardInterrupt, "killed")],
+)
+def test_a_run_that_stops_early_says_so(model, error, status):
+    memory = Memory()
+
+    with pytest.raises(error):
+        ridge_chain(memory, model=model).perform()
+
+    assert memory.store["status"] == status
+    assert memory.store[f"{model.__name__}/fold 0/status"] == status
+
+
+def test_flat_series_are_kept_for_trackers_that_ask():
+    class Flat(Memory):
+        keeps_flat_keys = True
+
+        def child(self, name, kind, tags):
+            return Flat(f"{self.path}{name}/", self.store)
+
+    flat = Flat()
+    results = ridge_chain(flat).perform().get_results()
+
+    scores = results.scores.query("part == 'test' and metric == 'mse'")["value"]
+    assert flat.store["Ridge/mse"] == list(enumerate(scores))
