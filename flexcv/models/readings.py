@@ -105,6 +105,32 @@ class AbstractLinearMixedModel(AbstractMixedModel):
             )
         }
 
+    def random_effects_table(self) -> pd.DataFrame:
+        """Give all random effects in one tidy table, ready to draw.
+
+        Columns: factor, group (the level), name, effect, sd (given the data).
+        """
+        deviations, parts = self.conditional_sd(), []
+        for factor, frame in self.random_effects_.items():
+            sds = deviations[factor]
+            labels = [_label(level) for level in frame.index]
+            parts += [
+                pd.DataFrame(
+                    {
+                        "factor": factor,
+                        "group": labels,
+                        "name": name,
+                        "effect": frame[name].to_numpy(),
+                        "sd": sds[name].to_numpy(),
+                    }
+                )
+                for name in frame
+            ]
+        columns = ["factor", "group", "name", "effect", "sd"]
+        if not parts:
+            return pd.DataFrame(columns=columns)
+        return pd.concat(parts, ignore_index=True)
+
     def summary(self) -> Summary:
         """Give the tables that people know, to print or to show in a notebook."""
         check_is_fitted(self)
@@ -259,6 +285,11 @@ class AbstractLinearMixedModel(AbstractMixedModel):
 
     def _groups(self) -> list[tuple[str, tuple[str, ...]]]:
         return [(e.name, e.names) for e in self.random_encoder_.factors]
+
+
+def _label(level: Any) -> str:
+    """Give a level as text, a:b for an interaction."""
+    return ":".join(map(str, level)) if isinstance(level, tuple) else str(level)
 
 
 def _check_level(level: float) -> None:

@@ -41,11 +41,11 @@ class Summary:
     <BLANKLINE>
     Random effects
                estimate
-    Intercept       1.0
+    Intercept     1.000
     <BLANKLINE>
     Fixed effects
                estimate
-    Intercept       1.0
+    Intercept     1.000
     """
 
     title: str
