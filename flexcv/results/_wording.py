@@ -39,5 +39,5 @@ def _test(row: Mapping[str, Any]) -> str:
     for statement, probability in chances.items():
         if probability >= CLEAR:
             return f"By the folds, {statement} with probability {probability:.2f}."
-    listed = ", ".join(f"{text} {chance:.2f}" for text, chance in chances.items())
+    listed = ", ".join(f"{text} ({chance:.2f})" for text, chance in chances.items())
     return f"By the folds it is open, with probabilities: {listed}."

@@ -11,6 +11,7 @@ import pandas as pd
 
 from flexcv.metrics import Metric
 
+from ._aligned import fold_scores
 from .comparison import pairwise_comparison, score_intervals
 from .known_groups import scores_by_known_group
 from .metric_choice import LostFunction, choose_metric, guarded, is_greater_better
@@ -93,6 +94,22 @@ class AbstractAnswers(ABC):
             n_bootstrap=n_bootstrap,
             seed=seed,
         )
+
+    def scores_of(self, metric: Any) -> pd.DataFrame:
+        """Give the test scores of one metric, computed where the run did not.
+
+        Columns: model, repeat, fold, part, metric, value.
+
+        Parameters
+        ----------
+        metric
+            As in `compare`.
+        """
+        chosen = choose_metric(metric, self.metrics)
+        table = fold_scores(
+            self.scores, self.predictions, chosen.name, _function(chosen)
+        )
+        return table.assign(part="test", metric=chosen.name)
 
     def by_known_group(self, *, pooled: bool = False) -> pd.DataFrame:
         """Score the rows of known and of new groups apart, models across.
