@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from flexcv.tracking import Tracker
 from flexcv.tracking.base import VERBS, is_tracker
@@ -166,3 +168,115 @@ def _table() -> pd.DataFrame:
             "ok": [True, False],
         }
     )
+
+
+# -- splitters --
+
+
+def check_splitter(
+    make_splitter: Callable[[int], Any], *, keeps_groups: bool, n_rows: int = 60
+) -> None:
+    """Check that a splitter partitions rows; raise AssertionError where it does not.
+
+    Parameters
+    ----------
+    make_splitter
+        Makes the splitter from a seed.
+    keeps_groups
+        Whether no group may stand in training and test at once.
+    n_rows
+        Rows of the table it is tried on, in twelve groups of unequal size.
+
+    Examples
+    --------
+    >>> from flexcv.resampling import BalancedGroupKFold
+    >>> check_splitter(
+    ...     lambda seed: BalancedGroupKFold(3, random_state=seed), keeps_groups=True
+    ... )
+    """
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"x": rng.normal(size=n_rows)})
+    y = rng.normal(size=n_rows)
+    groups = rng.permutation(np.floor(12 * np.linspace(0, 0.999, n_rows) ** 1.5))
+    before = (X.copy(), y.copy(), groups.copy())
+    splits = list(make_splitter(1).split(X, y, groups))
+    _is_partition(splits, n_rows)
+    if keeps_groups:
+        for train, test in splits:
+            shared = set(groups[train]) & set(groups[test])
+            assert not shared, f"groups {shared} stand in training and test at once"
+    again = list(make_splitter(1).split(X, y, groups))
+    for (_, one), (_, other) in zip(splits, again, strict=True):
+        assert np.array_equal(one, other), "equal seeds must give equal folds"
+    pd.testing.assert_frame_equal(X, before[0])
+    assert np.array_equal(y, before[1]), "the target must not be changed"
+    assert np.array_equal(groups, before[2]), "the groups must not be changed"
+
+
+def _is_partition(splits: Sequence[tuple[Any, Any]], n_rows: int) -> None:
+    tested = np.concatenate([test for _, test in splits])
+    assert sorted(tested) == list(range(n_rows)), "test parts must cover rows once"
+    for train, test in splits:
+        assert len(train) > 0, "a training part is empty"
+        assert not set(train) & set(test), "a row stands in training and test at once"
+        assert len(train) + len(test) == n_rows, "a row is in neither part"
+
+
+# -- mixed models --
+
+
+def check_mixed_model(make_model: Callable[..., Any]) -> None:
+    """Check the contract of an estimator with random effects, on Gaussian data.
+
+    Groups are a column that it names: known levels gain from their effect, new ones
+    get the population, ``known_groups="population"`` turns the random part off, names
+    may hold blanks, and clones and pickles predict the same.
+
+    Parameters
+    ----------
+    make_model
+        Makes the estimator; is passed `groups`, and `known_groups` where it is not
+        the default.
+
+    Examples
+    --------
+    >>> from flexcv.models import LinearMixedEffectsModel
+    >>> check_mixed_model(LinearMixedEffectsModel)
+    """
+    table, y = _grouped_table()
+    model = make_model(groups="the group")
+    fitted = clone(model).fit(table, y)
+    known, population = _errors(fitted, table, y)
+    assert known < 0.5 * population, "known groups must gain from their effects"
+    unseen = table.assign(**{"the group": "nobody"})
+    off = clone(make_model(groups="the group", known_groups="population"))
+    np.testing.assert_allclose(
+        fitted.predict(unseen),
+        off.fit(table, y).predict(table),
+        err_msg="new levels must get the population prediction",
+    )
+    backwards = fitted.predict(table.iloc[::-1])[::-1]
+    np.testing.assert_allclose(backwards, fitted.predict(table))
+    thawed = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(thawed.predict(table), fitted.predict(table))
+    assert "the group" in fitted.grouping_columns()
+    assert set(fitted.random_effects_) == {"the group"}
+    assert set(fitted.variance_components_.columns) >= {"group", "name", "variance"}
+
+
+def _grouped_table() -> tuple[pd.DataFrame, Any]:
+    rng = np.random.default_rng(0)
+    codes = np.repeat(np.arange(20), 10)
+    labels = pd.Categorical([f"level {code}" for code in codes])
+    table = pd.DataFrame(
+        {"a b": rng.normal(size=200), "x+1": rng.normal(size=200), "the group": labels}
+    )
+    effects = 3.0 * rng.normal(size=20)
+    noise = rng.normal(size=200)
+    return table, table["a b"].to_numpy() + effects[codes] + noise
+
+
+def _errors(fitted: Any, table: pd.DataFrame, y: Any) -> tuple[float, float]:
+    unseen = table.assign(**{"the group": "nobody"})
+    errors = [np.mean((y - fitted.predict(X)) ** 2) for X in (table, unseen)]
+    return float(errors[0]), float(errors[1])

@@ -184,6 +184,24 @@ def test_callbacks_reach_xgboost(sleep):
     assert rounds == [0, 1, 2] * 2
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        LinearMixedEffectsModel(random="(1 | sample)"),
+        LinearMixedEffectsModel(formula="constant + (1 | sample)"),
+        MERF(Ridge(), random="(1 | sample)"),
+    ],
+    ids=["random", "formula", "merf"],
+)
+def test_a_random_part_written_out_gets_its_own_columns(model):
+    table = load_penicillin().assign(constant=np.arange(144) % 2)
+    cv = CrossValidation().set_data(table, "diameter", ["plate", "sample"])
+    results = cv.add_model(model).set_run(silence="groups-ignored").perform().results
+    fitted = results.estimators[next(iter(results))][0]
+    assert list(fitted[0].columns_) == ["constant", "sample"]
+    assert results.summary.loc[("mean", "r2")].iloc[0] > 0.5
+
+
 def test_several_grouping_columns_become_crossed_random_effects():
     table = load_penicillin().assign(constant=np.arange(144) % 2)
     cv = CrossValidation().set_data(table, "diameter", ["plate", "sample"])

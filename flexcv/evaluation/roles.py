@@ -36,7 +36,7 @@ def assign_roles(estimator: Any, dataset: Dataset) -> Any:
         if not _is_role(name, "groups"):
             continue
         prefix = name.removesuffix("groups")
-        if parameters[name] is not None or parameters.get(prefix + "random"):
+        if parameters[name] is not None or _names_its_own(parameters, prefix):
             continue
         filled[name] = _one_or_all(dataset.group_names)
         slopes = prefix + "slopes"
@@ -78,6 +78,13 @@ def seed_randomness(estimator: Any, seed: int) -> Any:
 
 def _is_role(name: str, role: str) -> bool:
     return name == role or name.endswith(f"__{role}")
+
+
+def _names_its_own(parameters: dict[str, Any], prefix: str) -> bool:
+    """Tell whether the random part is written out, in `random` or in a formula."""
+    formula = parameters.get(prefix + "formula")
+    written = isinstance(formula, str) and "|" in formula
+    return written or bool(parameters.get(prefix + "random"))
 
 
 def _one_or_all(names: tuple[str, ...]) -> str | tuple[str, ...]:

@@ -174,6 +174,11 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
         rows.append(_component(RESIDUAL, "", variance))
         return pd.DataFrame(rows)
 
+    def grouping_columns(self) -> tuple[Any, ...]:
+        """Name the grouping columns it reads, before or after fitting."""
+        names = (name for term in self._terms() for name in term.columns)
+        return tuple(dict.fromkeys(names))
+
     def _terms(self) -> tuple[RandomTerm, ...]:
         return random_terms(self.groups, self.slopes, self.random)
 
