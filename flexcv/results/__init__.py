@@ -5,6 +5,7 @@ from .findings import FoldFindings as FoldFindings
 from .fold import Finding as Finding
 from .fold import FoldResult as FoldResult
 from .fold import Predictions as Predictions
+from .plans import PlansCompared as PlansCompared
 from .results import CrossValidationResults as CrossValidationResults
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Finding",
     "FoldFindings",
     "FoldResult",
+    "PlansCompared",
     "Predictions",
     "load_estimators",
 ]
