@@ -343,6 +343,8 @@ def _slopes(slopes: Any, features: pd.DataFrame) -> tuple[str, ...]:
         return tuple(
             dict.fromkeys(str(_column(features, s, "slopes").name) for s in slopes)
         )
+    if slopes.shape[1] == 0:
+        return ()
     slopes = slopes.rename(columns=str)
     _refuse_duplicates(slopes, "slopes")
     _check_rows(slopes, features, "slopes")

@@ -231,3 +231,9 @@ def test_unusable_input_is_refused_in_one_sentence(case):
     with pytest.raises(kind) as caught:
         make_dataset(*arguments)
     assert str(caught.value) == message
+
+
+def test_a_slopes_frame_without_columns_is_no_slopes():
+    X = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
+    for slopes in (pd.DataFrame(), pd.DataFrame(index=X.index)):
+        assert make_dataset(X, [1.0, 2.0, 3.0], slopes=slopes).slopes == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import abstractmethod
 from typing import Any
 
@@ -136,9 +137,11 @@ class AbstractLinearMixedModel(AbstractMixedModel):
         check_is_fitted(self)
         method = "REML" if self.reml else "maximum likelihood"
         figures = {
+            "log-likelihood": f"{self.loglik_:.4f}",
             "criterion (-2 log-likelihood)": f"{self.criterion_:.4f}",
             "AIC": f"{self.aic_:.2f}",
             "BIC": f"{self.bic_:.2f}",
+            "converged": "yes" if self.converged_ else "no",
             "rows": str(self.estimate_.problem.sums.n_rows),
         }
         for encoder in self.random_encoder_.factors:
@@ -150,6 +153,24 @@ class AbstractLinearMixedModel(AbstractMixedModel):
             self.fixed_effects_,
             tuple(self._notes()),
         )
+
+    def plot_fixed_effects(self, ax: Any = None, *, intercept: bool = False) -> Any:
+        """Draw each fixed effect as a dot on its interval; gives the axes.
+
+        Blue is positive and orange negative where the interval excludes zero; an
+        effect that may be zero is grey.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; new ones by default.
+        intercept
+            Whether to draw the intercept too.
+        """
+        effects = self.fixed_effects_
+        if not intercept:
+            effects = effects.drop(index="Intercept", errors="ignore")
+        return importlib.import_module("flexcv.plots").plot_fixed_effects(effects, ax)
 
     def _notes(self) -> list[str]:
         notes = []
