@@ -7,13 +7,14 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from html import escape
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
-from flexcv._chain import Chain, perform_chain
+from flexcv._chain import Chain
 from flexcv._checks import as_names, check_flag
 from flexcv._compile import MerfSettings
+from flexcv._plans import chains_of, outer_methods, perform_plans
 from flexcv._setters import chained, setter
 from flexcv.dataset import make_dataset
 from flexcv.errors import NotPerformedError
@@ -24,7 +25,7 @@ from flexcv.metrics import resolve_metrics, resolve_objective
 from flexcv.model_mapping import ModelSpec, make_spec, specs_from_mapping
 from flexcv.resampling import Plan, SplitSettings
 from flexcv.resampling.registry import resolve_method
-from flexcv.results import CrossValidationResults
+from flexcv.results import CrossValidationResults, PlansCompared
 from flexcv.tracking.targets import sort_targets
 
 
@@ -52,7 +53,8 @@ class CrossValidation:
     def __init__(self) -> None:
         self._passed: dict[str, dict[str, Any]] = {}
         self._chain = Chain()
-        self._results: CrossValidationResults | None = None
+        self._outer: tuple[Any, ...] = ()  # the splits, where there are several
+        self._results: CrossValidationResults | PlansCompared | None = None
 
     @setter
     def set_data(
@@ -110,7 +112,10 @@ class CrossValidation:
         ----------
         split_out
             Outer split: a name or member of `CrossValMethod`, a splitter object with
-            `split(X, y, groups)`, or (train, test) pairs of row positions.
+            `split(X, y, groups)`, or (train, test) pairs of row positions. A list of
+            names or splitters runs the same models under each, for example
+            ``["KFold", "GroupKFold"]`` for known and for new groups; the results are
+            then a `PlansCompared`.
         split_in
             Inner split, for tuning; None treats groups as the outer split does.
         n_splits_out, n_splits_in
@@ -127,14 +132,16 @@ class CrossValidation:
         n_repeats
             Repeat the outer split with other seeds.
         """
+        methods = outer_methods(split_out)
         splits = SplitSettings(
-            resolve_method("split_out", split_out),
+            methods[0],
             None if split_in is None else resolve_method("split_in", split_in),
             n_splits_out,
             n_splits_in,
             n_repeats,
             break_cross_val,
         )
+        self._outer = methods
         self._chain = replace(
             self._chain,
             splits=splits,
@@ -385,9 +392,19 @@ class CrossValidation:
     def plan(self) -> Plan:
         """All outer and inner splits and seeds, as `perform` will use them.
 
-        Inner splits are made when a model is tuned, or when no model is added yet.
+        Of several plans this is the first; `plans` has them all. Inner splits are made
+        when a model is tuned, or when no model is added yet.
         """
         return self._chain.make_plan()
+
+    @property
+    def plans(self) -> dict[str, Plan]:
+        """Each plan by the question it answers."""
+        made = {
+            name: chain.make_plan()
+            for name, chain in chains_of(self._chain, self._outer).items()
+        }
+        return {name or plan.question: plan for name, plan in made.items()}
 
     def check(self) -> pd.DataFrame:
         """Look for trouble before the first fit: a row per finding.
@@ -395,9 +412,12 @@ class CrossValidation:
         Columns: name (which silences it in `set_run`), level (stop, warn or note),
         message.
         """
-        chain = self._chain
-        findings = chain.findings(chain.make_plan(), chain.compiled_specs())
-        rows = [(finding.name, finding.level, finding.message) for finding in findings]
+        found = [
+            (finding.name, finding.level, finding.message)
+            for chain in chains_of(self._chain, self._outer).values()
+            for finding in chain.findings(chain.make_plan(), chain.compiled_specs())
+        ]
+        rows = list(dict.fromkeys(found))
         return pd.DataFrame(rows, columns=["name", "level", "message"])
 
     def perform(self, *, resume: bool | None = None) -> CrossValidation:
@@ -424,15 +444,19 @@ class CrossValidation:
         """
         if resume is not None:
             check_flag("resume", resume)
-        for results in perform_chain(self._chain, resume, stacklevel=2):
+        for results in perform_plans(self._chain, self._outer, resume, stacklevel=2):
             self._results = results
         return self
 
     def get_results(self) -> CrossValidationResults:
-        """Give the results of `perform`."""
+        """Give the results of `perform`: `CrossValidationResults`.
+
+        With several splits it is a `PlansCompared`, which holds them by question.
+        """
         if self._results is None:
             raise NotPerformedError("there are no results yet; call perform() first.")
-        return self._results
+        # Of several plans it is a mapping of such results, as its user knows.
+        return cast("CrossValidationResults", self._results)
 
     @property
     def results(self) -> CrossValidationResults:

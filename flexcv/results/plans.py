@@ -82,15 +82,13 @@ class PlansCompared(Mapping[str, CrossValidationResults]):
             if metric not in known:
                 hint = near_miss(metric, known) or f"; known are {', '.join(known)}."
                 raise ValueError(f"metric {metric!r} was not computed{hint}")
-            return self._across(wide.loc[metric])
-        return pd.concat(
-            {name: self._across(wide.loc[name]) for name in names},
-            axis=1,
-            names=["metric", PLAN],
-        )
+            return self._across(wide, metric)
+        tables = {name: self._across(wide, name) for name in names}
+        whole: pd.DataFrame = pd.concat(tables, axis=1, names=["metric", PLAN])
+        return whole
 
-    def _across(self, means: pd.Series) -> pd.DataFrame:
-        columns = {plan: means[plan] for plan in self}
+    def _across(self, wide: pd.DataFrame, metric: str) -> pd.DataFrame:
+        columns = {plan: wide[plan].loc[metric] for plan in self}
         table = pd.DataFrame(columns).reindex(list(dict.fromkeys(self._models())))
         return table.rename_axis(index="model", columns=PLAN)
 
