@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from flexcv._checks import check_choice
 from flexcv._compile import (
     MerfSettings,
     heed,
@@ -33,16 +35,19 @@ from flexcv.evaluation import (
 )
 from flexcv.evaluation.checks import Setup
 from flexcv.evaluation.diagnostics import fold_diagnostics
-from flexcv.evaluation.fingerprints import run_fingerprints
+from flexcv.evaluation.fingerprints import run_fingerprints, run_identity
 from flexcv.evaluation.progress import ProgressBar
+from flexcv.evaluation.tuning import Tuned
+from flexcv.evaluation.unit_tuning import tune_unit
 from flexcv.metrics import DEFAULT_METRICS, Metric
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Plan, SplitSettings, make_plan
 from flexcv.resampling.registry import title_of
 from flexcv.results import CrossValidationResults, FoldResult
 from flexcv.results.lock import locked
-from flexcv.results.storage import open_folder, write_results, write_status
+from flexcv.results.storage import RUN_FILE, open_folder, write_results, write_status
 
+JOIN_TRIES, JOIN_PAUSE = 20, 0.05  # seconds between tries to open a shared folder
 LARGE_TABLE = 100_000_000  # bytes; above, fitted models are kept only when asked
 
 
@@ -146,13 +151,56 @@ def perform_chain(
     if chain.folder is None:
         yield from _perform(run_plan, None, None)
         return
+    prints = run_plan.fingerprints()  # takes a while on a large table
     folder = open_folder(chain.folder)
     with locked(folder):
-        prints = run_plan.fingerprints()
         store = open_store(folder, run_plan.specs, chain.tuning, prints, resume)
         run_plan.information["fingerprints"] = prints
         write_status(folder, "running", run_plan.information)
         yield from _perform(run_plan, folder, store)
+
+
+def tune_chain(chain: Chain, model: str, fold: int, repeat: int, storage: Any) -> Tuned:
+    """Tune one model of the chain on one fold, together with other processes."""
+    planned = _Run(chain, chain.compiled_specs(), chain.make_plan())
+    names = [spec.name for spec in planned.specs]
+    spec = planned.specs[names.index(check_choice("model", model, names))]
+    if not spec.is_tuned:
+        raise ValueError(
+            f"{model!r} has nothing to tune; pass `params` to add_model first."
+        )
+    folds = {(place.repeat, place.index): place for place in planned.plan}
+    if (repeat, fold) not in folds:
+        raise ValueError(
+            f"there is no fold {fold} of repeat {repeat}; the plan has "
+            f"{len(folds)} folds, counted from 0: {planned.plan!r}."
+        )
+    prints = planned.fingerprints()
+    planned.information["fingerprints"] = prints
+    folder = None if chain.folder is None else _joined(chain.folder, planned)
+    settings = planned.unit_settings(folder, prints)
+    return tune_unit(
+        folds[repeat, fold], spec, planned.dataset, settings, storage=storage
+    )
+
+
+def _joined(path: Path, planned: _Run) -> Path:
+    """Open a run folder that other processes may be opening at this moment."""
+    for left in reversed(range(JOIN_TRIES)):
+        try:
+            folder = open_folder(path)
+            with locked(folder):
+                prints = planned.information["fingerprints"]
+                open_store(folder, planned.specs, planned.chain.tuning, prints, None)
+                if not (folder / RUN_FILE).is_file():
+                    write_status(folder, "running", planned.information)
+        except StorageError:
+            if not left:
+                raise
+            time.sleep(JOIN_PAUSE)
+        else:
+            break
+    return folder
 
 
 class _Run:
@@ -174,14 +222,19 @@ class _Run:
         versions = self.information["versions"]
         return prints | {f"version of {name}": versions[name] for name in versions}
 
-    def unit_settings(self, folder: Path | None) -> UnitSettings:
+    def unit_settings(self, folder: Path | None, prints: Any = None) -> UnitSettings:
         """Say how each unit works."""
         chain = self.chain
         keep = chain.run.keep_estimators
         if keep is None:
             keep = self.dataset.features.memory_usage().sum() < LARGE_TABLE
         return UnitSettings(
-            chain.scaling, chain.tuning, chain.run.on_error, bool(keep), folder
+            chain.scaling,
+            chain.tuning,
+            chain.run.on_error,
+            bool(keep),
+            folder,
+            "" if prints is None else run_identity(prints),
         )
 
     def results(self, status: str) -> CrossValidationResults:
@@ -204,10 +257,10 @@ def _perform(
 ) -> Iterator[CrossValidationResults]:
     chain = planned.chain
     listeners: list[Listener] = [] if store is None else [store]
-    listeners += [planned.finished, ProgressBar()]
+    listeners += [planned.finished, ProgressBar(chain.run.progress)]
     listeners += _recorders(chain, folder, planned.information)
     known = {} if store is None else store.known(planned.plan)
-    settings = planned.unit_settings(folder)
+    settings = planned.unit_settings(folder, planned.information.get("fingerprints"))
     work = (planned.plan, planned.specs, planned.dataset, settings, chain.run)
     try:
         run(*work, listeners, known)

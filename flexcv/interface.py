@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pandas as pd
 
-from flexcv._chain import Chain
+from flexcv._chain import Chain, tune_chain
 from flexcv._checks import as_names, check_flag
 from flexcv._compile import MerfSettings
 from flexcv._plans import chains_of, outer_methods, perform_plans
@@ -21,6 +21,7 @@ from flexcv.errors import NotPerformedError
 from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
 from flexcv.evaluation.checks import check_names
 from flexcv.evaluation.search import as_points
+from flexcv.evaluation.tuning import Tuned
 from flexcv.metrics import resolve_metrics, resolve_objective
 from flexcv.model_mapping import ModelSpec, make_spec, specs_from_mapping
 from flexcv.resampling import Plan, SplitSettings
@@ -222,6 +223,11 @@ class CrossValidation:
         yaml_path, yaml_string
             See `flexcv.model_files` for the form.
         """
+        if isinstance(mapping, str | os.PathLike):
+            raise TypeError(
+                f"`mapping` must be a dictionary, got {str(mapping)!r}; "
+                "pass a file as yaml_path= and YAML text as yaml_string=."
+            )
         if mapping is None and yaml_path is None and yaml_string is None:
             raise ValueError(
                 "set_models got nothing; pass `mapping`, `yaml_path` or `yaml_string`."
@@ -347,6 +353,7 @@ class CrossValidation:
         backend: str = "loky",
         keep_estimators: bool | None = None,
         on_error: str = "raise",
+        progress: bool | None = None,
         silence: str | Iterable[str] = (),
     ) -> None:
         """Set where a run is written, its seed and its workers.
@@ -375,13 +382,18 @@ class CrossValidation:
         on_error
             ``"raise"`` stops at a failing model, ``"record"`` keeps the failure as a
             row of `results.warnings` and goes on.
+        progress
+            Whether to show one line with units, the current trial, its best value and
+            the time left; None shows it on terminals and in notebooks only.
         silence
             Names of pre-flight checks to leave out, as `check()` lists them.
         """
         folder, targets = sort_targets(run, tracker)
         self._chain = replace(
             self._chain,
-            run=RunSettings(random_seed, n_jobs, on_error, backend, keep_estimators),
+            run=RunSettings(
+                random_seed, n_jobs, on_error, backend, keep_estimators, progress
+            ),
             folder=folder,
             targets=tuple(targets),
             diagnostics=check_flag("diagnostics", diagnostics),
@@ -447,6 +459,45 @@ class CrossValidation:
         for results in perform_plans(self._chain, self._outer, resume, stacklevel=2):
             self._results = results
         return self
+
+    def tune(
+        self, model: str, fold: int = 0, repeat: int = 0, *, storage: Any = None
+    ) -> Tuned:
+        """Tune one model on one outer fold, alone or together with other processes.
+
+        Every process that calls this with the same chain and storage adds trials
+        until there are `n_trials`, each up to one more; calling it once more when
+        all are done gives the final choice. In the journal of a run folder, which
+        is the default with one, `perform` finds the trials and does the rest; let it
+        begin when these are done.
+
+        Parameters
+        ----------
+        model
+            Its name.
+        fold, repeat
+            Which outer fold, counted from 0.
+        storage
+            What the processes share: a journal file, the URL of a database or an
+            Optuna storage; None is the run folder's journal, or memory without one.
+
+        Returns
+        -------
+        A record of `params`, the parameters chosen, and `trials`, a table.
+
+        Examples
+        --------
+        >>> from optuna.distributions import FloatDistribution
+        >>> from sklearn.linear_model import Ridge
+        >>> X = [[1.0, 0.0], [2.0, 1.0], [3.0, 0.0], [4.0, 1.0], [5.0, 0.0], [6.0, 1.0]]
+        >>> cv = CrossValidation().set_data(X, [1.1, 2.1, 2.9, 4.2, 5.0, 6.1])
+        >>> cv = cv.set_splits(n_splits_out=2, n_splits_in=2).set_inner_cv(5)
+        >>> cv = cv.add_model(Ridge, params={"alpha": FloatDistribution(0.1, 10.0)})
+        >>> tuned = cv.tune("Ridge", fold=1)
+        >>> list(tuned.params), len(tuned.trials)
+        (['alpha'], 5)
+        """
+        return tune_chain(self._chain, model, fold, repeat, storage)
 
     def get_results(self) -> CrossValidationResults:
         """Give the results of `perform`: `CrossValidationResults`.

@@ -17,8 +17,8 @@ from .scaling import FeatureTable as FeatureTable
 from .scaling import ScalingSettings as ScalingSettings
 from .tuning import TuningSettings as TuningSettings
 from .unit import FittedFold as FittedFold
-from .unit import UnitSettings as UnitSettings
 from .unit import run_unit as run_unit
+from .unit_tuning import UnitSettings as UnitSettings
 
 __all__ = [
     "CheckFinding",

@@ -120,6 +120,32 @@ def _groups_unused(setup: Setup) -> Iterator[tuple[str, str]]:
         )
 
 
+def _groups_missing(setup: Setup) -> Iterator[tuple[str, str]]:
+    if setup.dataset.groups is not None:
+        return
+    names = [spec.name for spec in setup.specs if spec.consumes_groups]
+    if names:
+        yield (
+            "warn",
+            f"the data have no groups, so {_listed(names)} is only its fixed part; "
+            "pass `groups` to set_data.",
+        )
+
+
+def _other_groups(setup: Setup) -> Iterator[tuple[str, str]]:
+    data = setup.dataset
+    if data.groups is None or not setup.plan.keeps_groups:
+        return
+    for name in data.group_names[1:]:
+        codes = pd.factorize(data.groups[name])[0]
+        if any(np.isin(codes[f.test], codes[f.train]).any() for f in setup.plan):
+            yield (
+                "note",
+                f"levels of {name!r} stand in training and test: the split keeps only "
+                f"{data.group_names[0]!r} whole, so {name!r} stays known.",
+            )
+
+
 def _groups_new(setup: Setup) -> Iterator[tuple[str, str]]:
     if setup.plan.keeps_groups and setup.uses_groups:
         yield (
@@ -262,6 +288,8 @@ CHECKS: dict[str, Check] = {
     "groups-ignored": _groups_ignored,
     "groups-unused": _groups_unused,
     "groups-new": _groups_new,
+    "groups-missing": _groups_missing,
+    "other-groups": _other_groups,
     "inner-split-blind": _inner_blind,
     "scaling-differs": _scaling_differs,
     "identical-rows": _identical_rows,

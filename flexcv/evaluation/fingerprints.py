@@ -33,6 +33,11 @@ def run_fingerprints(
     }
 
 
+def run_identity(prints: Mapping[str, str]) -> str:
+    """Give one text for the fingerprints of `run_fingerprints`."""
+    return _digest(f"{name}={prints[name]}".encode() for name in sorted(prints))
+
+
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Name the parts in which two fingerprints differ."""
     names = dict.fromkeys([*before, *now])

@@ -1,24 +1,84 @@
 """Finished trials of one unit on disk, so that a stopped tuning can go on.
 
-The file is an Optuna journal: optuna-dashboard opens it.
+The file is an Optuna journal: optuna-dashboard opens it, and several processes may
+write to it when they tune together.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import optuna
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from flexcv.errors import StorageError
 
-STUDY_NAME = "tuning"
+RECORD = "flexcv"  # the trial attribute that holds fold scores and seconds
+HOW = "flexcv"  # the study attribute that says how its trials were made
 Direction: TypeAlias = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrialStore:
+    """Where the trials of one unit are kept, and how they are made.
+
+    Parameters
+    ----------
+    place
+        A journal file, the URL of a database, or an Optuna storage.
+    name
+        The study's name, one for each unit.
+    how
+        Fingerprint of table, model and tuning; trials made otherwise are refused.
+    is_shared
+        Whether other processes add trials at the same time.
+    """
+
+    place: Any
+    name: str
+    how: str = ""
+    is_shared: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.place, str | Path | BaseStorage):
+            raise TypeError(
+                "`storage` must be a journal file, a database's URL or an Optuna "
+                f"storage, got {type(self.place).__name__}."
+            )
+
+    def study(self, direction: Direction, **options: Any) -> Study:
+        """Open the study, or begin it.
+
+        Raises
+        ------
+        StorageError
+            When its trials were made in another way, or it cannot be written.
+        """
+        with storage_errors(self.place):
+            study = optuna.create_study(
+                storage=_opened(self.place),
+                study_name=self.name,
+                direction=direction,
+                load_if_exists=True,
+                **options,
+            )
+            before = study.user_attrs.get(HOW)
+            if before is None:
+                study.set_user_attr(HOW, self.how)
+        if before not in {None, self.how}:
+            raise StorageError(
+                f"the trials kept in {str(self.place)!r} were made with another table "
+                "or other settings; choose a new place, or in a run folder "
+                "perform(resume=False) to start over."
+            )
+        return study
 
 
 class TrialLog:
@@ -29,44 +89,53 @@ class TrialLog:
 
     Parameters
     ----------
-    path
-        The file; made when missing, with the folder it is in.
+    store
+        Its place is a file; made when missing, with the folder it is in.
     direction
         ``"minimize"`` or ``"maximize"``.
     """
 
-    def __init__(self, path: Path, direction: Direction) -> None:
-        with _storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _forget_interruption(path)
-            self._path = path
-            self._study = optuna.create_study(
-                storage=JournalStorage(JournalFileBackend(str(path))),
-                study_name=STUDY_NAME,
-                direction=direction,
-                load_if_exists=True,
-            )
+    def __init__(self, store: TrialStore, direction: Direction) -> None:
+        self._place = Path(store.place)
+        with storage_errors(self._place):
+            _forget_interruption(self._place)
+        self._study = store.study(direction)
 
     def trials(self) -> list[FrozenTrial]:
         """Give the finished trials, in order."""
-        return self._study.get_trials(deepcopy=False)
+        return finished(self._study)
 
     def append(self, trial: FrozenTrial) -> None:
         """Add one finished trial; it is on disk when this returns."""
-        with _storage_errors(self._path):
+        with storage_errors(self._place):
             self._study.add_trial(trial)
 
 
+def finished(study: Study) -> list[FrozenTrial]:
+    """Give the trials that ended; one that a killed process began does not count."""
+    trials = study.get_trials(deepcopy=False)
+    return [t for t in trials if t.state.is_finished() and RECORD in t.user_attrs]
+
+
 @contextlib.contextmanager
-def _storage_errors(path: Path) -> Iterator[None]:
+def storage_errors(place: object) -> Iterator[None]:
+    """Turn a system's refusal to write trials into one sentence."""
     try:
         yield
     except OSError as error:
         raise StorageError(
-            f"the trials of a unit cannot be written to {str(path)!r}: "
+            f"the trials of a unit cannot be written to {str(place)!r}: "
             f"{error.strerror or error}; free some space or choose another run folder, "
             "then perform again: units finished before are kept."
         ) from error
+
+
+def _opened(place: Any) -> Any:
+    if isinstance(place, BaseStorage) or "://" in str(place):
+        return place
+    path = Path(place)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(JournalFileBackend(str(path)))
 
 
 def _forget_interruption(path: Path) -> None:

@@ -21,7 +21,8 @@ from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold, Plan
 from flexcv.results.fold import FoldResult, Predictions
 
-from .unit import UnitSettings, run_unit
+from .unit import run_unit
+from .unit_tuning import UnitSettings
 
 Unit: TypeAlias = tuple[FoldResult, ...]
 Place: TypeAlias = tuple[int, int]  # number of the fold in the plan, of the model
@@ -69,9 +70,6 @@ def parallel_units(
     n_jobs, backend
         As joblib takes them.
     """
-    for spec in specs:
-        refuse_unpicklable(spec)
-    refuse_unpicklable_objective(settings)
     with (
         _handle(shared, backend) as (handle, options),
         joblib.parallel_config(backend=backend, n_jobs=n_jobs, **options),
@@ -162,8 +160,22 @@ def _at(predictions: Predictions | None, rows: Any) -> Predictions | None:
     return None if predictions is None else replace(predictions, rows=rows)
 
 
-def refuse_unpicklable(spec: ModelSpec) -> None:
-    """Refuse a model that cannot travel to a worker, naming what keeps it here."""
+def refuse_what_cannot_travel(
+    specs: Sequence[ModelSpec], settings: UnitSettings, backend: str
+) -> None:
+    """Refuse what cannot be sent to worker processes, naming what keeps it here."""
+    if backend == "threading":
+        return
+    for spec in specs:
+        _refuse_unpicklable(spec)
+    if not _travels(settings):
+        raise TypeError(
+            "the tuning settings cannot be sent to worker processes because objective, "
+            "sampler or pruner cannot be pickled; use n_jobs=1 or replace it."
+        )
+
+
+def _refuse_unpicklable(spec: ModelSpec) -> None:
     if _travels(spec):
         return
     parts: dict[str, Any] = {
@@ -179,15 +191,6 @@ def refuse_unpicklable(spec: ModelSpec) -> None:
         f"model {spec.name!r} cannot be sent to worker processes because {named} "
         "cannot be pickled; use n_jobs=1 or backend='threading', or replace it."
     )
-
-
-def refuse_unpicklable_objective(settings: UnitSettings) -> None:
-    """Refuse tuning settings that cannot travel to a worker."""
-    if not _travels(settings):
-        raise TypeError(
-            "the tuning settings cannot be sent to worker processes because objective, "
-            "sampler or pruner cannot be pickled; use n_jobs=1 or replace it."
-        )
 
 
 def _travels(value: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from flexcv._checks import check_choice, check_flag, check_integer, check_text
 from flexcv.dataset import Dataset
-from flexcv.errors import FlexcvError, StorageError, UnitError
+from flexcv.errors import MissingExtraError, StorageError, UnitError
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold, Plan
 from flexcv.results.fold import FoldResult
@@ -24,8 +24,15 @@ from .events import (
     UnitFinished,
     UnitStarted,
 )
-from .parallel import Place, Shared, Unit, parallel_units
-from .unit import UnitSettings, run_unit
+from .parallel import (
+    Place,
+    Shared,
+    Unit,
+    parallel_units,
+    refuse_what_cannot_travel,
+)
+from .unit import run_unit
+from .unit_tuning import UnitSettings
 
 Key: TypeAlias = tuple[str, int, int]  # model, repeat, fold
 
@@ -39,6 +46,7 @@ class RunSettings:
     on_error: str = "raise"
     backend: str = "loky"
     keep_estimators: bool | None = None
+    progress: bool | None = None
 
     def __post_init__(self) -> None:
         check_integer("random_seed", self.random_seed, 0)
@@ -46,6 +54,8 @@ class RunSettings:
         check_text("backend", self.backend)
         if self.keep_estimators is not None:
             check_flag("keep_estimators", self.keep_estimators)
+        if self.progress is not None:
+            check_flag("progress", self.progress)
         _check_jobs(self.n_jobs)
 
     @property
@@ -154,11 +164,12 @@ def _parallel(
     settings: UnitSettings,
     run_settings: RunSettings,
 ) -> Iterator[tuple[Place, Unit]]:
+    refuse_what_cannot_travel(specs, settings, run_settings.backend)
     try:
         yield from parallel_units(
             places, specs, shared, settings, run_settings.n_jobs, run_settings.backend
         )
-    except (FlexcvError, TypeError):
+    except (StorageError, MissingExtraError):
         raise
     except Exception as error:
         raise unit_error(error) from error

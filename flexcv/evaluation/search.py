@@ -11,7 +11,6 @@ import optuna
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
@@ -20,23 +19,6 @@ from flexcv._checks import check_mapping, check_number, near_miss
 
 Suggest: TypeAlias = Callable[[optuna.Trial], Mapping[str, Any]]
 Space: TypeAlias = Mapping[str, BaseDistribution] | Suggest
-MakeSampler: TypeAlias = Callable[[int], BaseSampler]
-SEED_RANGE = 2**31 - 1
-# The seed of these decides the sequence itself; all trials walk along the same one.
-ONE_SEQUENCE = (optuna.samplers.GridSampler, optuna.samplers.QMCSampler)
-
-
-def sampler_for(make: MakeSampler | None, seed: int, number: int) -> BaseSampler:
-    """Make the sampler of one trial from (seed, trial number).
-
-    Seeding each trial anew lets a stopped study go on exactly as it would have.
-    """
-    state = np.random.SeedSequence([seed, number]).generate_state(1)
-    own = int(state[0] % SEED_RANGE)
-    if make is None:
-        return optuna.samplers.TPESampler(seed=own)
-    sampler = make(own)
-    return make(seed) if isinstance(sampler, ONE_SEQUENCE) else sampler
 
 
 def ask(study: Study, space: Space) -> tuple[optuna.Trial, dict[str, Any]]:
@@ -96,7 +78,7 @@ def points_inside(
         {
             name: value
             for name, value in point.items()
-            if name in space and _contains(space[name], value)
+            if name in space and contains(space[name], value)
         }
         for point in points
     ]
@@ -116,7 +98,8 @@ def as_points(warm_start: Any) -> tuple[Mapping[str, Any], ...]:
     return tuple(check_mapping("warm_start", point) for point in points)
 
 
-def _contains(distribution: BaseDistribution, value: Any) -> bool:
+def contains(distribution: BaseDistribution, value: Any) -> bool:
+    """Tell whether a value is one that the distribution can give."""
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -214,7 +197,8 @@ def simplest_within_one_error(
     best = trials.iloc[int(loss.to_numpy().argmin())]
     names = [name for name in trials.columns if name.startswith("fold_")]
     folds = best[names].to_numpy(float)
-    error = np.nanstd(folds, ddof=1) / np.sqrt(np.isfinite(folds).sum())
+    folds = folds[np.isfinite(folds)]
+    error = folds.std(ddof=1) / np.sqrt(len(folds)) if len(folds) > 1 else 0.0
     near = trials[loss <= sign * float(best["value"]) + error]
     columns = [_column(entry, trials) for entry in order]
     ranked = near.sort_values(

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import time
 import warnings
-import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,29 +21,15 @@ from sklearn.pipeline import Pipeline
 from flexcv.dataset import Dataset
 from flexcv.errors import StorageError
 from flexcv.model_mapping import ModelSpec
-from flexcv.resampling import Fold, Split
+from flexcv.resampling import Fold
 from flexcv.results.fold import Finding, FoldResult, Predictions
-from flexcv.results.units import trials_file
 
-from .events import Listener, TrialFinished
 from .roles import assign_roles, grouping_columns, seed_randomness
-from .scaling import FeatureTable, ScalingSettings
-from .tuning import InnerFold, TellTrial, Tuned, TuningSettings, tune
+from .scaling import FeatureTable
+from .unit_tuning import UnitSettings, cut_rows, model_seed, prepared, tuned_on
 from .watching import trace_of, watched
 
 IntArray = npt.NDArray[np.intp]
-
-
-@dataclass(frozen=True, slots=True)
-class UnitSettings:
-    """What every unit of a run has in common."""
-
-    scaling: ScalingSettings = field(default_factory=ScalingSettings)
-    tuning: TuningSettings = field(default_factory=TuningSettings)
-    on_error: str = "raise"
-    keep_estimators: bool = True
-    folder: Path | None = None  # of the run; finished trials are kept there
-    watch: Listener | None = None  # told of trials and iterations; this process only
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,8 +90,8 @@ def run_unit(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            base = _prepared(spec, dataset, fold)
-            tuned, seconds = _tuned(base, fold, spec, dataset, settings)
+            base = prepared(spec, dataset, fold)
+            tuned, seconds = tuned_on(base, fold, spec, dataset, settings)
         except Exception as error:
             error.add_note(f"while tuning {address}")
             if settings.on_error == "raise" or isinstance(error, StorageError):
@@ -127,7 +111,7 @@ def run_unit(
     ]
     for variant in spec.variants:
         wrapped = assign_roles(variant.wrap(clone(base)), dataset)
-        seed_randomness(wrapped, _model_seed(fold, spec.name))
+        seed_randomness(wrapped, model_seed(fold, spec.name))
         bare = replace(spec, post_processors=_processors(spec, for_variants=True))
         results.append(_evaluated(variant.name, wrapped, fold, bare, dataset, settings))
     if tuned is not None:
@@ -146,86 +130,6 @@ def _processors(spec: ModelSpec, *, for_variants: bool) -> tuple[Any, ...]:
         processor
         for processor in spec.post_processors
         if getattr(processor, "for_variants", False) is for_variants
-    )
-
-
-def _prepared(spec: ModelSpec, dataset: Dataset, fold: Fold) -> Any:
-    estimator = assign_roles(clone(spec.estimator), dataset)
-    return seed_randomness(estimator, _model_seed(fold, spec.name))
-
-
-def _model_seed(fold: Fold, name: str) -> int:
-    """Mix the fold's seed with the model's name, so models do not share numbers."""
-    state = np.random.SeedSequence([fold.seed, zlib.crc32(name.encode())])
-    return int(state.generate_state(1)[0] % (2**31 - 1))
-
-
-def _tuned(
-    estimator: Any,
-    fold: Fold,
-    spec: ModelSpec,
-    dataset: Dataset,
-    settings: UnitSettings,
-) -> tuple[Tuned | None, float]:
-    if not spec.is_tuned:
-        return None, 0.0
-    start = time.perf_counter()
-    tuning = settings.tuning
-    if spec.n_trials is not None:
-        tuning = replace(tuning, n_trials=spec.n_trials)
-    groups = grouping_columns(estimator, dataset)
-    scale = settings.scaling.scales_inside
-    folds = [
-        _inner_fold(split, dataset, groups, scale, spec.fit_params)
-        for split in fold.inner
-    ]
-    sampler_seed = _model_seed(fold, f"sampler of {spec.name}")
-    tuned = tune(
-        estimator,
-        spec.search_space,
-        folds,
-        tuning,
-        sampler_seed,
-        journal=_journal(spec, fold, settings),
-        tell=_trial_teller(spec, fold, tuning.n_trials, settings.watch),
-    )
-    return tuned, time.perf_counter() - start
-
-
-def _journal(spec: ModelSpec, fold: Fold, settings: UnitSettings) -> Path | None:
-    if settings.folder is None:
-        return None
-    return trials_file(settings.folder, spec.name, fold.repeat, fold.index)
-
-
-def _trial_teller(
-    spec: ModelSpec, fold: Fold, n_trials: int, watch: Listener | None
-) -> TellTrial | None:
-    if watch is None:
-        return None
-
-    def tell(number: int, value: float, best: float) -> None:
-        address = (spec.name, fold.repeat, fold.index)
-        watch(TrialFinished(*address, number, n_trials, value, best))
-
-    return tell
-
-
-def _inner_fold(
-    split: Split,
-    dataset: Dataset,
-    groups: tuple[str, ...],
-    scale: bool,
-    fit_params: Mapping[str, Any],
-) -> InnerFold:
-    train, valid = dataset.take(split.train), dataset.take(split.test)
-    table = FeatureTable(scale, groups, dataset.is_array and not groups)
-    return InnerFold(
-        table.fit_transform(train.table(groups)),
-        train.target.to_numpy(),
-        table.transform(valid.table(groups)),
-        valid.target.to_numpy(),
-        _cut(fit_params, split.train, len(dataset)),
     )
 
 
@@ -267,7 +171,7 @@ def _fit_and_predict(
         settings.scaling.outside, groups, dataset.is_array and not groups
     )
     inside = table.fit_transform(X_train)
-    fit_params = _cut(spec.fit_params, fold.train, len(dataset))
+    fit_params = cut_rows(spec.fit_params, fold.train, len(dataset))
     start = time.perf_counter()
     with watched(estimator, name, fold, settings.watch):
         estimator.fit(inside, train.target.to_numpy(), **fit_params)
@@ -321,21 +225,6 @@ def _checked(predicted: Any, n_rows: int, name: str) -> npt.NDArray[np.float64]:
             "check the features and the model's settings."
         )
     return values
-
-
-def _cut(fit_params: Mapping[str, Any], rows: IntArray, n_rows: int) -> dict[str, Any]:
-    """Keep the rows of those fit arguments that have one value per row."""
-    return {name: _cut_one(value, rows, n_rows) for name, value in fit_params.items()}
-
-
-def _cut_one(value: Any, rows: IntArray, n_rows: int) -> Any:
-    if isinstance(value, pd.Series | pd.DataFrame) and len(value) == n_rows:
-        return value.iloc[rows]
-    if isinstance(value, np.ndarray) and value.shape[:1] == (n_rows,):
-        return value[rows]
-    if isinstance(value, list | tuple) and len(value) == n_rows:
-        return [value[row] for row in rows]
-    return value
 
 
 def _findings(processors: Iterable[Any], fitted: FittedFold) -> Iterable[Finding]:

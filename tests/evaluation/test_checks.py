@@ -157,3 +157,20 @@ def test_other_findings_warn_with_their_own_category(table):
     )
     with pytest.warns(CheckWarning, match="also stand in its training part"):
         cv.perform()
+
+
+def test_a_mixed_model_without_groups_is_named(table):
+    cv = (
+        CrossValidation()
+        .set_data(table.drop(columns="group"), "y")
+        .add_model(GroupMean)
+    )
+    assert found(cv) == {"groups-missing": "warn"}
+
+
+def test_a_further_grouping_column_that_is_not_kept_whole_is_noted(table):
+    both = table.assign(item=np.tile(list("uvwxyz"), 10))
+    cv = CrossValidation().set_data(both, "y", ["group", "item"])
+    cv.set_splits("GroupKFold", n_splits_out=3).add_model(Ridge)
+    message = cv.check().set_index("name").loc["other-groups", "message"]
+    assert message.startswith("levels of 'item' stand in training and test")

@@ -15,7 +15,11 @@ from flexcv import CrossValidation
 from flexcv.dataset import make_dataset
 from flexcv.errors import UnitError
 from flexcv.evaluation import UnitSettings
-from flexcv.evaluation.parallel import Shared, parallel_units
+from flexcv.evaluation.parallel import (
+    Shared,
+    parallel_units,
+    refuse_what_cannot_travel,
+)
 from flexcv.evaluation.tuning import TuningSettings
 from flexcv.model_mapping import make_spec
 from flexcv.resampling import SplitSettings, make_plan
@@ -188,15 +192,28 @@ def test_an_objective_made_on_the_spot_travels(data):
 def test_settings_that_cannot_travel_are_refused(data):
     lock = threading.Lock()
     settings = UnitSettings(tuning=TuningSettings(sampler=lambda seed: lock))
-    plan = make_plan(data, SplitSettings(n_splits_out=2), 0)
     with pytest.raises(
         TypeError, match="objective, sampler or pruner cannot be pickled"
     ):
-        list(
-            parallel_units(
-                [(0, 0)], [make_spec(Ridge)], Shared(plan, data), settings, 2, "loky"
-            )
-        )
+        refuse_what_cannot_travel([make_spec(Ridge)], settings, "loky")
+
+
+def test_threads_take_what_cannot_be_pickled(data):
+    cv = chain(data, n_jobs=2, backend="threading").add_model(
+        Stubborn, model_kwargs={"value": Unpicklable()}, model_name="Locked"
+    )
+    assert len(cv.perform().results["Locked"]["model"]) == 3
+
+
+class WrongType(Ridge):
+    def fit(self, X, y):
+        raise TypeError("a text where a number was expected")
+
+
+def test_a_type_error_of_a_model_says_where_also_in_a_worker(data):
+    cv = chain(data, n_jobs=2).add_model(WrongType)
+    with pytest.raises(UnitError, match="while fitting WrongType on repeat 0, fold"):
+        cv.perform()
 
 
 @pytest.fixture

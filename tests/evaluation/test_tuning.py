@@ -8,6 +8,7 @@ from sklearn.metrics import mean_squared_error
 
 from flexcv import ObjectiveScorer
 from flexcv.errors import FlexcvError
+from flexcv.evaluation.journal import TrialStore
 from flexcv.evaluation.search import RacingPruner, as_points
 from flexcv.evaluation.tuning import InnerFold, TuningSettings, tune
 
@@ -243,10 +244,11 @@ def test_a_timeout_starts_no_new_trial_but_always_runs_one(folds):
 def test_a_stopped_tuning_goes_on_as_if_it_had_not_stopped(folds, tmp_path):
     whole = tune(Ridge(), SPACE, folds, TuningSettings(30), seed=4)
     file = tmp_path / "trials.log"
-    tune(Ridge(), SPACE, folds, TuningSettings(17), seed=4, journal=file)
+    store = TrialStore(file, "unit")
+    tune(Ridge(), SPACE, folds, TuningSettings(17), seed=4, store=store)
     with file.open("ab") as stream:
         stream.write(b'{"op_code": 4, "half a li')  # what a killed process leaves
-    resumed = tune(Ridge(), SPACE, folds, TuningSettings(30), seed=4, journal=file)
+    resumed = tune(Ridge(), SPACE, folds, TuningSettings(30), seed=4, store=store)
     assert resumed.params == whole.params
     columns = ["trial", "value", "state", "params_alpha", "fold_0", "fold_1"]
     pd.testing.assert_frame_equal(

@@ -1,0 +1,183 @@
+"""Tune one model on one fold: its data cut once, its trials kept where they belong."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import clone
+
+from flexcv.dataset import Dataset
+from flexcv.model_mapping import ModelSpec
+from flexcv.resampling import Fold, Split
+from flexcv.results.units import trials_file, unit_name
+
+from .events import Listener, TrialFinished
+from .fingerprints import model_fingerprint
+from .journal import TrialStore
+from .roles import assign_roles, grouping_columns, seed_randomness
+from .scaling import FeatureTable, ScalingSettings
+from .tuning import InnerFold, TellTrial, Tuned, TuningSettings, tune
+
+IntArray = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSettings:
+    """What every unit of a run has in common."""
+
+    scaling: ScalingSettings = field(default_factory=ScalingSettings)
+    tuning: TuningSettings = field(default_factory=TuningSettings)
+    on_error: str = "raise"
+    keep_estimators: bool = True
+    folder: Path | None = None  # of the run; finished trials are kept there
+    identity: str = ""  # fingerprint of what all units share; kept with the trials
+    watch: Listener | None = None  # told of trials and iterations; this process only
+
+
+def tune_unit(
+    fold: Fold,
+    spec: ModelSpec,
+    dataset: Dataset,
+    settings: UnitSettings,
+    storage: Any = None,
+) -> Tuned:
+    """Tune one model on one fold, and no more; other processes may do so too.
+
+    Parameters
+    ----------
+    fold, spec, dataset, settings
+        As `run_unit` takes them.
+    storage
+        What the processes share: a journal file, a database's URL or an Optuna
+        storage; None is the journal in the run folder, or memory without one.
+    """
+    store = _store(spec, fold, settings, storage)
+    if store is not None:
+        store = replace(store, is_shared=True)
+    base = prepared(spec, dataset, fold)
+    return _tuned_with(store, base, fold, spec, dataset, settings)
+
+
+def prepared(spec: ModelSpec, dataset: Dataset, fold: Fold) -> Any:
+    """Clone the estimator, with its roles and open seeds filled in."""
+    estimator = assign_roles(clone(spec.estimator), dataset)
+    return seed_randomness(estimator, model_seed(fold, spec.name))
+
+
+def model_seed(fold: Fold, name: str) -> int:
+    """Mix the fold's seed with the model's name, so models do not share numbers."""
+    state = np.random.SeedSequence([fold.seed, zlib.crc32(name.encode())])
+    return int(state.generate_state(1)[0] % (2**31 - 1))
+
+
+def tuned_on(
+    estimator: Any,
+    fold: Fold,
+    spec: ModelSpec,
+    dataset: Dataset,
+    settings: UnitSettings,
+) -> tuple[Tuned | None, float]:
+    """Tune a model that has something to tune; gives the seconds it took, too."""
+    if not spec.is_tuned:
+        return None, 0.0
+    start = time.perf_counter()
+    store = _store(spec, fold, settings)
+    tuned = _tuned_with(store, estimator, fold, spec, dataset, settings)
+    return tuned, time.perf_counter() - start
+
+
+def _tuned_with(
+    store: TrialStore | None,
+    estimator: Any,
+    fold: Fold,
+    spec: ModelSpec,
+    dataset: Dataset,
+    settings: UnitSettings,
+) -> Tuned:
+    tuning = settings.tuning
+    if spec.n_trials is not None:
+        tuning = replace(tuning, n_trials=spec.n_trials)
+    groups = grouping_columns(estimator, dataset)
+    scale = settings.scaling.scales_inside
+    folds = [
+        _inner_fold(split, dataset, groups, scale, spec.fit_params)
+        for split in fold.inner
+    ]
+    return tune(
+        estimator,
+        spec.search_space,
+        folds,
+        tuning,
+        model_seed(fold, f"sampler of {spec.name}"),
+        store=store,
+        tell=_trial_teller(spec, fold, tuning.n_trials, settings.watch),
+    )
+
+
+def _store(
+    spec: ModelSpec, fold: Fold, settings: UnitSettings, storage: Any = None
+) -> TrialStore | None:
+    """Say where the trials of a unit are kept, and by which settings."""
+    address = (spec.name, fold.repeat, fold.index)
+    if storage is None and settings.folder is not None:
+        storage = trials_file(settings.folder, *address)
+    if storage is None:
+        return None
+    how = f"{settings.identity}-{model_fingerprint(spec, settings.tuning)}"
+    return TrialStore(storage, unit_name(*address), how)
+
+
+def _trial_teller(
+    spec: ModelSpec, fold: Fold, n_trials: int, watch: Listener | None
+) -> TellTrial | None:
+    if watch is None:
+        return None
+
+    def tell(number: int, value: float, best: float) -> None:
+        address = (spec.name, fold.repeat, fold.index)
+        watch(TrialFinished(*address, number, n_trials, value, best))
+
+    return tell
+
+
+def _inner_fold(
+    split: Split,
+    dataset: Dataset,
+    groups: tuple[str, ...],
+    scale: bool,
+    fit_params: Mapping[str, Any],
+) -> InnerFold:
+    train, valid = dataset.take(split.train), dataset.take(split.test)
+    table = FeatureTable(scale, groups, dataset.is_array and not groups)
+    return InnerFold(
+        table.fit_transform(train.table(groups)),
+        train.target.to_numpy(),
+        table.transform(valid.table(groups)),
+        valid.target.to_numpy(),
+        cut_rows(fit_params, split.train, len(dataset)),
+    )
+
+
+def cut_rows(
+    fit_params: Mapping[str, Any], rows: IntArray, n_rows: int
+) -> dict[str, Any]:
+    """Keep the rows of those fit arguments that have one value per row."""
+    return {name: _cut(value, rows, n_rows) for name, value in fit_params.items()}
+
+
+def _cut(value: Any, rows: IntArray, n_rows: int) -> Any:
+    if isinstance(value, pd.Series | pd.DataFrame) and len(value) == n_rows:
+        return value.iloc[rows]
+    if isinstance(value, np.ndarray) and value.shape[:1] == (n_rows,):
+        return value[rows]
+    if isinstance(value, list | tuple) and len(value) == n_rows:
+        return [value[row] for row in rows]
+    return value
