@@ -107,11 +107,19 @@ class Category:
 
     def columns(self, source: Columns) -> list[FloatArray]:
         """Give the indicators; refuse a level that training did not show."""
-        self._refuse_unseen(source.table[self.name])
+        self.refuse_unseen(source.table[self.name])
         shown = self.levels if self.full else self.levels[1:]
         return [source.indicator(self.name, level) for level in shown]
 
-    def _refuse_unseen(self, column: pd.Series) -> None:
+    def recoded(self, column: pd.Series) -> pd.Series:
+        """Give the column with training's levels as its categories."""
+        self.refuse_unseen(column)
+        labels = np.asarray(column, dtype=object)
+        coded = pd.Categorical(labels, categories=list(self.levels))
+        return pd.Series(coded, index=column.index)
+
+    def refuse_unseen(self, column: pd.Series) -> None:
+        """Refuse a level that training did not show."""
         require_no_missing(column, "feature")
         unseen = [u for u in column.unique() if u not in self.levels]
         if unseen:
@@ -148,6 +156,7 @@ class FormulaPart:
     """Columns of a formula, with the state formulaic learned in training."""
 
     spec: Any
+    categories: tuple[Category, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -158,7 +167,10 @@ class FormulaPart:
         """Give the columns of the model matrix."""
         if len(self.names) == 0:
             return []
-        matrix = self.spec.get_model_matrix(source.table, na_action="raise")
+        table = source.table.assign(
+            **{c.name: c.recoded(source.table[c.name]) for c in self.categories}
+        )
+        matrix = self.spec.get_model_matrix(table, na_action="raise")
         values = np.ascontiguousarray(np.asarray(matrix, dtype=np.float64).T)
         return [
             source.ones if name == INTERCEPT else numeric_values(pd.Series(row), name)
@@ -170,13 +182,15 @@ def learn_formula(formula: str, table: pd.DataFrame) -> FormulaPart:
     """Learn a right-hand side on the training table."""
     try:
         parsed = Formula(formula)
-        _require_variables(parsed, formula, table)
-        matrix = parsed.get_model_matrix(table, na_action="raise")
+        names = _required_variables(parsed, formula, table)
+        categories = _categories(table, names)
+        coded = table.assign(**{c.name: c.recoded(table[c.name]) for c in categories})
+        matrix = parsed.get_model_matrix(coded, na_action="raise")
     except FormulaicError as error:
         raise ValueError(
             f"formula {formula!r} could not be read ({error}); use formulaic's grammar."
         ) from error
-    return FormulaPart(matrix.model_spec)
+    return FormulaPart(matrix.model_spec, categories)
 
 
 def learn_effect(name: Any, table: pd.DataFrame, *, full: bool) -> Effect:
@@ -216,11 +230,23 @@ def _learn_column(name: Any, column: pd.Series, *, full: bool) -> Effect:
     return Category(name, category_levels(column), full)
 
 
-def _require_variables(parsed: Any, formula: str, table: pd.DataFrame) -> None:
-    for name in sorted(map(str, parsed.required_variables)):
+def _categories(table: pd.DataFrame, names: Sequence[str]) -> tuple[Category, ...]:
+    return tuple(
+        Category(name, category_levels(table[name]), full=True)
+        for name in names
+        if is_categorical(table[name])
+    )
+
+
+def _required_variables(
+    parsed: Any, formula: str, table: pd.DataFrame
+) -> Sequence[str]:
+    names = sorted(map(str, parsed.required_variables))
+    for name in names:
         if name not in table.columns:
             hint = near_miss(name, table.columns) or "; check the name."
             raise ValueError(
                 f"formula {formula!r} names column {name!r}, which is not in the "
                 f"table{hint}"
             )
+    return names

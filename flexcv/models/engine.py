@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ._validate import FloatArray
 from .covariance import changed_basis, covariance_shape
 from .links import learn_links
 from .optimize import Minimum, minimise
 from .pls import GroupSums, Profile
-from .problem import Problem, Sums
+from .problem import Problem, Sums, level_blocks
 from .rows import Basis
 from .rows import sums_and_basis as sums_and_basis
 from .staged import StagedSums
@@ -83,7 +84,9 @@ def estimate(
     start
         An internal theta to begin from, such as ``previous.minimum.theta``.
     """
-    links = learn_links(sums.links) if isinstance(sums, StagedSums) else None
+    links = None
+    if isinstance(sums, StagedSums):
+        links = learn_links(sums.links, sparse=issparse(sums.moments))
     problem = Problem(sums, tuple(covariance_shape(b) for b in blocks), reml, links)
     return at_minimum(problem, basis, search(problem, start))
 
@@ -121,12 +124,11 @@ def first_guess(problem: Problem) -> FloatArray:
 def _alone(sums: Sums) -> list[GroupSums]:
     """Give the sums of each factor as if it were the only one."""
     assert isinstance(sums, StagedSums)
-    r, start, parts = len(sums.rest), 0, [sums.cross]
+    start, parts = 0, [sums.cross]
     for q, n in sums.sizes[1:]:
         rows = slice(start, start + q * n)
-        block = sums.rest[rows, rows].reshape(q, n, q, n)
-        own = np.einsum("ambm->abm", block)
-        right = sums.rest[rows, r:].reshape(q, n, -1).transpose(0, 2, 1)
+        own = level_blocks(sums.moments, start, q, n)
+        right = sums.right[rows].reshape(q, n, -1).transpose(0, 2, 1)
         parts.append(np.concatenate([own, right], axis=1))
         start += q * n
     return [GroupSums(sums.n_rows, sums.gram, cross) for cross in parts]

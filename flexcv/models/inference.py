@@ -8,14 +8,17 @@ Softw. 82(13)). All derivatives are exact.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ._validate import FloatArray, IntArray
 from .engine import Estimate
 from .pls import GroupSums, Profile
 from .problem import Problem
-from .staged import StagedSums, within_times
+from .staged import StagedSums, within_product
 
+CHUNK_LEVELS = 256
 FLAT = 1e-9  # curvature, relative to the largest, that counts as none
 
 
@@ -126,43 +129,32 @@ def _within_blocks(
     """Give the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
     if isinstance(problem.sums, GroupSums):
         return [at.within.transpose(2, 0, 1)]
-    blocks, start = [], 0
+    columns, blocks, start = within_columns(problem, at, factors), [], 0
     for q, n in problem.sizes:
         block = np.empty((n, q, q))
-        for level in range(0, n, CHUNK_LEVELS):
-            levels = np.arange(level, min(level + CHUNK_LEVELS, n))
-            block[levels] = _some_blocks(problem, at, factors, start, n, q, levels)
+        for first in range(0, n, CHUNK_LEVELS):
+            levels = np.arange(first, min(first + CHUNK_LEVELS, n))
+            places = (start + np.arange(q)[:, None] * n + levels).reshape(-1)
+            square = columns(places)[places].reshape(q, len(levels), q, len(levels))
+            block[levels] = np.einsum("ambm->mab", square)
         blocks.append(block)
         start += q * n
     return blocks
 
 
-CHUNK_LEVELS = 256
-
-
-def _some_blocks(
-    problem: Problem,
-    at: Profile,
-    factors: list[FloatArray],
-    start: int,
-    n_levels: int,
-    q: int,
-    levels: IntArray,
-) -> FloatArray:
-    places = (start + np.arange(q)[:, None] * n_levels + levels).reshape(-1)
-    square = within_columns(problem, at, factors, places)[places]
-    block = square.reshape(q, len(levels), q, len(levels))
-    return np.asarray(np.einsum("ambm->mab", block))
-
-
 def within_columns(
-    problem: Problem, at: Profile, factors: list[FloatArray], places: IntArray
-) -> FloatArray:
-    """Give some columns of Z'V^-1Z, rows ordered by factor, effect and level."""
+    problem: Problem, at: Profile, factors: list[FloatArray]
+) -> Callable[[IntArray], FloatArray]:
+    """Give the function for some columns of Z'V^-1Z, rows as in `level_rows`."""
     if not isinstance(problem.sums, StagedSums):
-        return at.within[:, places]
+        return lambda places: at.within[:, places]
     assert problem.links is not None
+    product = within_product(problem.sums, problem.links, factors)
     total = sum(q * n for q, n in problem.sizes)
-    units = np.zeros((total, len(places)))
-    units[places, np.arange(len(places))] = 1.0
-    return within_times(problem.sums, problem.links, factors, units)
+
+    def columns(places: IntArray) -> FloatArray:
+        units = np.zeros((total, len(places)))
+        units[places, np.arange(len(places))] = 1.0
+        return product(units)
+
+    return columns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csc_array, csr_array
@@ -36,6 +37,14 @@ class Links:
                 total += (left.T @ scaled).toarray()
         return total
 
+    def sparse_product(self, weights: FloatArray) -> csr_array:
+        """Give `product` as a sparse matrix."""
+        total: Any = 0
+        for a, left in enumerate(self.matrices):
+            for b, right in enumerate(self.matrices):
+                total = total + left.T @ right.multiply(weights[a, b][:, None])
+        return csr_array(total)
+
     def weighted_sum(self, weights: FloatArray, symmetric: FloatArray) -> float:
         """Sum the entries of `product` times those of a symmetric matrix."""
         product = self.product(weights)
@@ -54,11 +63,15 @@ class Links:
         return np.asarray(sum(parts[1:], parts[0]))
 
 
-def learn_links(matrices: Sequence[csr_array]) -> Links:
+def learn_links(matrices: Sequence[csr_array], *, sparse: bool = False) -> Links:
     """List the meeting pairs once, where there is one effect and the list is short."""
     first = matrices[0]
     degrees = np.diff(first.indptr)
-    if len(matrices) > 1 or int((degrees * (degrees + 1)).sum()) // 2 > MOST_PAIRS:
+    if (
+        sparse
+        or len(matrices) > 1
+        or int((degrees * (degrees + 1)).sum()) // 2 > MOST_PAIRS
+    ):
         return Links(tuple(matrices), None)
     n_levels, size = first.shape
     left, right, counts = _pairs(first)

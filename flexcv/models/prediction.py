@@ -134,7 +134,7 @@ def _quadratic(
         within = at.within[:, :, place[:, 0] % levels]
         return np.asarray(np.einsum("na,abn,nb->n", load, within, load))
     used, inverse = np.unique(place, return_inverse=True)
-    columns = within_columns(problem, at, factors, used)[used]
+    columns = within_columns(problem, at, factors)(used)[used]
     where = inverse.reshape(place.shape)
     total = np.zeros(len(place))
     for a in range(place.shape[1]):

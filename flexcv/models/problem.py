@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -145,11 +145,9 @@ class Problem:
         if isinstance(sums, StagedSums):
             q = sizes.pop(0)[0]
             parts.append(sums.cross[:, :q].sum(axis=2))
-        square = sums.rest if isinstance(sums, StagedSums) else sums.cross
+        square = sums.moments if isinstance(sums, StagedSums) else sums.cross
         for q, n in sizes:
-            rows = slice(start, start + q * n)
-            block = square[rows, rows].reshape(q, n, q, n)
-            parts.append(np.einsum("ambm->ab", block))
+            parts.append(level_blocks(square, start, q, n).sum(axis=2))
             start += q * n
         return parts
 
@@ -163,3 +161,14 @@ class Problem:
         return np.concatenate(
             [START * (shape.rows == shape.cols) for shape in self.shapes]
         )
+
+
+def level_blocks(square: Any, start: int, q: int, n: int) -> FloatArray:
+    """Give one factor's blocks on the diagonal of Z'Z, (effects, effects, levels)."""
+    blocks = np.empty((q, q, n))
+    for a in range(q):
+        for b in range(q):
+            rows = slice(start + a * n, start + (a + 1) * n)
+            cols = slice(start + b * n, start + (b + 1) * n)
+            blocks[a, b] = square[rows, cols].diagonal()
+    return blocks

@@ -26,6 +26,7 @@ from .problem import Sums
 from .staged import StagedSums
 
 DENSE_COLUMNS = 300  # more columns of Z than this are treated in stages
+SPARSE_COLUMNS = 4000  # more of them beside the largest factor are kept sparse
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,9 +187,17 @@ def _staged(
             cross[a, b] = np.asarray((left.multiply(other)).sum(axis=0)).reshape(-1)
         cross[a, q:] = (left.T @ right.T).T
     links = tuple(csr_array(block.T @ rest) for block in blocks)
-    others = np.hstack([(rest.T @ rest).toarray(), rest.T @ right.T])
+    square = csr_array(rest.T @ rest)
+    moments = square if rest.shape[1] > SPARSE_COLUMNS else square.toarray()
     return StagedSums(
-        table.n_rows, gram, cross, links, others, sizes, table.log_weights
+        table.n_rows,
+        gram,
+        cross,
+        links,
+        moments,
+        rest.T @ right.T,
+        sizes,
+        table.log_weights,
     )
 
 

@@ -9,18 +9,27 @@ information of Gilmour, Thompson & Cullis (1995), which needs no further inverse
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from scipy.linalg import lapack
 from scipy.sparse import csr_array
 
+from ._rest import (
+    Rest,
+    dense_rest,
+    lengthened,
+    sparse_rest,
+    symmetric,
+    times_factors,
+)
 from ._validate import FloatArray
 from .links import Links
 from .pls import Profile, criterion, resolvent, solve_fixed
 
+DIFFERENCE = 1e-4  # step in D for derivatives of sparse determinants
 INVERTIBLE = 1e-3  # smallest diagonal of Lambda that is divided by
 
 
@@ -38,8 +47,10 @@ class StagedSums:
         ``Z_1'[Z_1 X y]`` per level of the largest factor, (q, q + p + 1, levels).
     links
         ``Z_1'Z_R``, one sparse (levels, r) matrix per effect of the largest factor.
-    rest
-        ``Z_R'[Z_R X y]``, shape (r, r + p + 1).
+    moments
+        ``Z_R'Z_R``, (r, r); sparse where r is large.
+    right
+        ``Z_R'[X y]``, (r, p + 1).
     sizes
         Effects and levels of each factor, the largest first.
     log_weights
@@ -50,7 +61,8 @@ class StagedSums:
     gram: FloatArray
     cross: FloatArray
     links: tuple[csr_array, ...]
-    rest: FloatArray
+    moments: FloatArray | csr_array
+    right: FloatArray
     sizes: tuple[tuple[int, int], ...]
     log_weights: float = 0.0
 
@@ -71,7 +83,8 @@ class StagedSums:
             self.gram + sign * other.gram,
             self.cross + sign * other.cross,
             tuple(a + sign * b for a, b in zip(self.links, other.links, strict=True)),
-            self.rest + sign * other.rest,
+            cast("FloatArray", self.moments + sign * other.moments),
+            self.right + sign * other.right,
             self.sizes,
             self.log_weights + sign * other.log_weights,
         )
@@ -83,9 +96,9 @@ class _Reduced(NamedTuple):
     q: FloatArray  # (I + M_1 D_1)^-1 per level
     k: FloatArray  # D_1 q
     own: FloatArray  # q [M_1 N_1]
-    moments: FloatArray  # Z_R'V_1^-1 Z_R
+    moments: FloatArray | csr_array  # Z_R'V_1^-1 Z_R
     right: FloatArray  # Z_R'V_1^-1 [X y]
-    chol: FloatArray
+    rest: Rest
     solution: FloatArray  # S^-1 Lambda_R' right
 
 
@@ -138,7 +151,6 @@ def _reduce(
     sums: StagedSums, links: Links, factors: Sequence[FloatArray]
 ) -> tuple[_Reduced, float, FloatArray]:
     q, _, levels = sums.cross.shape
-    r = len(sums.rest)
     d = factors[0] @ factors[0].T
     eye = np.broadcast_to(np.eye(q)[:, :, None], (q, q, levels))
     extended = np.concatenate([sums.cross, eye], axis=1)
@@ -146,58 +158,30 @@ def _reduce(
     inverse, own = solved[:, -q:], solved[:, :-q]
     k = (d @ inverse.reshape(q, -1)).reshape(inverse.shape)
     weighted = (d @ own[:, q:].reshape(q, -1)).reshape(q, -1, levels)
-    moments = _symmetric(sums.rest[:, :r] - links.product(k))
-    right = sums.rest[:, r:] - links.transposed_times(weighted.transpose(0, 2, 1))
+    moments = _moments(sums, links, k)
+    right = sums.right - links.transposed_times(weighted.transpose(0, 2, 1))
     schur = sums.gram.copy()
     for left, other in zip(sums.cross, weighted, strict=True):
         schur -= left[q:] @ other.T
-    inner = times_factors(
-        times_factors(moments, factors[1:], sums.sizes[1:]).T,
-        factors[1:],
-        sums.sizes[1:],
-    )
-    inner[np.diag_indices(r)] += 1.0
-    chol, failed = lapack.dpotrf(inner.T, lower=1, overwrite_a=1, clean=0)
-    if failed:
-        raise np.linalg.LinAlgError("the levels' matrix is not positive definite")
-    turned = times_factors(right, factors[1:], sums.sizes[1:])
-    solution = lapack.dpotrs(chol, turned, lower=1)[0]
-    log_det += 2.0 * float(np.log(chol.diagonal()).sum())
+    others = factors[1:], sums.sizes[1:]
+    if isinstance(moments, csr_array):
+        rest = sparse_rest(moments, *others)
+    else:
+        rest = dense_rest(moments, *others)
+    turned = times_factors(right, *others)
+    solution = rest.solve(turned)
     schur -= turned.T @ solution
-    return _Reduced(inverse, k, own, moments, right, chol, solution), log_det, schur
+    reduced = _Reduced(inverse, k, own, moments, right, rest, solution)
+    return reduced, log_det + rest.log_det, schur
 
 
-def _symmetric(upper: FloatArray) -> FloatArray:
-    """Copy the upper triangle into the lower one, block by block, in place."""
-    size, step = len(upper), 64
-    for start in range(0, size, step):
-        rows = slice(start, start + step)
-        square = upper[rows, rows]
-        lower = np.tril_indices(len(square), -1)
-        square[lower] = square.T[lower]
-        upper[start + step :, rows] = upper[rows, start + step :].T
-    return upper
-
-
-def times_factors(
-    matrix: FloatArray,
-    factors: Sequence[FloatArray],
-    sizes: Sequence[tuple[int, int]],
-    *,
-    transposed: bool = True,
-) -> FloatArray:
-    """Give Lambda' A (or Lambda A) for A's rows ordered by factor, effect, level."""
-    result, start = np.empty_like(matrix), 0
-    for factor, (q, n) in zip(factors, sizes, strict=True):
-        rows = slice(start, start + q * n)
-        left = factor.T if transposed else factor
-        if q == 1:
-            np.multiply(matrix[rows], factor[0, 0], out=result[rows])
-        else:
-            block = left @ matrix[rows].reshape(q, -1)
-            result[rows] = block.reshape(q * n, -1)
-        start += q * n
-    return result
+def _moments(
+    sums: StagedSums, links: Links, weights: FloatArray
+) -> FloatArray | csr_array:
+    """Give Z_R'V_1^-1 Z_R."""
+    if isinstance(sums.moments, csr_array):
+        return csr_array(sums.moments - links.sparse_product(weights))
+    return symmetric(sums.moments - links.product(weights))
 
 
 def _projected(
@@ -262,9 +246,11 @@ def _traces(
     reduced: _Reduced,
 ) -> FloatArray:
     """Sum the level blocks of Z'V^-1Z, per factor."""
+    if reduced.rest.chol is None:
+        return _traces_by_differences(sums, links, factors)
     q = len(reduced.q)
     # The lower triangle in Fortran's order is the upper one in NumPy's.
-    inverse = _symmetric(lapack.dpotri(reduced.chol, lower=1)[0].T)
+    inverse = symmetric(lapack.dpotri(reduced.rest.chol, lower=1)[0].T)
     rest = factors[1:]
     left = times_factors(inverse, rest, sums.sizes[1:], transposed=False)
     spread = times_factors(left.T, rest, sums.sizes[1:], transposed=False)
@@ -279,6 +265,38 @@ def _traces(
     else:
         others = _rest_traces_directly(sums, rest, reduced)
     return np.concatenate([first.reshape(-1), others])
+
+
+def _traces_by_differences(
+    sums: StagedSums, links: Links, factors: Sequence[FloatArray]
+) -> FloatArray:
+    """Differentiate log|V| along v v', which keeps every D positive semidefinite.
+
+    For symmetric G the value along v is v'Gv, so pairs of axes give all entries.
+    """
+    here, traces = _log_det(sums, links, factors), []
+    for place, (factor, (q, _)) in enumerate(zip(factors, sums.sizes, strict=True)):
+        along = np.empty((q, q))
+        for a, b in zip(*np.tril_indices(q), strict=True):
+            axis = np.zeros(q)
+            axis[[a, b]] = 1.0
+            step = DIFFERENCE * (1.0 + float((factor.T @ axis) @ (factor.T @ axis)))
+            moved = list(factors)
+            values = [here]
+            for size in (step, 2.0 * step):
+                moved[place] = lengthened(factor, np.sqrt(size) * axis)
+                values.append(_log_det(sums, links, moved))
+            slope = (-3.0 * values[0] + 4.0 * values[1] - values[2]) / (2.0 * step)
+            along[a, b] = along[b, a] = slope
+        own = along.diagonal()
+        mixed = 0.5 * (along - own[:, None] - own)
+        mixed[np.diag_indices(q)] = own
+        traces.append(mixed.reshape(-1))
+    return np.concatenate(traces)
+
+
+def _log_det(sums: StagedSums, links: Links, factors: Sequence[FloatArray]) -> float:
+    return _reduce(sums, links, factors)[1]
 
 
 def _rest_traces(
@@ -302,12 +320,13 @@ def _rest_traces_directly(
     sums: StagedSums, factors: Sequence[FloatArray], reduced: _Reduced
 ) -> FloatArray:
     """Form W = M - M Lambda S^-1 Lambda' M on the level blocks."""
-    turned = times_factors(reduced.moments, factors, sums.sizes[1:])
-    answer = lapack.dpotrs(reduced.chol, turned, lower=1)[0]
+    moments = cast("FloatArray", reduced.moments)
+    turned = times_factors(moments, factors, sums.sizes[1:])
+    answer = reduced.rest.solve(turned)
     traces, start = [], 0
     for q, n in sums.sizes[1:]:
         part = slice(start, start + q * n)
-        block = reduced.moments[part, part].reshape(q, n, q, n)
+        block = moments[part, part].reshape(q, n, q, n)
         total = np.einsum("ambm->ab", block).copy()
         a = turned[:, part].reshape(-1, q, n)
         b = answer[:, part].reshape(-1, q, n)
@@ -353,12 +372,12 @@ def _moved_scores(scores: FloatArray, sizes: Sequence[tuple[int, int]]) -> Float
     return np.stack(columns, axis=1)
 
 
-def within_times(
-    sums: StagedSums, links: Links, factors: Sequence[FloatArray], right: FloatArray
-) -> FloatArray:
-    """Give Z'V^-1Z times some columns."""
+def within_product(
+    sums: StagedSums, links: Links, factors: Sequence[FloatArray]
+) -> Callable[[FloatArray], FloatArray]:
+    """Give the function that multiplies Z'V^-1Z with some columns."""
     reduced, _, _ = _reduce(sums, links, factors)
-    return _within_times(sums, links, factors, reduced, right)
+    return lambda right: _within_times(sums, links, factors, reduced, right)
 
 
 def _within_times(
@@ -370,13 +389,12 @@ def _within_times(
 ) -> FloatArray:
     """Give Z'V^-1Z times some columns."""
     q, n = sums.sizes[0]
-    r = len(sums.rest)
     first = right[: q * n].reshape(q, n, -1)
     rest = right[q * n :]
     own = np.einsum("abn,bnc->anc", sums.cross[:, :q], first) + links.times(rest)
     solved = np.einsum("abn,bnc->acn", reduced.q, own)
     weighted = np.einsum("abn,bnc->anc", reduced.k, own)
-    others = links.transposed_times(first - weighted) + sums.rest[:, :r] @ rest
+    others = links.transposed_times(first - weighted) + sums.moments @ rest
     turned = times_factors(others, factors[1:], sums.sizes[1:])
-    solution = lapack.dpotrs(reduced.chol, turned, lower=1)[0]
+    solution = reduced.rest.solve(turned)
     return _after_rest(links, factors, sums.sizes, reduced, solved, others, solution)

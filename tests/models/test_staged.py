@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import issparse
 
 from flexcv.models import rows as rows_module
 from flexcv.models._effects import Columns
@@ -24,7 +25,9 @@ RANDOM = {
 }
 
 
-def problem(random: str, *, staged: bool, reml: bool, monkeypatch) -> Problem:
+def problem(
+    random: str, *, staged: bool, reml: bool, monkeypatch, sparse: bool = False
+) -> Problem:
     rng = np.random.default_rng(3)
     n = 240
     table = pd.DataFrame(
@@ -38,13 +41,17 @@ def problem(random: str, *, staged: bool, reml: bool, monkeypatch) -> Problem:
     effects = rng.normal(size=20)[table["a"]] + 0.5 * rng.normal(size=7)[table["b"]]
     y = (effects * (1 + 0.4 * table["x"]) + rng.normal(size=n)).to_numpy()
     monkeypatch.setattr(rows_module, "DENSE_COLUMNS", 0 if staged else 10**6)
+    monkeypatch.setattr(rows_module, "SPARSE_COLUMNS", 0 if sparse else 10**6)
     source = Columns(table)
     _, design = learn_random(source, random_terms(random=random))
     columns = learn_fixed(table, leave_out=["a", "b", "c"]).columns(source)
     sums, _ = rows_module.sums_and_basis(columns, design, y, None, source.ones)
     shapes = tuple(covariance_shape(f.blocks) for f in design.factors)
     assert isinstance(sums, StagedSums if staged else DenseSums)
-    links = learn_links(sums.links) if isinstance(sums, StagedSums) else None
+    links = None
+    if isinstance(sums, StagedSums):
+        assert issparse(sums.moments) == sparse
+        links = learn_links(sums.links, sparse=sparse)
     return Problem(sums, shapes, reml, links)
 
 
@@ -106,4 +113,24 @@ def test_staged_sums_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     ).sums
     twice = sums + sums
     assert twice.n_rows == 480
-    np.testing.assert_allclose((twice - sums).rest, sums.rest)
+    np.testing.assert_allclose((twice - sums).moments, sums.moments)
+
+
+@pytest.mark.parametrize("random", RANDOM.values(), ids=RANDOM)
+def test_the_sparse_form_is_the_dense_one(
+    random: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dense = problem(random, staged=True, reml=True, monkeypatch=monkeypatch)
+    sparse = problem(
+        random, staged=True, reml=True, monkeypatch=monkeypatch, sparse=True
+    )
+    theta = dense.start() + np.linspace(0.1, 0.3, len(dense.start()))
+    value, gradient, hessian = dense.objective(theta)
+    other, slope, bend = sparse.objective(theta)
+    assert other == pytest.approx(value, abs=1e-10)
+    # Its determinant is differentiated numerically.
+    np.testing.assert_allclose(slope, gradient, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(bend, hessian, rtol=1e-4, atol=1e-4)
+    one, two = search(dense), search(sparse)
+    assert two.converged
+    assert two.value == pytest.approx(one.value, abs=1e-7)
