@@ -11,6 +11,9 @@ from typing import Any
 def near_miss(name: object, known: Iterable[str]) -> str:
     """Give `; did you mean 'x'?` when `name` is close to a known one, else ``""``."""
     options = list(known)
+    begun = [option for option in options if option.startswith(str(name))]
+    if len(begun) > 1:
+        return f"; did you mean {' or '.join(repr(option) for option in begun)}?"
     lowered = {option.lower(): option for option in options}
     close = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.6)
     return f"; did you mean {lowered[close[0]]!r}?" if close else ""

@@ -42,7 +42,8 @@ def setter(
     """Make a setter that, called again, changes only what is passed.
 
     The method itself always receives all that was ever passed; an iterator is read
-    once and kept as a list.
+    once and kept as a list. A new `X` forgets everything: what belonged to the rows
+    of the old one does not belong to its own.
     """
     signature = inspect.signature(method)
 
@@ -55,12 +56,13 @@ def setter(
             name: list(value) if isinstance(value, Iterator) else value
             for name, value in passed.items()
         }
-        before = self._passed.get(method.__name__, {})
+        earlier = self._passed.get(method.__name__, {})
+        before = {} if "X" in kept else earlier
         merged = self._passed[method.__name__] = {**before, **kept}
         try:
             cast("Callable[..., None]", method)(self, **merged)
         except BaseException:
-            self._passed[method.__name__] = before
+            self._passed[method.__name__] = earlier
             raise
         return self
 

@@ -328,21 +328,11 @@ def _check_features(features: pd.DataFrame) -> None:
 
 
 def _slopes(slopes: Any, features: pd.DataFrame) -> tuple[str, ...]:
-    if slopes is None:
-        return ()
-    if isinstance(slopes, str):
-        slopes = [slopes]
     if isinstance(slopes, pd.Series):
         slopes = slopes.to_frame()
     if not isinstance(slopes, pd.DataFrame):
-        if not _are_texts(slopes) and len(slopes):
-            raise TypeError(
-                "`slopes` must be names of columns of `X`, or a Series or DataFrame "
-                f"of such columns, got {type(slopes).__name__}."
-            )
-        return tuple(
-            dict.fromkeys(str(_column(features, s, "slopes").name) for s in slopes)
-        )
+        names = (_column(features, s, "slopes").name for s in _slope_names(slopes))
+        return tuple(dict.fromkeys(str(name) for name in names))
     if slopes.shape[1] == 0:
         return ()
     slopes = slopes.rename(columns=str)
@@ -359,6 +349,21 @@ def _slopes(slopes: Any, features: pd.DataFrame) -> tuple[str, ...]:
 
 def _is_numeric(features: pd.DataFrame) -> list[bool]:
     return [pd.api.types.is_numeric_dtype(dtype) for dtype in features.dtypes]
+
+
+def _slope_names(slopes: Any) -> list[str]:
+    """Read names as given; numbers are the names of numbered columns."""
+    if slopes is None:
+        return []
+    given = [slopes] if isinstance(slopes, str | int) else slopes
+    if isinstance(given, list | tuple) and all(
+        isinstance(name, str | int) for name in given
+    ):
+        return [str(name) for name in given]
+    raise TypeError(
+        "`slopes` must be names of columns of `X`, or a Series or DataFrame "
+        f"of such columns, got {type(slopes).__name__}."
+    )
 
 
 def _column(features: pd.DataFrame, name: object, role: str) -> pd.Series[Any]:

@@ -17,7 +17,6 @@
     ├── CheckWarning           a pre-flight check found something worth knowing
     ├── ConvergenceWarning     an optimiser stopped before it was done
     ├── RankDeficiencyWarning  fixed-effect columns were dropped as redundant
-    ├── SingularFitWarning     a variance is zero or a correlation is one
     └── TrackingWarning        a tracker could not keep what it was told
 
 Wrong argument kinds raise `TypeError` and wrong argument values `ValueError`;
@@ -81,10 +80,6 @@ class ConvergenceWarning(FlexcvWarning):
 
 class RankDeficiencyWarning(FlexcvWarning):
     """Fixed-effect columns were dropped because others determine them."""
-
-
-class SingularFitWarning(FlexcvWarning):
-    """A variance is estimated as zero or a correlation as one."""
 
 
 class TrackingWarning(FlexcvWarning):

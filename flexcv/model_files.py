@@ -65,7 +65,10 @@ def specs_from_yaml(text: str, source: str = "yaml_string") -> list[ModelSpec]:
     try:
         content = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise ValueError(f"`{source}` is not valid YAML: {error}") from error
+        raise ValueError(
+            f"`{source}` is not valid YAML: {error}; "
+            "the tags are !Int, !Float and !Cat."
+        ) from error
     if not isinstance(content, dict):
         raise ValueError(
             f"`{source}` must hold a mapping of model names to settings, "
@@ -125,7 +128,12 @@ def _distribution(make: Callable[..., Any]) -> Callable[[Any, Any], Any]:
             if isinstance(node, yaml.MappingNode):
                 return make(**loader.construct_mapping(node, deep=True))
             return make(*_arguments(loader, node, make))
-        except (TypeError, ValueError) as error:
+        except TypeError as error:
+            raise ValueError(
+                f"line {node.start_mark.line + 1}: {node.tag} needs bounds such as "
+                "[1, 10] or {low: 1, high: 10}, and !Cat a list of choices."
+            ) from error
+        except ValueError as error:
             raise ValueError(
                 f"line {node.start_mark.line + 1}: {node.tag} {error}"
             ) from error

@@ -85,6 +85,18 @@ def test_slopes_come_as_names_or_as_columns_of_the_table(table):
         assert make_dataset(X, y, groups, slopes).slopes == ("x",)
 
 
+def test_numbered_columns_can_be_slopes():
+    X = pd.DataFrame({0: [1.0, 2.0], 1: [3.0, 4.0]})
+    for slopes in (1, [1], "1"):
+        assert make_dataset(X, [1, 2], ["a", "b"], slopes).slopes == ("1",)
+
+
+def test_no_slopes_may_come_in_any_form(table):
+    X, y, groups = table[["x"]], table["score"], table["subject"]
+    for slopes in (None, [], (), pd.DataFrame(index=X.index)):
+        assert make_dataset(X, y, groups, slopes).slopes == ()
+
+
 def test_missing_feature_values_and_unused_categories_are_accepted(table):
     X = table[["x"]].assign(x=[1.0, None, 3.0, 4.0])
     groups = pd.Series(["a", "a", "b", "b"], dtype=pd.CategoricalDtype(list("abc")))

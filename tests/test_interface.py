@@ -121,6 +121,14 @@ def test_calling_a_setter_again_changes_only_what_is_passed(cv):
     assert list(cv.results.summary.loc["mean"].index) == ["mae", "mae_train"]
 
 
+def test_new_data_forget_what_belonged_to_the_old_rows(cv, table):
+    X, y, group = table
+    cv.set_data(X, y)
+    assert "groups" not in repr(cv)
+    cv.set_data(X, y, group).set_data(groups=group.rename("other"))
+    assert "by 'other'" in repr(cv)
+
+
 def test_an_iterator_of_splits_survives_a_second_call(cv):
     rows = np.arange(80)
     cv.set_splits(iter([(rows[40:], rows[:40])]))
@@ -250,6 +258,8 @@ REFUSED = {
     "number": (lambda cv: cv.set_splits(n_splits_out=1), "`n_splits_out` must be at least 2, got 1."),
     "trials": (lambda cv: cv.set_inner_cv(2.5), "`n_trials` must be a whole number, got 2.5."),
     "no models": (lambda cv: cv.set_models(), "set_models got nothing; pass `mapping`, `yaml_path` or `yaml_string`."),
+    "splits": (lambda cv: cv.set_splits(n_splits=3), "set_splits has no argument 'n_splits'; did you mean 'n_splits_out' or 'n_splits_in'?"),
+    "file as mapping": (lambda cv: cv.set_models("models.yaml"), "`mapping` must be a dictionary, got 'models.yaml'; pass a file as yaml_path= and YAML text as yaml_string=."),
     "seed": (lambda cv: cv.set_run(random_seed=-1), "`random_seed` must be at least 0, got -1."),
     "iterations": (lambda cv: cv.set_merf(True, -3), "`em_max_iterations` must be at least 0, got -3."),
     "known groups": (lambda cv: cv.set_lmer("no"), "`predict_known_groups_lmm` must be True or False, got 'no'."),

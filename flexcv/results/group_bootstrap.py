@@ -147,8 +147,9 @@ def bootstrap_interval(
     delete-one-fold jackknife of the predictions. Errors of two groups are tied
     because each group trains the model that the other is scored with; the first term
     misses half of that product, and all of the spread of the difference between two
-    models that learned the same thing is such a product. With two folds, or without
-    predictions of the training part, there is no second term.
+    models that learned the same thing is such a product. With two folds, without
+    predictions of the training part, or where test groups were known, there is no
+    second term.
 
     Resampled t statistics (Efron and Tibshirani 1993, section 12.5) give the
     quantiles. Equal tails are taken at :math:`\Phi(-t_{G-1,\alpha/2}\sqrt{G/(G-1)})`
@@ -239,8 +240,12 @@ def _other_predictions(
 ) -> tuple[FloatArray, int]:
     """Predictions of each test row by models that had it in training; their number.
 
-    Shape (n_rows, n_swaps); no columns when some row has fewer than two such models.
+    Shape (n_rows, n_swaps); no columns when some row has fewer than two such models,
+    or when groups were known: a model that had the row itself in training says
+    nothing about how models differ on rows of a known group.
     """
+    if "known_group" in test and bool(test["known_group"].fillna(False).any()):
+        return np.empty((len(test), 0)), 0
     train = of_repeat[of_repeat["part"].eq("train")]
     by_row = train.sort_values(["row", "fold"], kind="stable")
     rows = by_row["row"].to_numpy()
