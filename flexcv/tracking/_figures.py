@@ -14,11 +14,13 @@ from matplotlib.figure import Figure
 from flexcv import plots
 
 PANEL = (4.4, 3.3)  # inches
-MAIN_COLUMNS = ("gll", "loglik", "sigma2", "trace_d", "logdet_d", "validation_loss")
-MOST_PANELS = 6
+# the first three that a trace has are drawn; trackers get all of them as series
+MAIN_COLUMNS = ("gll", "sigma2", "validation_loss", "trace_d", "loglik", "logdet_d")
+MOST_PANELS = 3
 MOST_POINTS = 4000  # in a scatter; more take long to draw and cover each other
 MOST_METRICS = 3  # panels of scores
 DPI = 90
+BOTTOM, LEGEND_HEIGHT = 0.55, 0.3  # inches
 Draw = Callable[[Axes], Any]
 
 
@@ -99,7 +101,7 @@ def convergence_figure(traces: pd.DataFrame, title: str) -> Picture:
     """
     labelled = traces.assign(model=fold_labels(traces))
     draws = [_trace_draw(labelled, key) for key in main_columns(traces)]
-    return _with_one_legend(_panels(title, draws, has_names=True))
+    return _with_one_legend(_panels(title, draws))
 
 
 def scores_figure(scores: pd.DataFrame, metrics: Sequence[str]) -> Picture:
@@ -190,10 +192,10 @@ def _panels(title: str, draws: Sequence[Draw], *, has_names: bool = False) -> Pi
         figure.subplots_adjust(
             left=0.8 / width,
             right=1 - 0.15 / width,
-            bottom=0.55 / height,
+            bottom=BOTTOM / height,
             top=1 - 0.4 / height,
             wspace=0.3,
-            hspace=0.35,
+            hspace=0.4,
         )
     return figure
 
@@ -204,7 +206,14 @@ def _with_one_legend(figure: Picture) -> Picture:
     for axes in figure.axes:
         if (legend := axes.get_legend()) is not None:
             legend.remove()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
+    if figure.get_layout_engine() is None:
+        height = figure.get_size_inches()[1]
+        figure.subplots_adjust(bottom=(BOTTOM + LEGEND_HEIGHT) / height)
+        figure.legend(handles, labels, loc="lower center", ncols=5, frameon=False)
+    else:
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=5, frameon=False
+        )
     return figure
 
 

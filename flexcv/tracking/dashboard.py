@@ -181,7 +181,7 @@ def _links_of(client: Any, experiment: Any, run: Any, url: str) -> list[Link]:
         charts = _to_view(page, key) + "&compareRunsMode=CHART"
         links.append(Link(f"{title}: {model.info.run_name}, fold by fold", charts))
     pages = f"{url}/#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}"
-    residuals = f"{pages}/artifacts/residuals.html"
+    residuals = f"{pages}/artifacts/residuals.html?workflowType=machine_learning"
     return [*links, Link(f"{title}: residual plots", residuals)]
 
 

@@ -28,12 +28,14 @@ from flexcv.evaluation import (
     RunFinished,
     RunStarted,
     TraceAdvanced,
+    TrialFinished,
     TuningSettings,
     UnitFinished,
     UnitStarted,
 )
 from flexcv.metrics import Metric
 from flexcv.results import CrossValidationResults, FoldResult
+from flexcv.results.tables import truth
 
 from . import _figures as figures
 from ._facts import dataset_facts, git_commit, model_facts, readable, run_facts
@@ -44,7 +46,6 @@ from ._tuning import importances, with_best
 from .base import SeveralTrackers, Tracker
 
 Key = tuple[str, int, int]
-RESIDUAL_COLUMNS = ["model", "part", "y_true", "y_pred"]
 
 
 class Recorder:
@@ -81,6 +82,7 @@ class Recorder:
         self._models: dict[str, SeveralTrackers] = {}
         self._folds: dict[Key, SeveralTrackers] = {}
         self._heard: dict[Key, int] = {}
+        self._tried: dict[Key, int] = {}
         self._shares: dict[Key, dict[str, float]] = {}
         self._results: list[FoldResult] = []
         self._page = ResidualPage()
@@ -91,6 +93,7 @@ class Recorder:
         answers: dict[type, Callable[[Any], None]] = {
             RunStarted: self._run_started,
             UnitStarted: self._unit_started,
+            TrialFinished: self._trial_finished,
             TraceAdvanced: self._trace_advanced,
             UnitFinished: self._unit_finished,
             RunFinished: self._run_finished,
@@ -100,7 +103,7 @@ class Recorder:
         if answer is None:
             return
         self._own.call(type(event).__name__, lambda: answer(event))
-        if not isinstance(event, TraceAdvanced):
+        if not isinstance(event, TraceAdvanced | TrialFinished):
             self._warn()  # never inside a unit, where warnings are the model's
 
     # -- events --
@@ -120,6 +123,18 @@ class Recorder:
 
     def _unit_started(self, event: UnitStarted) -> None:
         self._fold_run((event.model, event.repeat, event.fold))
+
+    def _trial_finished(self, event: TrialFinished) -> None:
+        key = (event.model, event.repeat, event.fold)
+        self._tried[key] = event.number
+        values = {"value": event.value, "best_value": event.best_value}
+        points = {
+            f"tuning/{name}": float(value)
+            for name, value in values.items()
+            if np.isfinite(value)
+        }
+        if points:
+            self._fold_run(key).log_metrics(points, event.number)
 
     def _trace_advanced(self, event: TraceAdvanced) -> None:
         key = (event.model, event.repeat, event.fold)
@@ -204,7 +219,8 @@ class Recorder:
         greater = self._greater_is_better
         trials = with_best(result.trials, greater)
         for name in ("value", "best_value"):
-            known = trials[np.isfinite(trials[name])]
+            later = trials[trials["trial"] > self._tried.get(result.key, -1)]
+            known = later[np.isfinite(later[name])]
             steps = known["trial"].astype(int).tolist()
             run.log_series(f"tuning/{name}", known[name].tolist(), steps)
         run.log_table("trials", result.trials)
@@ -227,10 +243,17 @@ class Recorder:
                 run.log_figure(name, picture)
 
     def _tell_residuals(self, result: FoldResult, run: Tracker) -> None:
-        table = self._known([result]).predictions
-        tested = table.loc[table["part"].eq("test"), RESIDUAL_COLUMNS]
-        if tested.empty:
+        if result.test is None or self._start is None:
             return
+        target = self._start.dataset.target
+        tested = pd.DataFrame(
+            {
+                "model": result.model,
+                "part": "test",
+                "y_true": truth(result.test, target).astype(float),
+                "y_pred": result.test.predicted,
+            }
+        )
         picture = figures.residuals_figure(tested, self._title(result))
         run.log_figure("residuals", picture)
         self._page.add(result.model, self._fold_name(result), picture.png)

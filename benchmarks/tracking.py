@@ -1,0 +1,129 @@
+"""What tracking costs: the same run untracked, with the folder, and with MLflow too.
+
+Five folds, two models with fifty trials each, MERF around both with a hundred
+iterations. The three ways take turns; the store of MLflow is made before the clock
+starts. Run it as ``python benchmarks/tracking.py``; with ``--write`` it also renews
+``docs/performance/tracking.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.distributions import FloatDistribution, IntDistribution
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import Ridge
+
+from flexcv import CrossValidation
+from flexcv.synthesizer import generate_regression
+from flexcv.tracking import open_tracker
+from flexcv.tracking.local import read_metrics
+from flexcv.tracking.mlflow import sqlite_uri
+
+PAGE = Path(__file__).parents[1] / "docs" / "performance" / "tracking.md"
+N_TRIALS, N_ITERATIONS = 50, 100
+# seconds on top of 5 % of the untracked run
+ALLOWED = {"local": 2.0, "local and MLflow": 10.0}
+SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds of one run, by the clock and of the processor."""
+
+    wall: float
+    processor: float
+
+
+def chain() -> CrossValidation:
+    """Describe the run that every way performs."""
+    X, y, group, _ = generate_regression(4, 400, n_groups=20)
+    forest = {"n_estimators": 10, "bootstrap": True}
+    depth = {
+        "max_depth": IntDistribution(2, 8),
+        "min_samples_leaf": IntDistribution(1, 9),
+    }
+    return (
+        CrossValidation()
+        .set_data(X, y, group)
+        .set_splits("KFold", n_splits_out=5, n_splits_in=3)
+        .add_model(Ridge, params={"alpha": FloatDistribution(1e-3, 1e3, log=True)})
+        .add_model(RandomForestRegressor, params=depth, model_kwargs=forest)
+        .set_inner_cv(n_trials=N_TRIALS)
+        .set_merf(True, N_ITERATIONS, em_stopping_threshold=0.0)
+    )
+
+
+def measure(way: str, folder: Path, uri: str) -> Cost:
+    """Perform the run in one way."""
+    settings: dict[str, Any] = {"silence": "groups-ignored"}
+    if way != "untracked":
+        settings["run"] = folder
+    if way == "local and MLflow":
+        settings["tracker"] = open_tracker("mlflow", experiment="benchmark", uri=uri)
+    cv = chain().set_run(**settings)
+    wall, processor = time.perf_counter(), time.process_time()
+    cv.perform()
+    return Cost(time.perf_counter() - wall, time.process_time() - processor)
+
+
+def main() -> None:
+    """Measure, print the table and, when asked, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    ways = ("untracked", *ALLOWED)
+    costs: dict[str, list[Cost]] = {way: [] for way in ways}
+    with tempfile.TemporaryDirectory() as base:
+        uri = sqlite_uri(Path(base) / "mlflow.db")
+        open_tracker("mlflow", experiment="benchmark", uri=uri).finish("finished")
+        measure("local", Path(base) / "warm-up", uri)
+        for number in range(options.repetitions):
+            for way in ways:
+                folder = Path(base) / f"{way} {number}"
+                costs[way].append(measure(way, folder, uri))
+        points = sum(
+            len(read_metrics(path.parent))
+            for path in (Path(base) / "local 0" / "tracking").rglob("metrics.jsonl")
+        )
+    lines = table(costs, points)
+    print("\n".join(lines))
+    if options.write:
+        PAGE.write_text("\n".join(["# What tracking costs", "", *lines, ""]))
+
+
+def table(costs: dict[str, list[Cost]], points: int) -> list[str]:
+    """Lay out medians beside what is allowed."""
+    plain = costs["untracked"]
+    base = statistics.median(cost.wall for cost in plain)
+    lines = [
+        f"5 folds, 2 models and MERF around each, {N_TRIALS} trials, {N_ITERATIONS} "
+        f"iterations: {points} numbers told. Medians of {len(plain)} runs each, in "
+        "seconds; the store of MLflow existed before.",
+        "",
+        "| way | wall | processor | wall over untracked | allowed |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for way, found in costs.items():
+        wall = statistics.median(cost.wall for cost in found)
+        processor = statistics.median(cost.processor for cost in found)
+        row = f"| {way} | {wall:.1f} | {processor:.1f} |"
+        if way == "untracked":
+            lines.append(f"{row} - | - |")
+            continue
+        allowed = ALLOWED[way] + SHARE * base
+        lines.append(f"{row} {wall - base:.1f} | {allowed:.1f} |")
+    return lines
+
+
+if __name__ == "__main__":
+    main()
