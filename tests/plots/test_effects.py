@@ -2,7 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flexcv.plots import plot_fixed_effects, plot_importance, plot_random_effects
+from flexcv.plots import (
+    plot_effect_distribution,
+    plot_fixed_effects,
+    plot_importance,
+    plot_random_effects,
+)
 
 FIXED = pd.DataFrame(
     {"estimate": [1.0, -1.0, 0.1], "lower": [0.5, -2.0, -1.0], "upper": [1.5, -0.5, 1]},
@@ -82,3 +87,20 @@ def test_an_unknown_effect_is_named():
     message = "^`name` must be one of 'Intercept', 'days', got 'Days'.$"
     with pytest.raises(ValueError, match=message):
         plot_random_effects(RANDOM, name="Days")
+
+
+def test_names_may_stand_in_a_column():
+    effects = pd.DataFrame(
+        {"name": ["a b"], "estimate": [1.0], "lower": [0.5], "upper": [1.5]}
+    )
+    ax = plot_fixed_effects(effects)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a b"]
+
+
+def test_a_distribution_counts_every_group():
+    effects = pd.DataFrame(
+        {"name": ["i", "i", "s", "s"], "effect": [-1.0, 1.0, 0.0, 0.5]}
+    )
+    ax = plot_effect_distribution(effects)
+    assert sum(bar.get_height() for bar in ax.patches) == 4
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["i", "s"]

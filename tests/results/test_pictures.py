@@ -1,0 +1,81 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from sklearn.linear_model import Ridge
+
+from flexcv import CrossValidation
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.get_yticklabels()]
+
+
+def test_pictures_are_a_word_away(rich):
+    assert labels(rich.plot.scores("r2")) == ["Mean", "LMM", "Tree", "MERF"]
+    assert rich.plot.scores().get_xlabel() == "r2"
+    assert rich.plot.scores("rmse").get_xlabel() == "rmse"
+    assert len(labels(rich.plot.comparison("mse", n_bootstrap=100))) == 6
+    assert rich.plot.predicted("LMM").get_ylabel() == "predicted"
+    assert rich.plot.residuals().get_ylabel() == "residual"
+    assert len(labels(rich.plot.residuals_by_group("LMM"))) == 12
+    assert rich.plot.qq("LMM").get_xlabel() == "normal quantile"
+    assert labels(rich.plot.importance()) == ["x", "z & co"]
+    assert labels(rich.plot.fixed_effects()) == ["x", "z & co"]
+    assert len(labels(rich.plot.random_effects(fold=2))) == 12
+    assert rich.plot.finding("fixed_effects", fold=1).get_xlabel() == "effect"
+
+
+def test_curves_are_columns_of_the_traces(rich):
+    ax = rich.plot.traces()
+    assert ax.get_ylabel() == "loglik"
+    own = rich.traces.query("fold == 1")["loglik"]
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), own)
+    assert rich.plot.traces("sigma2", "MERF").get_ylabel() == "sigma2"
+    assert "sigma2" in rich.plot.curves("MERF")
+
+
+@pytest.mark.parametrize(("greater", "pick"), [(False, np.minimum), (True, np.maximum)])
+def test_the_best_trial_so_far_follows_the_direction(rich, greater, pick):
+    ax = rich.plot.tuning("Tree", greater_is_better=greater)
+    values = rich.trials.query("fold == 0")["value"].to_numpy()
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), pick.accumulate(values))
+
+
+def test_axes_that_are_given_are_drawn_on(rich):
+    ax = Figure().subplots()
+    assert rich.plot.scores("mse", ax=ax) is ax
+
+
+REFUSED = {
+    "model": (lambda plot: plot.importance("Tre"), KeyError, "no model is called 'Tre'; did you mean 'Tree'?"),
+    "finding": (lambda plot: plot.importance("LMM"), ValueError, "there is no finding 'importance' of 'LMM'; the run has fit, fixed_effects, icc, importance, random_effects, variance_components. Add a post-processor that gives it."),
+    "trace": (lambda plot: plot.traces(model="Mean"), ValueError, "there is no trace of 'Mean'; only models that iterate keep one."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=str)
+def test_what_is_not_there_is_named(rich, case):
+    call, kind, message = REFUSED[case]
+    with pytest.raises(kind) as caught:
+        call(rich.plot)
+    assert caught.value.args[0] == message
+
+
+def test_a_plain_run_says_what_it_lacks(grouped):
+    results = (
+        CrossValidation().set_data(*grouped[:2]).add_model(Ridge).perform().results
+    )
+    with pytest.raises(ValueError, match="nothing was tuned in this run"):
+        results.plot.tuning()
+    with pytest.raises(ValueError, match="residuals by group need groups"):
+        results.plot.residuals_by_group()
+    with pytest.raises(ValueError, match="the run has none"):
+        results.plot.importance()
+
+
+def test_matplotlib_is_loaded_by_the_first_picture():
+    code = "import flexcv, flexcv.results, sys; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
