@@ -13,6 +13,7 @@ from ._validate import FloatArray, IntArray
 from .design import RandomDesign, RandomFactor
 from .terms import RandomTerm
 
+RESOLVED = 1e-7  # residual deviation, relative to the target's, that is rounding
 EXACT = 1e-12  # spread of the residuals, relative to the target, that is none
 
 
@@ -42,6 +43,15 @@ def require_residuals(
         raise ModelError(
             "the fixed part fits the target exactly, so no variance is left to "
             "estimate; use a model without random effects."
+        )
+
+
+def require_residual_left(sigma: float, spread: float) -> None:
+    """Refuse a fit whose random effects reproduce the target."""
+    if sigma <= RESOLVED * spread:
+        raise ModelError(
+            "the random effects fit the target exactly, so no residual variance is "
+            "left to estimate; group more coarsely or drop slopes."
         )
 
 

@@ -117,6 +117,8 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
                 "`known_groups` must be 'conditional' or 'population', got "
                 f"{self.known_groups!r}{hint}"
             )
+        # A fit that fails leaves nothing behind that could predict.
+        self.__dict__.pop("random_part_", None)
         terms = self._terms()
         table, target = training_table(self, X, y, named=bool(terms) or self._named())
         left_out = self._left_out(terms, table)
@@ -127,6 +129,9 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
             Training(source, terms, design, target_values(target, len(table)), left_out)
         )
         return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "random_part_")
 
     def predict(self, X: Any) -> FloatArray:
         """Predict with the effects of known levels; without for unknown ones.

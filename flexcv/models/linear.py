@@ -13,7 +13,12 @@ from flexcv.errors import (
 )
 
 from ._effects import Columns, FormulaPart
-from ._identify import require_groups_apart, require_identifiable, require_residuals
+from ._identify import (
+    require_groups_apart,
+    require_identifiable,
+    require_residual_left,
+    require_residuals,
+)
 from ._notation import split_formula
 from ._validate import FloatArray
 from .base import RandomPart, Training
@@ -124,6 +129,8 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         self.dropped_ = self._dropped(basis.kept)
         blocks = [factor.blocks for factor in design.factors]
         fitted = estimate(sums, basis, blocks, reml=self.reml)
+        if design.factors:
+            require_residual_left(fitted.sigma, basis.target_scale)
         if not fitted.minimum.converged:
             warnings.warn(
                 "the variances did not converge after "

@@ -24,7 +24,7 @@ POLISHED = 1e-17  # a promised decrease that no step improves
 POLISHED_BY_MODEL = 1e-9  # the same where evaluations are dear and Hessians a model
 NOISE = 1e-12  # rounding error of the criterion, relative to its size
 FLAT = 1e-8  # curvature below this part of the largest counts as zero
-LARGEST_RADIUS = 1e3
+LARGEST_RADIUS = 1e6
 
 
 class Minimum(NamedTuple):

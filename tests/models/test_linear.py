@@ -11,6 +11,7 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_predict, cross_val_score
@@ -425,6 +426,49 @@ def test_a_target_without_residual_is_refused() -> None:
     model = LinearMixedEffectsModel("g")
     with pytest.raises(ValueError, match="the fixed part fits the target exactly"):
         model.fit(exact.drop(columns="y"), exact["y"])
+
+
+def test_random_effects_that_fit_the_target_exactly_are_refused() -> None:
+    frame = table_of()
+    rng = np.random.default_rng(0)
+    exact = frame.assign(y=rng.normal(size=12)[pd.factorize(frame["g"])[0]])
+    model = LinearMixedEffectsModel("g")
+    with pytest.raises(ValueError, match="the random effects fit the target exactly"):
+        model.fit(exact.drop(columns="y"), exact["y"])
+
+
+def test_a_tiny_residual_is_found() -> None:
+    frame = table_of()
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=12)[pd.factorize(frame["g"])[0]] + 1e-5 * rng.normal(size=96)
+    model = LinearMixedEffectsModel("g").fit(frame.drop(columns="y"), y)
+    assert model.converged_
+    assert model.sigma_ == pytest.approx(1e-5, rel=0.2)
+
+
+def test_a_fit_that_fails_leaves_no_fitted_model_behind() -> None:
+    frame = table_of()
+    model = fitted(frame)
+    hole = frame.assign(x=np.nan)
+    with pytest.raises(ValueError, match="must be finite"):
+        model.fit(hole.drop(columns="y"), hole["y"])
+    with pytest.raises(NotFittedError):
+        model.predict(frame)
+
+
+def test_thousands_of_levels_inside_thousands_stay_sparse() -> None:
+    rng = np.random.default_rng(0)
+    pupil_class = rng.integers(0, 9000, 40_000)
+    school = pupil_class % 4500
+    y = rng.normal(size=9000)[pupil_class] + 0.7 * rng.normal(size=4500)[school]
+    y += 0.5 * rng.normal(size=40_000)
+    table = pd.DataFrame({"school": school, "class": pupil_class})
+    model = LinearMixedEffectsModel(random="(1 | school/class)").fit(table, y)
+    assert issparse(model.estimate_.problem.sums.moments)
+    assert model.converged_
+    np.testing.assert_allclose(
+        model.variance_components_["sd"], [1.0, 0.7, 0.5], atol=0.05
+    )
 
 
 def test_a_lost_column_is_named_at_prediction() -> None:
