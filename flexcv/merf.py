@@ -74,8 +74,7 @@ class MERF(AbstractMixedModel):
     estimator
         The regressor or pipeline that learns f; None is a random forest.
     groups, slopes, random
-        The random part, as in `LinearMixedEffectsModel`. Without it, this is the plain
-        learner.
+        The random part, as in `LinearMixedEffectsModel`; None is the plain learner.
     max_iterations
         The most refits; 0 is the plain learner.
     tol
@@ -89,11 +88,12 @@ class MERF(AbstractMixedModel):
         the learner offers it, in-sample for linear learners with at least 20 rows
         per coefficient, cross-fitted otherwise.
     solver
-        ``"profile"`` maximises the likelihood of the residuals in each round and
-        moves to the fixed part what the learner missed of the average effects;
-        ``"em"`` takes one classical EM step. ``"auto"`` is ``"profile"``.
+        ``"profile"`` maximises the likelihood of the residuals in each round, moves
+        to the fixed part what the learner missed of the average effects and, with one
+        factor and honest fitted values, takes out of a row's target the effect that
+        the other rows of its level predict; ``"em"`` takes one classical EM step.
     validation_fraction
-        Share of the rows kept out of training, to watch their loss.
+        Share of the rows kept apart, to watch their loss.
     callbacks
         Called with each new row of `trace_` as a mapping; one that returns True
         stops the fit.

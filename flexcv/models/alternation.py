@@ -1,7 +1,8 @@
 """Turn by turn: refit the learner without the effects, the effects without the learner.
 
 Round k fits the learner to y - Z b of round k - 1, takes its honest fitted values, and
-gives what they leave to the random part. Nothing is known of estimators here: a
+gives what they leave to the random part. With honest fitted values the b of a row is
+predicted from the other rows of its level. Nothing is known of estimators here: a
 refitter and a solver are called, and each finished round is handed out.
 """
 
@@ -20,6 +21,7 @@ from .residual_effects import (
     RandomColumns,
     ResidualEffects,
     Solver,
+    others_effects,
     starting_effects,
 )
 
@@ -77,7 +79,7 @@ def alternate(
     while True:
         iteration += 1
         began = time.perf_counter()
-        effects = random.design.effects_sum(state.effects)
+        effects = _removed_effects(random, target, state, refit)
         half = time.perf_counter()
         try:
             refit = refitted(target - effects, refit)
@@ -93,6 +95,21 @@ def alternate(
         state = new
         spent = time.perf_counter() - done + (half - began)
         yield Round(iteration, refit, state, change, done - half, spent)
+
+
+def _removed_effects(
+    random: RandomColumns,
+    target: FloatArray,
+    state: ResidualEffects,
+    refit: Refit | None,
+) -> FloatArray:
+    """Give what is taken out of the target: with honest fits, effects of other rows."""
+    factors = random.design.factors
+    if refit is None or refit.kind == "in_sample" or not state.exact:
+        return random.design.effects_sum(state.effects)
+    if len(factors) > 1:  # leaving rows out would need one matrix over all levels
+        return random.design.effects_sum(state.effects)
+    return others_effects(random, target - refit.fitted, state)
 
 
 def relative_change(new: ResidualEffects, old: ResidualEffects) -> float:

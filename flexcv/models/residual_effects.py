@@ -23,6 +23,7 @@ from flexcv.errors import ModelError
 
 from ._effects import Columns
 from ._validate import FloatArray, IntArray
+from .conditional import Uncertainty
 from .design import RandomDesign, RandomEncoder, RandomFactor
 from .em import (
     START_SIGMA2,
@@ -99,6 +100,9 @@ class ResidualEffects:
         Marginal log-likelihood of the residuals; the GLL of Hajjem et al., a loss.
     n_rows
         Rows with an honest fitted value.
+    exact
+        Whether the effects are the best predictions at these variances, which those
+        of an EM step are not: they belong to the variances before it.
     converged
         Whether the maximiser was done.
     theta
@@ -112,6 +116,7 @@ class ResidualEffects:
     loglik: float
     gll: float
     n_rows: int
+    exact: bool = False
     converged: bool = True
     theta: FloatArray | None = None
 
@@ -197,6 +202,7 @@ def maximised(
         -0.5 * fitted.criterion,
         _gll(random, left, sigma2, covariances, fitted.effects),
         len(known),
+        True,
         fitted.minimum.converged,
         fitted.minimum.theta,
     )
@@ -226,6 +232,38 @@ def em_moved(
 
 
 SOLVERS: dict[str, Solver] = {"profile": maximised, "em": em_moved}
+
+
+def others_effects(
+    random: RandomColumns, residuals: FloatArray, state: ResidualEffects
+) -> FloatArray:
+    """Give Z b row by row, each row's b predicted from the other rows of its level.
+
+    A row's own residual is part of its level's b. Taking that b out of the target
+    would pull the target towards the fitted value that the learner gave before, round
+    by round; where the learner is poor it then learns less than it could. Leaving one
+    row out is exact for a linear smoother: z'b = r - (r - z'b_all) / (1 - h) with
+    h = z'Pz / sigma^2.
+
+    Parameters
+    ----------
+    random
+        The random columns of the training rows, of one factor.
+    residuals
+        Target less fitted values; rows that are NaN get the effect of their level.
+    state
+        What `maximised` found from these residuals.
+    """
+    total = random.design.effects_sum(state.effects)
+    rows = np.flatnonzero(np.isfinite(residuals))
+    known = random if len(rows) == len(residuals) else random.take(rows)
+    factor = known.design.factors[0]
+    left = residuals[rows] - average_part(known.columns, state.average)
+    sums = residual_sums(known.products[0], factor.columns, factor.codes, left)
+    spread = posterior(sums, state.sigma2, state.covariances[0]).covariance
+    uncertain = Uncertainty(state.covariances, spread).variances(known.design)
+    total[rows] = left - (left - total[rows]) / (1.0 - uncertain / state.sigma2)
+    return total
 
 
 def columns_of(encoder: RandomEncoder, source: Columns) -> tuple[FloatArray, ...]:

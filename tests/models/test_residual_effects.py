@@ -7,10 +7,12 @@ from flexcv.models import LinearMixedEffectsModel, RandomTerm
 from flexcv.models._effects import Columns
 from flexcv.models.design import learn_random
 from flexcv.models.residual_effects import (
+    average_part,
     distinct_columns,
     em_moved,
     maximised,
     no_effects,
+    others_effects,
     starting_effects,
 )
 
@@ -128,3 +130,37 @@ def test_residuals_that_say_nothing_are_refused(residual, message):
     with pytest.raises(ModelError) as caught:
         maximised(random, np.full(300, residual), starting_effects(random))
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("term", [RandomTerm("g"), SLOPE])
+def test_the_effect_of_a_row_is_that_of_the_other_rows_at_equal_variances(term):
+    table, residuals = drawn(2, n=120)
+    random = columns(table, term)
+    state = maximised(random, residuals, starting_effects(random))
+    found = others_effects(random, residuals, state)
+    left = residuals - average_part(random.columns, state.average)
+    z = np.stack(random.design.factors[0].columns)
+    for row in (0, 17, 60):
+        same = (table["g"] == table["g"][row]).to_numpy()
+        own = same & (np.arange(120) != row)
+        d, zi = state.covariances[0], z[:, own]
+        v = zi.T @ d @ zi + state.sigma2 * np.eye(own.sum())
+        expected = z[:, row] @ d @ zi @ np.linalg.solve(v, left[own])
+        assert found[row] == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_row_alone_in_its_level_has_no_effect_from_others():
+    table, residuals = drawn(2, n=120)
+    table.loc[0, "g"] = 99
+    random = columns(table, RandomTerm("g"))
+    state = maximised(random, residuals, starting_effects(random))
+    assert others_effects(random, residuals, state)[0] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_row_without_a_fitted_value_gets_the_effect_of_its_level():
+    table, residuals = drawn(2, n=120)
+    residuals[5] = np.nan
+    random = columns(table, RandomTerm("g"))
+    state = maximised(random, residuals, starting_effects(random))
+    expected = state.effects[0][random.design.factors[0].codes[5], 0]
+    assert others_effects(random, residuals, state)[5] == expected
