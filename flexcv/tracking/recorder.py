@@ -186,17 +186,19 @@ class Recorder:
             run.log_text("error.txt", redact(result.error + "\n"))
         run.log_metrics((finite if result.error else scores) | seconds)
         run.log_params(redact_params(_readable(result.params)))
-        self._tell_flat(result.model, scores)
+        self._tell_flat(result, scores)
 
-    def _tell_flat(self, model: str, scores: Mapping[str, float]) -> None:
+    def _tell_flat(self, result: FoldResult, scores: Mapping[str, float]) -> None:
         """Add a point to `<model>/<metric>` where a backend keeps such series."""
-        number = sum(result.model == model for result in self._results) - 1
+        folds = () if self._start is None else self._start.plan
+        places = [(fold.repeat, fold.index) for fold in folds]
+        number = places.index((result.repeat, result.fold))
         flat = {
             name.removeprefix("test/"): value
             for name, value in scores.items()
             if name.startswith("test/") and np.isfinite(value)
         }
-        for tracker in self._model_run(model).trackers:
+        for tracker in self._model_run(result.model).trackers:
             if flat and getattr(tracker, "keeps_flat_keys", False):
                 tracker.log_metrics(flat, number)
 
