@@ -176,7 +176,7 @@ def plot_importance(
     ax.plot(shown.to_numpy(), np.arange(len(shown)), "D", color=colour(0), markersize=7)
     zero_line(ax)
     name_rows(ax, list(shown.index))
-    ax.set_xlabel("importance; a point per fold, the diamond is the mean")
+    ax.set_xlabel("importance (diamond: mean over folds)")
     if len(shown) < len(means):
         add_note(ax, f"{len(shown)} of {len(means)} features")
     return ax

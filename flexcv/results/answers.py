@@ -7,13 +7,14 @@ import os
 from abc import ABC, abstractmethod
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from flexcv.metrics import Metric
 
 from ._aligned import fold_scores
 from .comparison import pairwise_comparison, score_intervals
-from .known_groups import scores_by_known_group
+from .known_groups import COUNT, scores_by_known_group
 from .metric_choice import LostFunction, choose_metric, guarded, is_greater_better
 
 
@@ -114,14 +115,19 @@ class AbstractAnswers(ABC):
     def by_known_group(self, *, pooled: bool = False) -> pd.DataFrame:
         """Score the rows of known and of new groups apart, models across.
 
-        The index is (Groups, Metric); the metric ``"n_rows"`` counts the rows.
+        The index is (Groups, Metric); the metric ``"n_rows"`` counts the rows. A model
+        that failed on a fold has no scores here, as in the summary's averages.
 
         Parameters
         ----------
         pooled
             Score all folds of a repeat together instead of averaging over folds.
         """
-        return scores_by_known_group(self.predictions, self.metrics, pooled)
+        table = scores_by_known_group(self.predictions, self.metrics, pooled)
+        failed = self.scores.loc[self.scores["n_rows"].eq(0), "model"].unique()
+        is_score = table.index.get_level_values("Metric") != COUNT
+        table.loc[is_score, table.columns.isin(failed)] = np.nan
+        return table
 
     @property
     def plot(self) -> Any:

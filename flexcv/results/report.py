@@ -99,8 +99,10 @@ class _Report:
 
     @property
     def _best(self) -> str | None:
-        """The model with the best mean of the main metric, if that can be said."""
-        means = self._intervals["mean"].dropna()
+        """The best model by the main metric; one with failed folds is none."""
+        counts = self._results.scores.groupby("model")["n_rows"].min()
+        whole = counts.index[counts > 0]
+        means = self._intervals["mean"].loc[self._intervals.index.isin(whole)].dropna()
         greater = self._metric.greater_is_better
         if greater is None or means.empty:
             return None
@@ -134,16 +136,12 @@ class _Report:
     def _scores(self) -> str:
         results = self._results
         table = pd.DataFrame({"model": list(results)})
-        test = results.scores[results.scores["part"].eq("test")]
+        means, spread = results.summary.loc["mean"], results.summary.loc["std"]
         for metric in results.metrics:
-            values = test[test["metric"].eq(metric.name)].groupby("model")["value"]
             table[metric.name] = [
-                f"{page.number(mean)} ± {page.number(std)}"
-                for mean, std in zip(
-                    values.mean()[table["model"]],
-                    values.std()[table["model"]],
-                    strict=True,
-                )
+                f"{page.number(means.loc[metric.name, model])} ± "
+                f"{page.number(spread.loc[metric.name, model])}"
+                for model in results
             ]
         intervals = self._intervals.loc[table["model"]]
         table[f"{self._metric.name}, 95 % interval"] = [

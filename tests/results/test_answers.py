@@ -11,6 +11,8 @@ from tests.evaluation.test_unit import Fails
 
 from .conftest import SILENT, bias
 
+pytestmark = pytest.mark.filterwarnings("ignore::flexcv.errors.FailedModelWarning")
+
 FEW = {"n_bootstrap": 200}
 
 
@@ -148,3 +150,30 @@ def test_findings_have_all_folds_and_their_spread(rich):
     with pytest.raises(ValueError) as caught:
         rich.findings["LMM"]["icc"].plot()
     assert str(caught.value) == "the finding 'icc' has no drawing; look at `frame`."
+
+
+class FailsOnce(Ridge):
+    """Fail where the first row of the table is in the training part's end."""
+
+    def fit(self, X, y):
+        if len(X) > 40 and X.iloc[0, 0] != FIRST:
+            raise RuntimeError("not this fold")
+        return super().fit(X, y)
+
+
+FIRST = 7.0
+
+
+def test_a_model_that_failed_on_a_fold_has_no_average(grouped):
+    X, y, group = grouped
+    X = X.assign(x=np.where(np.arange(96) == 0, FIRST, X["x"]))
+    rows = np.arange(96)
+    pairs = [(rows[:60], rows[60:]), (rows[36:], rows[:36])]
+    cv = CrossValidation().set_data(X, y, group).set_splits(pairs, scale_out=False)
+    cv.add_model(FailsOnce).add_model(Ridge).set_run(on_error="record", silence=SILENT)
+    results = cv.perform().results
+    table = results.by_known_group()
+    scores = table.drop(index="n_rows", level="Metric")
+    assert scores["FailsOnce"].isna().all()
+    assert scores["Ridge"].notna().all()
+    assert "Best by r2: Ridge" in results.report()

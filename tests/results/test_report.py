@@ -12,6 +12,8 @@ from tests.evaluation.test_unit import Fails
 
 from .conftest import SILENT
 
+pytestmark = pytest.mark.filterwarnings("ignore::flexcv.errors.FailedModelWarning")
+
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 

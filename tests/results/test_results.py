@@ -7,6 +7,7 @@ from sklearn.metrics import r2_score
 from sklearn.tree import DecisionTreeRegressor
 
 from flexcv import CrossValidation
+from flexcv.errors import FailedModelWarning
 from tests.evaluation.test_unit import Fails, GroupMean, Warns
 
 SILENT = ("groups-ignored", "groups-unused")
@@ -178,12 +179,34 @@ def test_repeats_are_rows_of_their_own(table):
 
 def test_failures_are_rows_and_the_rest_goes_on(table):
     cv = chain(table).add_model(Fails).add_model(Ridge)
-    results = cv.set_run(on_error="record").perform().results
+    with pytest.warns(
+        FailedModelWarning,
+        match="Fails failed on some folds, so their averages are empty",
+    ):
+        results = cv.set_run(on_error="record").perform().results
     assert results.scores.query("model == 'Fails'")["value"].isna().all()
     assert results.scores.query("model == 'Ridge'")["value"].notna().all()
     assert len(results.warnings) == 3
     assert results.warnings["category"].eq("Failure").all()
     assert np.isnan(results.summary.loc[("mean", "r2"), "Fails"])
+
+
+class FailsOnce(Ridge):
+    def fit(self, X, y):
+        if len(y) == 39:
+            raise ZeroDivisionError("once")
+        return super().fit(X, y)
+
+
+def test_an_average_over_the_folds_a_model_survived_is_not_given(table):
+    rows = np.arange(60)
+    pairs = [(rows[20:], rows[:20]), (rows[:39], rows[39:])]
+    cv = chain(table, split_out=pairs).add_model(FailsOnce).add_model(Ridge)
+    with pytest.warns(FailedModelWarning, match="FailsOnce failed"):
+        summary = cv.set_run(on_error="record").perform().results.summary
+    assert summary["FailsOnce"].loc[0].notna().all()
+    assert summary["FailsOnce"].loc[["mean", "median", "std"]].isna().all()
+    assert summary["Ridge"].notna().all()
 
 
 def test_warnings_are_rows(table):
