@@ -379,7 +379,7 @@ class MERF(AbstractMixedModel):
             f"per row last changed by {rows[-1]['change']:.2g} and `tol` is {tol:g}; "
             "raise `max_iterations` or `tol`, or pass tol=None for a fixed number.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
     def _fixed_part(self, source: Columns) -> FloatArray:

@@ -459,6 +459,7 @@ def test_an_unsettled_fit_warns():
         "by nan and `tol` is 1e-06; raise `max_iterations` or `tol`, or pass tol=None "
         "for a fixed number."
     )
+    assert caught[0].filename == __file__
     assert not model.converged_
 
 
