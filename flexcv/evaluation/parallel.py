@@ -74,13 +74,19 @@ def parallel_units(
         _handle(shared, backend) as (handle, options),
         joblib.parallel_config(backend=backend, n_jobs=n_jobs, **options),
     ):
-        parallel = joblib.Parallel(return_as="generator_unordered")
+        parallel = joblib.Parallel(return_as=_return_as())
         tasks = (
             joblib.delayed(_run_place)(place, specs[place[1]], handle, settings)
             for place in places
         )
         for place, unit in parallel(tasks):
             yield place, _with_rows(unit, shared.plan.folds[place[0]])
+
+
+def _return_as() -> str:
+    """Ask for units as they are done; Ray's backend gives them all in the end."""
+    active, _ = joblib.parallel.get_active_backend()
+    return "generator_unordered" if active.supports_return_generator else "list"
 
 
 @contextlib.contextmanager
