@@ -14,7 +14,7 @@ from typing import Any
 from sklearn.base import clone
 
 from flexcv._checks import check_flag, check_integer, check_number
-from flexcv.errors import CheckError, CheckWarning, GroupsWarning
+from flexcv.errors import CheckError, CheckWarning, FailedModelWarning, GroupsWarning
 from flexcv.evaluation import CheckFinding
 from flexcv.model_mapping import ModelSpec, Variant
 from flexcv.resampling import Plan
@@ -93,6 +93,21 @@ def heed(findings: Iterable[CheckFinding], stacklevel: int) -> None:
             about_groups = finding.name.startswith("groups")
             category = GroupsWarning if about_groups else CheckWarning
             warnings.warn(advice, category, stacklevel=stacklevel + 1)
+
+
+def warn_about_failures(results: Any, stacklevel: int) -> None:
+    """Say which models have no averages because they failed on some fold."""
+    parts = [results] if hasattr(results, "folds") else list(results.values())
+    failed = dict.fromkeys(
+        fold.model for part in parts for fold in part.folds if fold.error
+    )
+    if failed:
+        warnings.warn(
+            f"{', '.join(failed)} failed on some folds, so their averages are empty; "
+            "`results.warnings` says why.",
+            FailedModelWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def run_information(

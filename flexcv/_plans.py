@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flexcv._chain import Chain, perform_chain
+from flexcv._chain import Chain
+from flexcv._perform import perform_chain
 from flexcv.resampling import CrossValMethod
 from flexcv.resampling.registry import SplitMethod, resolve_method, title_of
 from flexcv.results import CrossValidationResults, PlansCompared

@@ -15,6 +15,7 @@
     FlexcvWarning
     ├── GroupsWarning          the plan and the models treat groups differently
     ├── CheckWarning           a pre-flight check found something worth knowing
+    ├── FailedModelWarning     a model failed on some folds and has no averages
     ├── ConvergenceWarning     an optimiser stopped before it was done
     ├── RankDeficiencyWarning  fixed-effect columns were dropped as redundant
     └── TrackingWarning        a tracker could not keep what it was told
@@ -72,6 +73,10 @@ class GroupsWarning(FlexcvWarning):
 
 class CheckWarning(FlexcvWarning):
     """A pre-flight check found something worth knowing."""
+
+
+class FailedModelWarning(FlexcvWarning):
+    """A model failed on some folds, which `on_error="record"` allows."""
 
 
 class ConvergenceWarning(FlexcvWarning):

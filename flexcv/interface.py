@@ -11,9 +11,10 @@ from typing import Any, cast
 
 import pandas as pd
 
-from flexcv._chain import Chain, tune_chain
+from flexcv._chain import Chain
 from flexcv._checks import as_names, check_flag
-from flexcv._compile import MerfSettings
+from flexcv._compile import MerfSettings, warn_about_failures
+from flexcv._perform import tune_chain
 from flexcv._plans import chains_of, outer_methods, perform_plans
 from flexcv._setters import chained, setter
 from flexcv.dataset import make_dataset
@@ -456,8 +457,10 @@ class CrossValidation:
         """
         if resume is not None:
             check_flag("resume", resume)
+        self._results = None  # what an earlier chain gave is not this one's
         for results in perform_plans(self._chain, self._outer, resume, stacklevel=2):
             self._results = results
+        warn_about_failures(self._results, stacklevel=2)
         return self
 
     def tune(

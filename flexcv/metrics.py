@@ -120,6 +120,25 @@ def resolve_metrics(value: Any) -> tuple[Metric, ...]:
     return metrics
 
 
+def try_metrics(metrics: Iterable[Metric], target: Any) -> None:
+    """Score the target with itself, so that a metric that fails does so before a fit.
+
+    Raises
+    ------
+    ValueError
+        Naming the metric.
+    """
+    for metric in metrics:
+        try:
+            metric(target.to_numpy(), target.to_numpy())
+        except Exception as error:
+            raise ValueError(
+                f"metric {metric.name!r} fails already on the target scored with "
+                f"itself ({type(error).__name__}: {error}); it must take "
+                "(y_true, y_pred) and give a number."
+            ) from error
+
+
 def _named(name: str, function: Any) -> Metric:
     if isinstance(function, str):
         function = _one_metric(function)

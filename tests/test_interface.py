@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from flexcv import CrossValidation, ModelConfigDict, ModelMappingDict, ObjectiveScorer
-from flexcv.errors import NotPerformedError, PlanError
+from flexcv.errors import CheckError, NotPerformedError, PlanError
 from tests.evaluation.test_unit import GroupMean
 
 SILENT = ("groups-ignored", "groups-unused")
@@ -199,6 +199,22 @@ def test_metrics_and_objective_of_the_user_are_used(cv):
     cv.add_model(Ridge, params={"alpha": FloatDistribution(0.1, 1)})
     assert list(cv.perform().results.summary.loc["mean"].index) == ["gap", "gap_train"]
     assert len(seen) == 2 * 2 * 2
+
+
+def test_a_metric_that_cannot_work_is_refused_before_the_first_fit(cv):
+    cv.set_splits(metrics={"odd": lambda y, p: 1 / 0}).add_model(GroupMean)
+    with pytest.raises(ValueError, match="metric 'odd' fails already on the target"):
+        cv.perform()
+    with pytest.raises(ValueError, match="metric 'rows'"):
+        cv.set_splits(metrics={"rows": lambda y, p: y - p}).perform()
+
+
+def test_a_refused_run_leaves_no_results_of_an_earlier_one(cv, table):
+    cv.add_model(Ridge).perform()
+    with pytest.raises(CheckError):
+        cv.set_data(table[0].assign(leak=table[1]), table[1], table[2]).perform()
+    with pytest.raises(NotPerformedError):
+        cv.get_results()
 
 
 def test_the_first_fold_alone_can_be_tried(cv):

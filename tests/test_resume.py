@@ -79,11 +79,20 @@ def test_a_model_can_be_added_to_a_finished_run(tmp_path, fits):
     assert len(fits) == done + 3
 
 
-def test_fitted_models_that_were_not_stored_are_asked_for_in_words(tmp_path):
-    chain(tmp_path / "run").perform()
-    results = chain(tmp_path / "run").perform().results
-    with pytest.raises(ValueError, match=r"perform\(resume=False\)"):
-        results.estimators["Ridge"]
+def test_fitted_models_that_were_not_stored_are_fitted_again_when_asked_for(
+    tmp_path, fits
+):
+    first = chain(tmp_path / "run").perform().results
+    again = chain(tmp_path / "run").perform().results
+    done = len(fits)
+    table = pd.DataFrame(np.eye(3), columns=list("abc"))
+    for model in ("Ridge", "Lasso"):
+        for one, other in zip(
+            first.estimators[model], again.estimators[model], strict=True
+        ):
+            np.testing.assert_array_equal(one.predict(table), other.predict(table))
+    again.get_best_model_by_metric("Ridge")
+    assert len(fits) == done + 3
 
 
 CHANGES = {
@@ -112,6 +121,11 @@ def test_another_version_of_a_package_is_refused_and_named(tmp_path):
     file.write_text(json.dumps(content))
     with pytest.raises(StorageError, match="version of numpy differ"):
         chain(tmp_path / "run").perform()
+
+
+def test_resuming_needs_a_folder():
+    with pytest.raises(ValueError, match="resume=True needs a run folder"):
+        chain(None).perform(resume=True)
 
 
 def test_there_must_be_a_run_to_resume(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -59,6 +59,8 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         Tables read from a folder, which are taken as they are.
     facts
         What is known about the table; None looks at `dataset`.
+    refit
+        Fits again a model that was not kept, when somebody asks for it.
     """
 
     def __init__(
@@ -72,12 +74,15 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         diagnostics: pd.DataFrame | None = None,
         stored: Mapping[str, pd.DataFrame] | None = None,
         facts: Mapping[str, Any] | None = None,
+        refit: Callable[[FoldResult], Any] | None = None,
     ) -> None:
         self.folds = tuple(folds)
         self.metrics = tuple(metrics)
         self.information = dict(information or {})
         self.is_partial = is_partial
         self.diagnostics = diagnostics
+        self._refit = refit
+        self._refitted: dict[tuple[str, int, int], Any] = {}
         self.facts = dict(data_facts(dataset) if facts is None else facts)
         self._stored = dict(stored or {})
         self._target = dataset.target
@@ -193,11 +198,12 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
 
         Each is a scikit-learn pipeline with the steps ``"table"`` (picks and scales
         the columns) and ``"model"``. For models with random effects the table needs
-        the grouping columns too: ``X.assign(subject=subject)``.
+        the grouping columns too: ``X.assign(subject=subject)``. Models that were not
+        kept (of a large table, or read from a run folder) are fitted again when asked
+        for, with what tuning chose; they come out the same.
         """
-        _refuse_without_estimators(self.folds)
         return {
-            model: [fold.estimator for fold in self._folds_of(model)]
+            model: [self._estimator(fold) for fold in self._folds_of(model)]
             for model in self.models
         }
 
@@ -259,8 +265,7 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
             )
         choose = max if greater else min
         best = choose(scored, key=lambda pair: pair[0])[1]
-        _refuse_without_estimators([best])
-        return best.estimator
+        return self._estimator(best)
 
     def get_predictions(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
         """Give the test predictions of one model on one fold, shape (n_test,)."""
@@ -325,21 +330,22 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
     def _metrics_of(self, fold: FoldResult) -> dict[str, float]:
         return dict(self._scores_by_key[fold.key])
 
+    def _estimator(self, fold: FoldResult) -> Any:
+        """Give a fitted model; one that was not kept is fitted again, once."""
+        if fold.estimator is not None or fold.error:
+            return fold.estimator
+        if self._refit is None:
+            raise ValueError(
+                f"the fitted {fold.model!r} of fold {fold.fold} was not stored with "
+                "these results; perform the chain again to have it."
+            )
+        if fold.key not in self._refitted:
+            self._refitted[fold.key] = self._refit(fold)
+        return self._refitted[fold.key]
+
     def _truth(self, predictions: Predictions | None) -> npt.NDArray[Any]:
         return truth(predictions, self._target)
 
 
 def _values(predictions: Predictions | None) -> npt.NDArray[np.float64]:
     return np.empty(0) if predictions is None else predictions.predicted
-
-
-def _refuse_without_estimators(folds: Iterable[FoldResult]) -> None:
-    """Say why a fitted model is not there, unless it failed."""
-    absent = [fold for fold in folds if fold.estimator is None and not fold.error]
-    if absent:
-        raise ValueError(
-            f"{len(absent)} fitted model(s) were not kept, the first being "
-            f"{absent[0].model!r} on fold {absent[0].fold}: run folders hold no fitted "
-            "models and large tables keep none; use perform(resume=False), or "
-            "set_run(keep_estimators=True)."
-        )

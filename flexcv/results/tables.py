@@ -81,12 +81,22 @@ def summary_table(scores: pd.DataFrame) -> pd.DataFrame:
     rows = pd.MultiIndex.from_product([labels, names], names=index[:2])
     wide = values.unstack().reindex(index=rows, columns=models)  # noqa: PD010
     by_metric = wide.groupby(level="Metric", sort=False)
+    # An average over the folds a model survived would stand beside full ones.
+    failed = list(scores.loc[scores["n_rows"] == 0, "model"].unique())
     averages = [
-        pd.concat({kind: by_metric.agg(kind).reindex(names)}, names=index[:2])
+        pd.concat([_averaged(by_metric, kind, failed, names)], keys=[kind])
         for kind in AVERAGES
     ]
-    table: pd.DataFrame = pd.concat([wide, *averages])
+    table: pd.DataFrame = pd.concat([wide, *averages]).rename_axis(index=index[:2])
     table.columns.name = None
+    return table
+
+
+def _averaged(
+    by_metric: Any, kind: str, failed: Sequence[str], names: Sequence[str]
+) -> pd.DataFrame:
+    table: pd.DataFrame = by_metric.agg(kind).reindex(names)
+    table[list(failed)] = np.nan
     return table
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from flexcv.errors import TrackingWarning, UnitError
+from flexcv.errors import FailedModelWarning, TrackingWarning, UnitError
 from flexcv.merf import MERF
 
 from .chains import Memory, ridge_chain
@@ -191,6 +191,7 @@ def test_a_failed_fold_says_why(tmp_path):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrackingWarning)
+        warnings.simplefilter("ignore", FailedModelWarning)
         ridge_chain(memory, model=Failing, on_error="record").perform()
 
     assert memory.store["Failing/fold 0/status"] == "failed"
