@@ -188,7 +188,7 @@ def learn_formula(formula: str, table: pd.DataFrame) -> FormulaPart:
         matrix = parsed.get_model_matrix(coded, na_action="raise")
     except FormulaicError as error:
         raise ValueError(
-            f"formula {formula!r} could not be read ({error}); use formulaic's grammar."
+            f"formula {formula!r} could not be read; use formulaic's grammar."
         ) from error
     return FormulaPart(matrix.model_spec, categories)
 

@@ -26,6 +26,7 @@ def require_identifiable(design: RandomDesign) -> None:
         The random part of the training table.
     """
     for factor in design.factors:
+        _require_distinct_effects(factor)
         _require_levels(factor, design.n_rows)
         _require_varying_slopes(factor)
 
@@ -67,6 +68,15 @@ def require_groups_apart(
                 f"column {own!r} is both a grouping column and a feature; keep it "
                 "in one role, or copy it under another name."
             )
+
+
+def _require_distinct_effects(factor: RandomFactor) -> None:
+    twice = [name for name in factor.names if factor.names.count(name) > 1]
+    if twice:
+        raise NotIdentifiableError(
+            f"effect {twice[0]!r} of grouping factor {factor.name!r} is in two terms, "
+            "so their variances cannot be told apart; name it once."
+        )
 
 
 def _require_levels(factor: RandomFactor, n_rows: int) -> None:

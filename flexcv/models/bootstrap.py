@@ -91,9 +91,10 @@ def _one_factor_drawer(fitted: Estimate, sums: GroupSums) -> Draw:
     rest_root, _, rest_rank = _roots(left[None])
     spare = sums.n_rows - rank - rest_rank
     factors = fitted.problem.factors(fitted.minimum.theta)
+    factor = factors[0] if factors else np.zeros((0, 0))
 
     def draw(rng: np.random.Generator) -> GroupSums:
-        b = sigma * rng.normal(size=(levels, q)) @ (factors[0].T if factors else 0.0)
+        b = sigma * rng.normal(size=(levels, q)) @ factor.T
         noise, other = rng.normal(size=(levels, q)), rng.normal(size=len(left))
         e = sigma * np.einsum("nab,nb->na", roots, noise)
         used = _used(roots, noise) + _used(rest_root, other[None])

@@ -127,6 +127,8 @@ def _within_blocks(
     problem: Problem, at: Profile, factors: list[FloatArray]
 ) -> list[FloatArray]:
     """Give the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
+    if not problem.shapes:
+        return []
     if isinstance(problem.sums, GroupSums):
         return [at.within.transpose(2, 0, 1)]
     columns, blocks, start = within_columns(problem, at, factors), [], 0

@@ -111,6 +111,8 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         return super()._named() or self.formula is not None
 
     def _fit_design(self, training: Training) -> None:
+        if not isinstance(self.reml, bool):
+            raise TypeError(f"`reml` must be True or False, got {self.reml!r}.")
         source, design = training.source, training.design
         self.fixed_encoder_ = self._learn_fixed(training)
         columns = self.fixed_encoder_.columns(source)

@@ -169,14 +169,18 @@ def profile(
     )
 
 
-def profile_plain(sums: GroupSums, *, reml: bool) -> Profile:
+def profile_plain(
+    sums: GroupSums, *, reml: bool, precision: float | None = None
+) -> Profile:
     """Give the criterion of a model without random effects."""
     free = sums.n_rows - sums.n_fixed if reml else sums.n_rows
     fixed = solve_fixed(sums.gram)
     nothing = np.zeros(0)
     value = np.nan
     if free > 0:
-        value, _ = criterion(0.0, fixed, free, sums.log_weights, reml=reml)
+        value, _ = criterion(
+            0.0, fixed, free, sums.log_weights, reml=reml, precision=precision
+        )
     return Profile(
         value,
         nothing,

@@ -74,7 +74,7 @@ class Problem:
                 self.sums, self.links, factors, reml=self.reml, precision=precision
             )
         if not factors:
-            return profile_plain(self.sums, reml=self.reml)
+            return profile_plain(self.sums, reml=self.reml, precision=precision)
         return profile(self.sums, factors[0], reml=self.reml, precision=precision)
 
     def objective(self, theta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
@@ -100,6 +100,8 @@ class Problem:
             shape.directions(factor).reshape(shape.n_theta, -1)
             for shape, factor in zip(self.shapes, factors, strict=True)
         ]
+        if not parts:
+            return np.zeros((0, 0))
         return parts[0] if len(parts) == 1 else np.asarray(block_diag(*parts))
 
     def _curvature(self, slopes: FloatArray) -> FloatArray:

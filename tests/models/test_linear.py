@@ -420,6 +420,18 @@ def test_what_no_data_could_tell_apart_is_refused_with_the_reason() -> None:
     )
 
 
+def test_one_effect_in_two_terms_is_refused() -> None:
+    frame = table_of()
+    refuse(
+        NotIdentifiableError,
+        "effect 'Intercept' of grouping factor 'g' is in two terms, so their variances "
+        "cannot be told apart; name it once.",
+        frame,
+        groups=None,
+        random="(1 | g) + (x | g)",
+    )
+
+
 def test_a_target_without_residual_is_refused() -> None:
     frame = table_of()
     exact = frame.assign(y=1.0 + 2.0 * frame["x"])
@@ -478,6 +490,11 @@ def test_a_lost_column_is_named_at_prediction() -> None:
         model.predict(frame[["x", "z"]])
     with pytest.raises(TypeError, match="`X` must be a DataFrame because the model"):
         model.predict(frame[["x", "z"]].to_numpy())
+
+
+def test_reml_is_a_flag() -> None:
+    with pytest.raises(TypeError, match="`reml` must be True or False, got 'yes'"):
+        fitted(table_of(), reml="yes")
 
 
 def test_known_groups_must_be_one_of_two_words() -> None:

@@ -137,6 +137,25 @@ def test_a_correlation_is_open_where_a_variance_may_be_zero() -> None:
     assert intervals.loc[("Subject", "sd(Intercept)"), "lower"] == 0.0
 
 
+def test_everything_can_be_read_without_groups() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=50)})
+    y = 1.0 + frame["x"] + rng.normal(size=50)
+    model = LinearMixedEffectsModel().fit(frame, y)
+    assert model.icc().empty
+    assert model.random_effects_table().empty
+    assert model.conditional_sd() == {}
+    assert model.simulate(frame, 3, random_state=0).shape == (50, 3)
+    profile, bootstrap = model.profile_intervals(), model.bootstrap_intervals(200, 0)
+    wanted = model.fixed_effects_[["lower", "upper"]]
+    low, high = profile.loc[("Residual", "sd"), ["lower", "upper"]]
+    assert 0.7 < low < model.sigma_ < high < 1.5
+    for table in (profile, bootstrap):
+        np.testing.assert_allclose(
+            table.loc["fixed", ["lower", "upper"]], wanted, atol=0.08
+        )
+
+
 @pytest.mark.slow
 def test_bootstrap_intervals_resemble_profiles_and_repeat_with_a_seed(
     model: LinearMixedEffectsModel,
