@@ -7,7 +7,7 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
-from flexcv.errors import CheckWarning, GroupsWarning
+from flexcv.errors import CheckWarning, FailedModelWarning, GroupsWarning
 
 
 def _enter_a_folder_of_its_own(namespace):
@@ -34,6 +34,6 @@ def pytest_collection_modifyitems(items):
     """Readers of a guide see the advice of the checks; it is no failure there."""
     for item in items:
         if type(item).__name__ == "SybilItem":
-            for category in (GroupsWarning, CheckWarning):
+            for category in (GroupsWarning, CheckWarning, FailedModelWarning):
                 name = f"{category.__module__}.{category.__qualname__}"
                 item.add_marker(pytest.mark.filterwarnings(f"ignore::{name}"))

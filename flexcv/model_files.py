@@ -7,7 +7,7 @@
       params:
         max_depth: !Int {low: 2, high: 20}
         max_features: !Float {low: 0.1, high: 1.0}
-        criterion: !Cat [squared_error, friedman_mse]
+        criterion: !Cat [squared_error, absolute_error]
       n_trials: 20
       post_processor: flexcv.model_postprocessing.RandomForestModelPostProcessor
 

@@ -24,6 +24,7 @@ from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold
 from flexcv.results.fold import Finding, FoldResult, Predictions
 
+from .advice import add_advice
 from .roles import assign_roles, grouping_columns, seed_randomness
 from .scaling import FeatureTable
 from .unit_tuning import UnitSettings, cut_rows, model_seed, prepared, tuned_on
@@ -94,6 +95,7 @@ def run_unit(
             tuned, seconds = tuned_on(base, fold, spec, dataset, settings)
         except Exception as error:
             error.add_note(f"while tuning {address}")
+            add_advice(error, dataset)
             if settings.on_error == "raise" or isinstance(error, StorageError):
                 raise
             return _all_failed(spec, fold, error)
@@ -150,6 +152,7 @@ def _evaluated(
             error.add_note(
                 f"while fitting {name} on repeat {fold.repeat}, fold {fold.index}"
             )
+            add_advice(error, dataset)
             if settings.on_error == "raise" or isinstance(error, StorageError):
                 raise
             result = _failed(name, fold, error)

@@ -260,3 +260,12 @@ def test_a_model_gets_an_array_when_the_user_gave_one(data):
     (result,) = run_unit(plan.folds[0], spec, arrays, TUNE)
     assert {type(X) for X, _, _ in Recorder.seen} == {np.ndarray}
     assert len(result.estimator.predict(data.features.to_numpy())) == 64
+
+
+def test_a_failure_points_to_text_and_missing_values(data, fold):
+    odd = data.features.assign(kind="a", gap=np.nan)
+    table = make_dataset(odd, data.target, data.groups)
+    settings = UnitSettings(on_error="record")
+    (result,) = run_unit(fold, make_spec(Ridge), table, settings)
+    assert "not numbers, which many models do not take: 'kind'" in result.error
+    assert "missing values, which many models do not take: 'gap'" in result.error
