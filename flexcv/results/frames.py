@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,9 @@ def encode_frame(frame: pd.DataFrame) -> tuple[dict[str, Any], str]:
         "names": [encode_value(name) for name in frame.columns],
         "columns": [description for description, _ in encoded],
     }
-    lines = [_line(row) for row in rows]
-    about["checks"] = list(block_checks(lines))
-    return about, _line([str(name) for name in frame.columns]) + "".join(lines)
+    blocks = [_text(rows[k : k + BLOCK]) for k in range(0, len(rows), BLOCK)]
+    about["checks"] = [zlib.crc32(block.encode()) for block in blocks]
+    return about, _text([[str(name) for name in frame.columns]]) + "".join(blocks)
 
 
 def decode_frame(about: dict[str, Any], file: Path) -> pd.DataFrame:
@@ -71,7 +71,8 @@ def decode_frame(about: dict[str, Any], file: Path) -> pd.DataFrame:
     StorageError
         When the file is missing, or any line is not as it was written.
     """
-    rows, starts = _read(file, len(about["names"]))
+    lines = _lines(file)
+    rows, starts = _rows(lines, file, len(about["names"]))
     if rows and [str(decode_value(name)) for name in about["names"]] != rows[0]:
         raise damaged(file, 1, "the names of the columns changed")
     body, starts = rows[1:], starts[1:]
@@ -86,7 +87,7 @@ def decode_frame(about: dict[str, Any], file: Path) -> pd.DataFrame:
         _column(description, column, file, starts)
         for description, column in zip(about["columns"], cells, strict=True)
     ]
-    _compareblock_checks(about["checks"], body, file, starts)
+    _compare_checks(about["checks"], lines, file, starts)
     return _assembled(about, columns)
 
 
@@ -109,9 +110,9 @@ def _with_index_columns(frame: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _line(cells: Any) -> str:
+def _text(rows: Sequence[Sequence[str]]) -> str:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerow(cells)
+    csv.writer(stream, lineterminator="\n").writerows(rows)
     return stream.getvalue()
 
 
@@ -121,27 +122,34 @@ def block_checks(lines: list[str]) -> Iterator[int]:
         yield zlib.crc32("".join(lines[start : start + BLOCK]).encode())
 
 
-def _read(file: Path, width: int) -> tuple[list[list[str]], list[int]]:
-    """Give all rows, and the line of the file on which each begins."""
-    rows, starts, begins = [], [], 1
+def _lines(file: Path) -> list[str]:
     try:
-        with file.open(encoding="utf-8", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            for row in reader:
-                if len(row) != width:
-                    raise damaged(file, begins, f"{len(row)} cells instead of {width}")
-                rows.append(row)
-                starts.append(begins)
-                begins = reader.line_num + 1
-    except StorageError:
-        raise
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise damaged(file, begins, str(error)) from error
+        return list(io.StringIO(file.read_bytes().decode("utf-8"), newline=""))
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise damaged(file, line, str(error)) from error
     except OSError as error:
         raise StorageError(
             f"{str(file)!r} cannot be read: {error.strerror}; "
             "restore the file or save the results again."
         ) from error
+
+
+def _rows(
+    lines: list[str], file: Path, width: int
+) -> tuple[list[list[str]], list[int]]:
+    """Give all rows, and the line of the file on which each begins."""
+    rows, starts, begins = [], [], 1
+    reader = csv.reader(lines, strict=True)
+    try:
+        for row in reader:
+            if len(row) != width:
+                raise damaged(file, begins, f"{len(row)} cells instead of {width}")
+            rows.append(row)
+            starts.append(begins)
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise damaged(file, begins, str(error)) from error
     return rows, starts
 
 
@@ -159,15 +167,14 @@ def _column(
         raise damaged(file, 1, str(error)) from error
 
 
-def _compareblock_checks(
-    checks: list[int], body: list[list[str]], file: Path, starts: list[int]
+def _compare_checks(
+    checks: list[int], lines: list[str], file: Path, starts: list[int]
 ) -> None:
-    found = list(block_checks([_line(row) for row in body]))
-    for number, (one, other) in enumerate(zip(checks, found, strict=True)):
-        if one != other:
-            first = number * BLOCK
-            last = min(first + BLOCK, len(body)) - 1
-            where = f"{starts[first]} to {starts[last]}"
+    edges = [start - 1 for start in starts[::BLOCK]] + [len(lines)]
+    for number, check in enumerate(checks):
+        first, end = edges[number], edges[number + 1]
+        if zlib.crc32("".join(lines[first:end]).encode()) != check:
+            where = f"{first + 1} to {end}"
             raise damaged(file, where, "a cell changed since it was written")
 
 

@@ -115,7 +115,7 @@ def test_an_open_quote_is_named_with_its_line(tmp_path):
 
 def test_another_number_is_found_by_its_block(tmp_path):
     message = damaged(lambda text: text.replace("\n60,0.5", "\n60,0.6"), tmp_path)
-    assert message == f", lines 102 to 200: a cell changed since it was written{END}"
+    assert message == f", lines 102 to 201: a cell changed since it was written{END}"
 
 
 def test_another_header_is_found(tmp_path):
@@ -131,3 +131,11 @@ def test_a_missing_file_is_one_clear_error(tmp_path):
         f"{str(tmp_path / 'no.csv')!r} cannot be read: No such file or directory; "
         "restore the file or save the results again."
     )
+
+
+def test_a_byte_that_is_no_text_is_named_with_its_line(tmp_path):
+    about, text = encode_frame(pd.DataFrame({"x": range(9_000)}))
+    file = tmp_path / "scores.csv"
+    file.write_bytes(text.encode().replace(b"\n8500\n", b"\n85\xff0\n"))
+    with pytest.raises(StorageError, match="line 8502: 'utf-8' codec can't decode"):
+        decode_frame(about, file)
