@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import optuna
@@ -20,14 +21,57 @@ SEED_RANGE = 2**31 - 1
 ONE_SEQUENCE = (optuna.samplers.GridSampler, optuna.samplers.QMCSampler)
 
 
+def make_sampler(make: MakeSampler, seed: int) -> BaseSampler:
+    """Make a sampler from its class, whose seed is a keyword, or by a function."""
+    sampler: Any = make(seed=seed) if isinstance(make, type) else make(seed)
+    return cast("BaseSampler", sampler)
+
+
+def check_sampler(make: Any) -> None:
+    """Refuse what cannot make a sampler from a seed, or forgets the seed."""
+    if isinstance(make, BaseSampler):
+        raise TypeError(
+            f"`sampler` must be a sampler's class or a function of a seed, got the "
+            f"object {type(make).__name__}; pass the class, so that every fold and "
+            "model gets a seed of its own."
+        )
+    if not callable(make):
+        raise TypeError(
+            f"`sampler` must be a sampler's class or a function of a seed, "
+            f"got {make!r}."
+        )
+    if isinstance(make, type):
+        if "seed" not in inspect.signature(make).parameters:
+            raise TypeError(
+                f"`sampler` {make.__name__} takes no seed, so runs with it would not "
+                "repeat; pass a function of a seed that makes one."
+            )
+        return
+    sampler = make(0)
+    if not isinstance(sampler, BaseSampler):
+        raise TypeError(
+            "`sampler` must be a function that gives an Optuna sampler, "
+            f"got {type(sampler).__name__} from it."
+        )
+    if not isinstance(sampler, ONE_SEQUENCE) and _drawn(sampler) != _drawn(make(0)):
+        raise ValueError(
+            "`sampler` draws other numbers when it gets the same seed; hand its "
+            "argument on: lambda seed: TPESampler(seed=seed)."
+        )
+
+
+def _drawn(sampler: BaseSampler) -> float:
+    return float(optuna.create_study(sampler=sampler).ask().suggest_float("x", 0, 1))
+
+
 def sampler_for(make: MakeSampler | None, seed: int, number: int) -> BaseSampler:
     """Make the sampler of one trial from (seed, trial number)."""
     state = np.random.SeedSequence([seed, number]).generate_state(1)
     own = int(state[0] % SEED_RANGE)
     if make is None:
         return optuna.samplers.TPESampler(seed=own)
-    sampler = make(own)
-    return make(seed) if isinstance(sampler, ONE_SEQUENCE) else sampler
+    sampler = make_sampler(make, own)
+    return make_sampler(make, seed) if isinstance(sampler, ONE_SEQUENCE) else sampler
 
 
 class TrialSampler(BaseSampler):

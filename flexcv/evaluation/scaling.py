@@ -74,7 +74,7 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.columns_ = list(X.columns)
         self.scaled_ = _numeric(X, self.passthrough) if self.scale else []
         if self.scaled_:
-            self.scaler_ = StandardScaler().fit(X[self.scaled_].to_numpy(float))
+            self.scaler_ = StandardScaler().fit(self._chosen(X).to_numpy(float))
         return self
 
     def transform(self, X: Any) -> Any:
@@ -86,10 +86,18 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _scaled(self, table: Any) -> Any:
         if not self.scaled_:
             return table
-        scaled = self.scaler_.transform(table[self.scaled_].to_numpy(float))
+        # One copy, scaled in place: tables may be large.
+        values = self._chosen(table).to_numpy(float, copy=True)
+        scaled = self.scaler_.transform(values, copy=False)
         if len(self.scaled_) == len(self.columns_):
             return pd.DataFrame(scaled, index=table.index, columns=table.columns)
         return table.assign(**dict(zip(self.scaled_, scaled.T, strict=True)))
+
+    def _chosen(self, table: Any) -> Any:
+        """Give the columns to scale; selecting all of them would copy them."""
+        if len(self.scaled_) == len(self.columns_):
+            return table
+        return table[self.scaled_]
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:  # noqa: ARG002
         """Name the columns that come out."""

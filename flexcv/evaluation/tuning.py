@@ -23,7 +23,7 @@ from flexcv.errors import FlexcvError
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
 
 from .journal import RECORD, Direction, TrialLog, TrialStore, finished
-from .sampling import MakeSampler, TrialSampler
+from .sampling import MakeSampler, TrialSampler, check_sampler
 from .search import (
     RacingPruner,
     Space,
@@ -58,17 +58,9 @@ class TuningSettings:
         check_flag("try_defaults", self.try_defaults)
         if self.timeout is not None:
             check_number("timeout", self.timeout, 0.0)
-        if isinstance(self.sampler, optuna.samplers.BaseSampler):
-            raise TypeError(
-                f"`sampler` must be a sampler's class or a function of a seed, got the "
-                f"object {type(self.sampler).__name__}; pass the class, so that every "
-                "fold and model gets a seed of its own."
-            )
-        if self.sampler is not None and not callable(self.sampler):
-            raise TypeError(
-                f"`sampler` must be a sampler's class or a function of a seed, "
-                f"got {self.sampler!r}."
-            )
+        if self.sampler is not None:
+            with _quiet_optuna():
+                check_sampler(self.sampler)
         if self.pruner is not None and not isinstance(self.pruner, BasePruner):
             raise TypeError(
                 f"`pruner` must be one of Optuna's pruners or a RacingPruner, "

@@ -1,11 +1,16 @@
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from optuna.distributions import FloatDistribution
+from optuna.samplers import RandomSampler
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
@@ -191,7 +196,12 @@ def test_an_objective_made_on_the_spot_travels(data):
 
 def test_settings_that_cannot_travel_are_refused(data):
     lock = threading.Lock()
-    settings = UnitSettings(tuning=TuningSettings(sampler=lambda seed: lock))
+
+    def sampler(seed):
+        with lock:
+            return RandomSampler(seed)
+
+    settings = UnitSettings(tuning=TuningSettings(sampler=sampler))
     with pytest.raises(
         TypeError, match="objective, sampler or pruner cannot be pickled"
     ):
@@ -255,3 +265,51 @@ def test_the_units_of_a_killed_dask_worker_are_run_again(data, cluster, tmp_path
     survived = dying(tmp_path / "mark", backend="dask", n_jobs=-1).predictions
     pd.testing.assert_frame_equal(survived, expected, check_exact=True)
     assert (tmp_path / "mark").exists()
+
+
+INTERRUPTED = """
+import sys, time
+sys.path.insert(0, {root!r})
+import numpy as np
+from sklearn.dummy import DummyRegressor
+from flexcv import CrossValidation
+
+class Slow(DummyRegressor):
+    def fit(self, X, y):
+        time.sleep(0.0 if X[:, 1].min() > 0 else 60.0)
+        return super().fit(X, y)
+
+if __name__ == "__main__":
+    X = np.arange(80.0).reshape(40, 2)
+    X[0, 1] = -1.0  # the first fold alone trains without this row
+    halves = [(np.arange(20, 40), np.arange(20)), (np.arange(20), np.arange(20, 40))]
+    cv = CrossValidation().set_data(X, np.sin(np.arange(40.0)))
+    cv.set_splits(halves, scale_out=False).add_model(Slow)
+    print("begins", flush=True)
+    try:
+        cv.set_run({folder!r}, n_jobs={n_jobs}).perform()
+    except KeyboardInterrupt:
+        results = cv.results
+        print(results.is_partial, len(results["Slow"]["model"]), flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGINT")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_ctrl_c_leaves_what_is_finished_marked_partial(tmp_path, n_jobs):
+    folder = tmp_path / "run"
+    root = str(Path(__file__).parents[2])
+    script = tmp_path / "script.py"
+    text = INTERRUPTED.format(root=root, folder=str(folder), n_jobs=n_jobs)
+    script.write_text(text)
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    for _ in range(1200):
+        if list((folder / "units").glob("Slow-*")) or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody hears it
+    out, err = process.communicate(timeout=60)
+    assert out.splitlines() == ["begins", "True 1"], err

@@ -156,7 +156,12 @@ def test_any_sampler_of_optuna_works_by_its_class_or_a_function(folds):
         settings = TuningSettings(3, sampler=sampler, try_defaults=False)
         return tune(Ridge(), SPACE, folds, settings, seed=0).trials["params_alpha"]
 
-    assert tried(optuna.samplers.RandomSampler).between(0.01, 100).all()
+    for kind in (
+        optuna.samplers.RandomSampler,
+        optuna.samplers.TPESampler,
+        optuna.samplers.NSGAIISampler,
+    ):
+        assert tried(kind).between(0.01, 100).all()
     by_grid = tried(lambda seed: optuna.samplers.GridSampler(grid, seed=seed))
     assert sorted(by_grid) == grid["alpha"]
 
@@ -270,8 +275,16 @@ def test_the_listener_hears_each_trial_and_the_best_so_far(folds):
     assert [best for _, _, best in heard] == tuned.trials["value"].cummin().tolist()
 
 
+class Seedless(optuna.samplers.RandomSampler):
+    def __init__(self):
+        super().__init__()
+
+
 REFUSED = {
     "sampler object": (lambda: TuningSettings(sampler=optuna.samplers.RandomSampler()), "`sampler` must be a sampler's class or a function of a seed, got the object RandomSampler; pass the class, so that every fold and model gets a seed of its own."),
+    "sampler without a seed": (lambda: TuningSettings(sampler=Seedless), "`sampler` Seedless takes no seed, so runs with it would not repeat; pass a function of a seed that makes one."),
+    "sampler that forgets its seed": (lambda: TuningSettings(sampler=lambda seed: optuna.samplers.RandomSampler()), "`sampler` draws other numbers when it gets the same seed; hand its argument on: lambda seed: TPESampler(seed=seed)."),
+    "sampler that is none": (lambda: TuningSettings(sampler=lambda seed: seed), "`sampler` must be a function that gives an Optuna sampler, got int from it."),
     "pruner": (lambda: TuningSettings(pruner="median"), "`pruner` must be one of Optuna's pruners or a RacingPruner, got 'median'."),
     "timeout": (lambda: TuningSettings(timeout=-1), "`timeout` must be at least 0.0, got -1."),
     "warm start": (lambda: as_points([3]), "`warm_start` must be a dictionary, got int; pass names and values as {'name': value}."),
@@ -298,3 +311,10 @@ def test_a_function_that_returns_no_dictionary_is_refused(folds):
         match="must return a dictionary of the estimator's parameters, got float",
     ):
         tune(Ridge(), lambda trial: 3.0, folds, TuningSettings(1), seed=0)
+
+
+def test_one_inner_fold_has_no_standard_error_and_gives_the_best(folds):
+    settings = TuningSettings(8, one_standard_error=("-alpha",))
+    tuned = tune(Ridge(), SPACE, folds[:1], settings, seed=0)
+    best = tuned.trials["value"].idxmin()
+    assert tuned.params["alpha"] == tuned.trials.loc[best, "params_alpha"]
