@@ -137,6 +137,8 @@ class _Run:
         self.finished = _Collector()
         self.information: dict[str, Any] = dict(chain.described())
         self.information |= run_information(plan, specs, chain.run.random_seed)
+        greater = bool(chain.tuning.objective.greater_is_better)
+        self.information["objective_greater_is_better"] = greater
 
     def fingerprints(self) -> dict[str, Any]:
         """Fingerprint what all units share, and the versions of what they run on."""

@@ -4,9 +4,12 @@ import sys
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from optuna.distributions import FloatDistribution
 from sklearn.linear_model import Ridge
 
 from flexcv import CrossValidation
+
+from .conftest import SILENT
 
 
 def labels(ax):
@@ -42,6 +45,19 @@ def test_the_best_trial_so_far_follows_the_direction(rich, greater, pick):
     ax = rich.plot.tuning("Tree", greater_is_better=greater)
     values = rich.trials.query("fold == 0")["value"].to_numpy()
     np.testing.assert_array_equal(ax.lines[1].get_ydata(), pick.accumulate(values))
+
+
+def test_the_direction_of_the_tuning_is_known_from_the_run(rich, grouped):
+    values = rich.trials.query("fold == 0")["value"].to_numpy()
+    best = rich.plot.tuning("Tree").lines[1].get_ydata()
+    np.testing.assert_array_equal(best, np.minimum.accumulate(values))
+    cv = CrossValidation().set_data(*grouped).set_run(silence=SILENT)
+    cv.set_inner_cv(3, objective_scorer="r2").set_splits(n_splits_out=2, n_splits_in=2)
+    cv.add_model(Ridge, params={"alpha": FloatDistribution(0.1, 100.0)})
+    results = cv.perform().results
+    values = results.trials.query("fold == 0")["value"].to_numpy()
+    best = results.plot.tuning().lines[1].get_ydata()
+    np.testing.assert_array_equal(best, np.maximum.accumulate(values))
 
 
 def test_axes_that_are_given_are_drawn_on(rich):
