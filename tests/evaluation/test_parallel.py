@@ -310,6 +310,7 @@ def test_ctrl_c_leaves_what_is_finished_marked_partial(tmp_path, n_jobs):
         if list((folder / "units").glob("Slow-*")) or process.poll() is not None:
             break
         time.sleep(0.05)
+    time.sleep(1.0)  # until the run waits for its next unit
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody hears it
     out, err = process.communicate(timeout=60)
     assert out.splitlines() == ["begins", "True 1"], err
