@@ -212,9 +212,9 @@ def authors() -> str:
         mean = pd.DataFrame(rows).mean()
         print(design.name, mean.round(3).to_dict())
         for kind in ("known", "new"):
-            gain = 100 * (1 - mean["MERF", kind] / mean["forest", kind])
+            gain = round(100 * (1 - mean["MERF", kind] / mean["forest", kind]))
             scores = [f"{mean[name, kind]:.2f}" for name in COMPARED]
-            lines.append((design.name, kind, *scores, f"{gain:.0f} %"))
+            lines.append((design.name, kind, *scores, f"{gain} %"))
     head = ("random part", "groups", *COMPARED, "MERF's gain on the forest")
     return f"""## 100 groups, 500 training rows
 
