@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 # One BLAS thread per test worker: the workers already use every core.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .PHONY: demo test docs clean
 

@@ -54,7 +54,8 @@ def open_folder(path: str | os.PathLike[str]) -> Path:
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        is_used = any(folder.iterdir())
+        # A run that was killed at its very start leaves hidden files alone.
+        is_used = any(not entry.name.startswith(".") for entry in folder.iterdir())
     except OSError as error:
         raise StorageError(
             f"the run folder {str(folder)!r} cannot be made: {error.strerror}; "
@@ -226,7 +227,12 @@ def write_text(file: Path, text: str) -> None:
     """Write a whole file or nothing: to a temporary one, then by renaming."""
     try:
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=file.parent, delete=False
+            "w",
+            encoding="utf-8",
+            newline="",
+            dir=file.parent,
+            prefix=f".{file.name}-",
+            delete=False,
         ) as temporary:
             temporary.write(text)
         os.replace(temporary.name, file)

@@ -70,3 +70,9 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(cv, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be made"):
         cv.set_run(tmp_path / "file" / "run").perform()
+
+
+def test_what_a_run_killed_at_its_start_leaves_behind_locks_nobody_out(cv, tmp_path):
+    (tmp_path / ".lock").write_text("123")
+    (tmp_path / ".run.json-half").write_text("{")
+    assert cv.set_run(tmp_path).perform().results
