@@ -268,7 +268,7 @@ def test_the_units_of_a_killed_dask_worker_are_run_again(data, cluster, tmp_path
 
 
 INTERRUPTED = """
-import sys, time
+import signal, sys, time
 sys.path.insert(0, {root!r})
 import numpy as np
 from sklearn.dummy import DummyRegressor
@@ -280,6 +280,8 @@ class Slow(DummyRegressor):
         return super().fit(X, y)
 
 if __name__ == "__main__":
+    # A process started in the background is told to ignore Ctrl-C; this one is not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     X = np.arange(80.0).reshape(40, 2)
     X[0, 1] = -1.0  # the first fold alone trains without this row
     halves = [(np.arange(20, 40), np.arange(20)), (np.arange(20), np.arange(20, 40))]
@@ -311,6 +313,11 @@ def test_ctrl_c_leaves_what_is_finished_marked_partial(tmp_path, n_jobs):
             break
         time.sleep(0.05)
     time.sleep(1.0)  # until the run waits for its next unit
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody hears it
-    out, err = process.communicate(timeout=60)
+    try:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody hears it
+        out, err = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
     assert out.splitlines() == ["begins", "True 1"], err
