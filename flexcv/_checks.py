@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -87,3 +87,16 @@ def as_names(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
     if odd is not None:
         raise TypeError(f"`{name}` must be a name or names, got {odd!r}.")
     return names
+
+
+def listed(names: Sequence[object], most: int = 5) -> str:
+    """Give the first names, quoted, and say how many more there are.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"], most=2)
+    "'a', 'b' and 1 more"
+    """
+    shown = ", ".join(repr(name) for name in names[:most])
+    rest = len(names) - most
+    return f"{shown} and {rest} more" if rest > 0 else shown

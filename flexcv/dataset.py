@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from flexcv._checks import check_text, near_miss
+from flexcv._checks import check_text, listed, near_miss
 
 IntArray: TypeAlias = npt.NDArray[np.intp]
-SHOWN_NAMES = 8  # names listed in a repr before it says "and n more"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +99,7 @@ class Dataset:
         if labels is not None:
             parts.append(f"{labels.nunique()} groups by {labels.name!r}")
         if self.slopes:
-            parts.append(f"slopes {_listed(self.slopes)}")
+            parts.append(f"slopes {listed(self.slopes)}")
         return f"<Dataset{title}: target {self.target.name!r}, {', '.join(parts)}>"
 
 
@@ -323,7 +322,7 @@ def _check_features(features: pd.DataFrame) -> None:
     ]
     if infinite:
         raise ValueError(
-            f"`X` has infinite values in {_listed(infinite)}; drop or correct them."
+            f"`X` has infinite values in {listed(infinite)}; drop or correct them."
         )
 
 
@@ -392,12 +391,6 @@ def _refuse_duplicates(frame: pd.DataFrame, role: str) -> None:
     repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
     if repeated:
         raise ValueError(
-            f"`{role}` has more than one column called {_listed(repeated)}; "
+            f"`{role}` has more than one column called {listed(repeated)}; "
             "rename them so that each name is unique."
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:SHOWN_NAMES])
-    rest = len(names) - SHOWN_NAMES
-    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 
+from flexcv._checks import listed
 from flexcv.dataset import Dataset
-
-SHOWN_NAMES = 5
 
 
 def add_advice(error: Exception, dataset: Dataset) -> None:
@@ -23,18 +20,12 @@ def add_advice(error: Exception, dataset: Dataset) -> None:
     ]
     if text:
         error.add_note(
-            f"not numbers, which many models do not take: {_listed(text)}; encode "
+            f"not numbers, which many models do not take: {listed(text)}; encode "
             "them, for example by a OneHotEncoder in a pipeline"
         )
     missing = [name for name in features.columns if features[name].isna().any()]
     if missing:
         error.add_note(
-            f"missing values, which many models do not take: {_listed(missing)}; "
+            f"missing values, which many models do not take: {listed(missing)}; "
             "impute them in a pipeline or drop the rows"
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:SHOWN_NAMES])
-    rest = len(names) - SHOWN_NAMES
-    return f"{shown} and {rest} more" if rest > 0 else shown

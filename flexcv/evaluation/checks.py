@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from flexcv._checks import near_miss
+from flexcv._checks import listed, near_miss
 from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Plan
@@ -22,7 +22,6 @@ TARGET_LIKE = 0.9999  # absolute correlation with the target
 MANY_COPIES = 0.5  # share of test rows; rounded tables have some by chance
 UNEVEN = 1.5  # largest over smallest test part
 TINY = 2  # rows; a smaller group says nothing about variation within groups
-SHOWN_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def _groups_missing(setup: Setup) -> Iterator[tuple[str, str]]:
     if names:
         yield (
             "warn",
-            f"the data have no groups, so {_listed(names)} is only its fixed part; "
+            f"the data have no groups, so {listed(names)} is only its fixed part; "
             "pass `groups` to set_data.",
         )
 
@@ -224,7 +223,7 @@ def _constant_within_groups(setup: Setup) -> Iterator[tuple[str, str]]:
     if names:
         yield (
             "note",
-            f"constant within each {data.group_names[0]!r}: {_listed(names)}; for "
+            f"constant within each {data.group_names[0]!r}: {listed(names)}; for "
             "these the number of groups counts, not the number of rows, and a model "
             "may use them to recognise groups.",
         )
@@ -278,7 +277,7 @@ def _merf_left_out(setup: Setup) -> Iterator[tuple[str, str]]:
     if names and others:
         yield (
             "note",
-            f"MERF is not put around {_listed(names)}, which has random effects of "
+            f"MERF is not put around {listed(names)}, which has random effects of "
             "its own.",
         )
 
@@ -315,9 +314,3 @@ def _is_constant_within(column: pd.Series[Any], codes: npt.NDArray[np.intp]) -> 
     first = np.zeros(int(codes.max()) + 1, dtype=np.intp)
     first[codes] = values
     return bool((first[codes] == values).all())
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:SHOWN_NAMES])
-    rest = len(names) - SHOWN_NAMES
-    return f"{shown} and {rest} more" if rest > 0 else shown
