@@ -13,10 +13,11 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from flexcv.resampling.plan import seed_number
+
 from .search import contains
 
 MakeSampler: TypeAlias = Callable[[int], BaseSampler]
-SEED_RANGE = 2**31 - 1
 # The seed of these decides the sequence itself; all trials walk along the same one.
 ONE_SEQUENCE = (optuna.samplers.GridSampler, optuna.samplers.QMCSampler)
 
@@ -66,8 +67,7 @@ def _drawn(sampler: BaseSampler) -> float:
 
 def sampler_for(make: MakeSampler | None, seed: int, number: int) -> BaseSampler:
     """Make the sampler of one trial from (seed, trial number)."""
-    state = np.random.SeedSequence([seed, number]).generate_state(1)
-    own = int(state[0] % SEED_RANGE)
+    own = seed_number(np.random.SeedSequence([seed, number]))
     if make is None:
         return optuna.samplers.TPESampler(seed=own)
     sampler = make_sampler(make, own)

@@ -167,6 +167,29 @@ def _fit_and_predict(
     dataset: Dataset,
     settings: UnitSettings,
 ) -> FoldResult:
+    fitted, seconds = _fitted_fold(name, estimator, fold, spec, dataset, settings)
+    return FoldResult(
+        name,
+        fold.repeat,
+        fold.index,
+        Predictions(fold.train, fitted.predicted_train),
+        Predictions(fold.test, fitted.predicted_test),
+        traces=trace_of(estimator),
+        findings=tuple(_findings(spec.post_processors, fitted)),
+        seconds=seconds,
+        estimator=fitted.estimator if settings.keep_estimators else None,
+    )
+
+
+def _fitted_fold(
+    name: str,
+    estimator: Any,
+    fold: Fold,
+    spec: ModelSpec,
+    dataset: Dataset,
+    settings: UnitSettings,
+) -> tuple[FittedFold, dict[str, float]]:
+    """Fit on the training part, predict both; give it all and the seconds spent."""
     groups = grouping_columns(estimator, dataset)
     train, test = dataset.take(fold.train), dataset.take(fold.test)
     X_train, X_test = train.table(groups), test.table(groups)
@@ -199,17 +222,7 @@ def _fit_and_predict(
         fold.train,
         fold.test,
     )
-    return FoldResult(
-        name,
-        fold.repeat,
-        fold.index,
-        Predictions(fold.train, predicted_train),
-        Predictions(fold.test, predicted_test),
-        traces=trace_of(estimator),
-        findings=tuple(_findings(spec.post_processors, fitted)),
-        seconds=seconds,
-        estimator=pipeline if settings.keep_estimators else None,
-    )
+    return fitted, seconds
 
 
 def _checked(predicted: Any, n_rows: int, name: str) -> npt.NDArray[np.float64]:

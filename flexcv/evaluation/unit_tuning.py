@@ -17,6 +17,7 @@ from sklearn.base import clone
 from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold, Split
+from flexcv.resampling.plan import seed_number
 from flexcv.results.units import trials_file, unit_name
 
 from .events import Listener, TrialFinished
@@ -74,8 +75,7 @@ def prepared(spec: ModelSpec, dataset: Dataset, fold: Fold) -> Any:
 
 def model_seed(fold: Fold, name: str) -> int:
     """Mix the fold's seed with the model's name, so models do not share numbers."""
-    state = np.random.SeedSequence([fold.seed, zlib.crc32(name.encode())])
-    return int(state.generate_state(1)[0] % (2**31 - 1))
+    return seed_number(np.random.SeedSequence([fold.seed, zlib.crc32(name.encode())]))
 
 
 def tuned_on(

@@ -205,7 +205,7 @@ def make_plan(
     folds = []
     for repeat, (splits, seeds) in enumerate(repeats):
         for index, (split, fold_seed) in enumerate(zip(splits, seeds, strict=True)):
-            inner_seed, unit_seed = (_number(s) for s in fold_seed.spawn(2))
+            inner_seed, unit_seed = (seed_number(s) for s in fold_seed.spawn(2))
             address = f"repeat {repeat}, fold {index}"
             inside = (
                 _inner_splits(dataset, split, inner, settings, inner_seed, address)
@@ -243,7 +243,7 @@ def _refuse_missing_groups(dataset: Dataset, settings: SplitSettings) -> None:
 def _outer_splits(
     dataset: Dataset, settings: SplitSettings, seed: np.random.SeedSequence
 ) -> tuple[list[Split], list[np.random.SeedSequence]]:
-    splitter_seed = _number(seed.spawn(1)[0])
+    splitter_seed = seed_number(seed.spawn(1)[0])
     splits = _splits(
         dataset, settings.outer, settings.n_splits_out, splitter_seed, "split_out"
     )
@@ -358,5 +358,6 @@ def _keeps_groups(splits: list[Split], codes: IntArray | None) -> bool | None:
     return True
 
 
-def _number(seed: np.random.SeedSequence) -> int:
+def seed_number(seed: np.random.SeedSequence) -> int:
+    """Give a seed as the whole number that every `random_state` accepts."""
     return int(seed.generate_state(1)[0] % SEED_RANGE)
