@@ -42,6 +42,7 @@ from flexcv.models.out_of_sample import (
     is_rigid,
     predictions,
 )
+from flexcv.models.outcomes import NormalOutcome
 from flexcv.models.residual_effects import (
     SOLVERS,
     RandomColumns,
@@ -50,6 +51,7 @@ from flexcv.models.residual_effects import (
     distinct_columns,
     no_effects,
 )
+from flexcv.models.working import Task
 
 FloatArray = npt.NDArray[np.float64]
 Callback = Callable[[Mapping[str, float]], bool | None]
@@ -300,8 +302,8 @@ class MERF(AbstractMixedModel):
         self, learner: Any, train: LearnerRows, valid: LearnerRows | None
     ) -> None:
         solve = SOLVERS["profile" if self.solver == "auto" else self.solver]
-        refits = self._refits(learner, train)
-        rounds = alternate(refits, solve, train.random, train.target)
+        outcome = NormalOutcome(train.random, train.target, solve)
+        rounds = alternate(self._refits(learner, train), outcome)
         kept: list[dict[str, float]] = []
         try:
             for finished in itertools.islice(rounds, self.max_iterations):
@@ -332,7 +334,7 @@ class MERF(AbstractMixedModel):
 
     def _keep_plain(self, learner: Any, train: LearnerRows) -> None:
         """Keep the learner alone: no random effects, no correction."""
-        refit = self._refits(learner, train)(train.target)
+        refit = self._refits(learner, train)(Task(train.target))
         nothing = no_effects(train.random, train.target - refit.fitted)
         self._keep(Round(0, refit, nothing, np.nan, 0.0, 0.0), train.random)
         self.converged_ = True
