@@ -17,10 +17,10 @@ each row::
 
     rows = group_rows(Binomial(), y, codes, [np.ones(len(y))])
     at = group_laplace(rows, eta, np.array([[1.0]]))
-    at.loglik, at.eta_gradient            # boosting: negative gradients per row
-    at.factor_gradient                    # in the entries of Lambda
-    at = group_laplace(rows, eta, factor, start=at.modes)     # warm
-    at.effects, at.covariance             # b and its conditional covariance
+    at.loglik, at.eta_gradient  # boosting: negative gradients per row
+    at.factor_gradient  # in the entries of Lambda
+    at = group_laplace(rows, eta, factor, start=at.modes)  # warm
+    at.effects, at.covariance  # b and its conditional covariance
 
 Cost is O(n q^2) per Newton step. `random_refit.refit_random_part` maximises over
 Lambda and the average of the random columns for a fixed ``eta``.

@@ -20,7 +20,6 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 
-from ._link_scale import logits, second_column
 from ._validate import FloatArray, IntArray
 
 KINDS = ("auto", "oob", "cv", "in_sample")
@@ -158,7 +157,7 @@ def _refit_oob(
         # Rows that no tree left out are found below and left out of the variances.
         warnings.filterwarnings("ignore", message=OOB_WARNING)
         fitted = private.fit(X, target, **params)
-    values = _out_of_bag(last_step(fitted))
+    values = _out_of_bag(fitted)
     if values is None:
         raise ValueError(
             f"fit_prediction='oob' needs `oob_prediction_` after fit, and "
@@ -167,20 +166,22 @@ def _refit_oob(
     return Refit(fitted, values.reshape(len(target)), "oob")
 
 
-def _out_of_bag(ensemble: Any) -> FloatArray | None:
-    """Give out-of-bag predictions, of classifiers as logits; NaN where none are."""
+def _out_of_bag(fitted: Any) -> FloatArray | None:
+    """Give out-of-bag predictions, NaN where there are none; None without any."""
+    ensemble, on_link = last_step(fitted), getattr(fitted, "on_link", None)
     values = getattr(ensemble, "oob_prediction_", None)
     if values is not None:
         values = np.array(values, dtype=np.float64)
-        values[_never_out_of_bag(ensemble, values)] = np.nan
-        return values
-    shares = getattr(ensemble, "oob_decision_function_", None)
-    if shares is None:
-        return None
-    shares = np.array(shares, dtype=np.float64)
-    values = logits(second_column(shares, ensemble.classes_))
-    values[~(shares.sum(axis=1) > 0.5)] = np.nan  # zeros or NaN: never out of bag
-    return values
+        unknown = _never_out_of_bag(ensemble, values)
+    else:
+        values = getattr(ensemble, "oob_decision_function_", None)
+        if values is None or on_link is None:
+            return None
+        values = np.array(values, dtype=np.float64)
+        unknown = np.flatnonzero(~(values.sum(axis=1) > 0.5))  # zeros or NaN
+    made = values if on_link is None else on_link(values, ensemble)
+    made[unknown] = np.nan
+    return np.asarray(made)
 
 
 def _never_out_of_bag(ensemble: Any, values: FloatArray) -> IntArray:

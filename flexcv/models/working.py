@@ -1,7 +1,7 @@
 r"""What a learner is fitted to when the outcome is not a normal number.
 
 With the linear predictor :math:`\eta = f(X) + o`, where o holds all that is not the
-learner's (random effects and their averages), a learner finds f in one of two ways.
+learner's (random effects and their averages), a learner finds f in one of three ways.
 
 A regressor is fitted to the working response without o,
 :math:`f + (y - \mu)\,d\eta/d\mu`, with the working weights of iterated least squares
@@ -13,22 +13,25 @@ average.
 A classifier is fitted to the labels themselves. Rows of the second class weigh
 :math:`e^{-o/2}` and rows of the first :math:`e^{o/2}`, so that the odds it learns are
 those of o = 0: :math:`P(1)e^{-o/2} / P(0)e^{o/2} = e^{f}` in every row, exactly.
+
+A learner of rates is fitted to :math:`y e^{-o}` with weights :math:`e^{o}`, which is
+how a Poisson regression is given an offset: the score of each row is unchanged.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import has_fit_parameter
 
-from ._link_scale import logits, second_column
+from ._link_scale import OnLinkScale
 from ._validate import FloatArray
 from .families import Family
 from .out_of_sample import last_step
 
 STEEPEST = 5.0  # linear predictor beyond which no working response is taken
+LARGEST_WEIGHT = 4.0  # of a row, relative to the average
 HEAVIEST = 8.0  # offset beyond which a classifier's weights do not grow
 
 
@@ -66,6 +69,9 @@ def working_task(
     eta = np.clip(fixed + offset, centre - STEEPEST, centre + STEEPEST)
     weights = family.fisher(eta, ones)
     step = family.terms(y, eta, ones).score / weights
+    # Any weights that do not know y are right on average; a row that outweighs all
+    # others would be drawn into every tree and never be out of bag.
+    weights = np.minimum(weights, LARGEST_WEIGHT * weights.mean())
     return Task(fixed + step, weights / weights.mean())
 
 
@@ -84,32 +90,18 @@ def weighted_labels(y: FloatArray, offset: FloatArray) -> Task:
     return Task(y, weights / weights.mean())
 
 
-class OnLinkScale(BaseEstimator):  # type: ignore[misc]
-    """A classifier that predicts the logit of its probability.
+def weighted_rates(y: FloatArray, offset: FloatArray) -> Task:
+    """Give rates without the offset, and the weights that go with them.
 
     Parameters
     ----------
-    classifier
-        A classifier of labels 0 and 1 that predicts probabilities.
+    y
+        Counts.
+    offset
+        o of each row.
     """
-
-    def __init__(self, classifier: Any) -> None:
-        self.classifier = classifier
-
-    @property
-    def steps(self) -> list[tuple[str, Any]]:
-        """The classifier as the only step, as a pipeline would show it."""
-        return [("classifier", getattr(self, "classifier_", self.classifier))]
-
-    def fit(self, X: Any, y: FloatArray, **fit_params: Any) -> Self:
-        """Fit the classifier."""
-        self.classifier_ = clone(self.classifier).fit(X, y.astype(int), **fit_params)
-        return self
-
-    def predict(self, X: Any) -> FloatArray:
-        """Give the logit of the probability of label 1."""
-        shares = np.asarray(self.classifier_.predict_proba(X), dtype=np.float64)
-        return logits(second_column(shares, self.classifier_.classes_))
+    weights = np.exp(np.clip(offset, -HEAVIEST, HEAVIEST))
+    return Task(y / weights, weights / weights.mean())
 
 
 def weight_argument(learner: Any) -> str | None:

@@ -83,7 +83,9 @@ def test_many_nodes_give_the_integral(name, link):
             )
             return np.exp(terms.loglik.sum()) * stats.norm.pdf(b, 0.0, factor[0, 0])
 
-        total += np.log(integrate.quad(density, -12, 12, limit=400, epsabs=0.0, epsrel=1e-10)[0])
+        total += np.log(
+            integrate.quad(density, -12, 12, limit=400, epsabs=0.0, epsrel=1e-10)[0]
+        )
     at = group_laplace(rows, eta, factor, dispersion=DISPERSION, n_nodes=40)
     assert at.loglik == pytest.approx(total, abs=1e-6)
     laplace = group_laplace(rows, eta, factor, dispersion=DISPERSION)

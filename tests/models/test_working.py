@@ -4,17 +4,22 @@ import numpy as np
 import pytest
 from scipy.special import expit
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+)
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from flexcv.models._link_scale import OnLinkScale, learns_rates
 from flexcv.models.families import Binomial, Poisson
 from flexcv.models.out_of_sample import refit
 from flexcv.models.working import (
-    OnLinkScale,
     weight_argument,
     weighted_labels,
+    weighted_rates,
     working_task,
 )
 
@@ -71,7 +76,7 @@ def test_out_of_bag_values_of_a_classifier_are_logits():
     forest = RandomForestClassifier(40, oob_score=True, random_state=0)
     made = refit(OnLinkScale(forest), X, y, "auto")
     assert made.kind == "oob"
-    shares = made.learner.classifier_.oob_decision_function_[:, 1]
+    shares = made.learner.learner_.oob_decision_function_[:, 1]
     np.testing.assert_allclose(expit(made.fitted), np.clip(shares, 0.005, 0.995))
 
 
@@ -89,3 +94,19 @@ def test_row_weights_find_the_learner_that_takes_them():
     assert weight_argument(inner) == name
     assert weight_argument(OnLinkScale(inner)) == name
     assert weight_argument(OnLinkScale(LogisticRegression())) == "sample_weight"
+
+
+def test_weighted_rates_are_a_poisson_regression_with_an_offset():
+    rng = np.random.default_rng(5)
+    x, offset = rng.normal(size=100_000), rng.normal(size=100_000)
+    y = rng.poisson(np.exp(0.3 + 0.5 * x + offset)).astype(float)
+    task = weighted_rates(y, offset)
+    fitted = PoissonRegressor(alpha=0.0).fit(x[:, None], task.target, task.weights)
+    assert fitted.intercept_ == pytest.approx(0.3, abs=0.02)
+    assert fitted.coef_[0] == pytest.approx(0.5, abs=0.02)
+
+
+def test_learners_of_rates_are_known_by_their_loss():
+    assert learns_rates(PoissonRegressor())
+    assert learns_rates(make_pipeline(StandardScaler(), PoissonRegressor()))
+    assert not learns_rates(LinearRegression())
