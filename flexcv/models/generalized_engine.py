@@ -20,6 +20,7 @@ from .group_modes import group_rows
 from .laplace_fit import LaplaceFit, first_guess, fit_laplace
 from .laplace_problem import LaplaceProblem, RandomRows
 from .one_factor import NoFactor, OneFactor
+from .several_factors import several_factors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,4 +206,6 @@ def _random_rows(
     ]
     if not groups:
         return NoFactor(rows.family, y, weights)
+    if len(groups) > 1:
+        return several_factors(groups)
     return OneFactor(groups[0], rows.n_nodes)
