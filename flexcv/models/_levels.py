@@ -42,7 +42,7 @@ class Levels:
         """Sum over the rows of each level."""
         if self.starts is not None:
             return np.asarray(np.add.reduceat(values, self.starts))
-        return np.bincount(self.codes, values, self.n_levels)
+        return np.bincount(self.codes, values, self.n_levels).astype(float, copy=False)
 
     def spread(self, values: FloatArray) -> FloatArray:
         """Give each row the value of its level."""

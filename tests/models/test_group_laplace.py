@@ -5,7 +5,9 @@ import pytest
 from scipy import integrate, stats
 
 from flexcv.models.families import FAMILIES, Binomial, Poisson, family_of
-from flexcv.models.group_laplace import conditional_modes, group_laplace, group_rows
+from flexcv.models.group_laplace import group_laplace, group_rows
+from flexcv.models.group_modes import conditional_modes
+from flexcv.models.group_nodes import one_node, quadrature
 
 EVERY = [(name, link) for name, (_, links) in FAMILIES.items() for link in links]
 N_LEVELS, DISPERSION = 6, 0.8
@@ -94,12 +96,10 @@ def test_many_nodes_give_the_integral(name, link):
 
 @pytest.mark.parametrize(("name", "link"), EVERY)
 def test_one_node_is_laplace(name, link):
-    from flexcv.models.group_laplace import _one_node, _quadrature
-
     rows, eta, factor = drawn(name, link, 1)
     mode, _ = conditional_modes(rows, eta, factor, DISPERSION)
-    one = _quadrature(rows, eta, factor, DISPERSION, mode, 1)
-    other = _one_node(rows, eta, factor, DISPERSION, mode)
+    one = quadrature(rows, eta, factor, DISPERSION, mode, 1)
+    other = one_node(rows, eta, factor, DISPERSION, mode)
     np.testing.assert_allclose(one.value, other.value)
     np.testing.assert_allclose(one.products, other.products)
     np.testing.assert_allclose(one.spread, 1.0)
