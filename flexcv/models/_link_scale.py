@@ -59,13 +59,15 @@ class OnLinkScale(BaseEstimator):  # type: ignore[misc]
         """
         values = np.asarray(values, dtype=np.float64)
         if values.ndim == 1:
-            return np.log(np.maximum(values, self.slowest_))
+            return np.asarray(np.log(np.maximum(values, self.slowest_)))
         share = values[:, 1] if values.shape[1] > 1 else _only_class(values, fitted)
         return np.asarray(logit(np.clip(share, RAREST, 1.0 - RAREST)))
 
 
 def learns_rates(learner: Any) -> bool:
-    """Tell whether a regressor's own loss is Poisson's, on positive predictions.
+    """Tell whether a regressor predicts rates: by Poisson's loss, or as averages.
+
+    A tree or a forest predicts averages of targets, which are no rates below zero.
 
     Examples
     --------
@@ -80,6 +82,8 @@ def learns_rates(learner: Any) -> bool:
     if type(learner).__name__.startswith("Poisson"):
         return True
     params = learner.get_params(deep=False)
+    if "criterion" in params and "loss" not in params:
+        return True
     return any("poisson" in str(params.get(name, "")) for name in LOSS_NAMES)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ._validate import FloatArray
+from .conditional import Uncertainty
 from .families import Family
 from .generalized_engine import GeneralizedEstimate, Rows, estimate_generalized
 from .out_of_sample import Refit
@@ -15,11 +16,13 @@ from .residual_effects import (
     RandomColumns,
     ResidualEffects,
     average_part,
+    no_effects,
     starting_effects,
 )
 from .working import Task, weighted_labels, weighted_rates, working_task
 
 DIRECT_TASKS = {"binomial": weighted_labels, "poisson": weighted_rates}
+SCORING_ROUNDS = 10  # of a learner alone on working responses
 LARGEST_LEVERAGE = 0.95  # of one row on its own level's effects
 
 
@@ -78,7 +81,7 @@ class FamilyOutcome:
             coefficients[:] = 0.0
             coefficients[1:][found.basis.kept] = found.beta
         return ResidualEffects(
-            1.0,
+            np.nan,
             found.covariances,
             found.effects,
             coefficients[1:],
@@ -91,6 +94,28 @@ class FamilyOutcome:
             slope=float(coefficients[0]),
             conditional=found.conditional,
         )
+
+    def without_effects(self, fitted: FloatArray) -> ResidualEffects:
+        """Give no effects and the likelihood of the fitted values as they are."""
+        nothing = no_effects(self.random, np.zeros(len(self.y)))
+        loglik = -len(self.y) * self.loss(self.y, _filled(fitted))
+        return replace(nothing, sigma2=np.nan, loglik=loglik)
+
+    def uncertainty(self, fitted: FloatArray, state: ResidualEffects) -> Uncertainty:  # noqa: ARG002
+        """Give the conditional covariances of the effects at their modes."""
+        if len(state.conditional) != 1:
+            return Uncertainty(state.covariances)
+        return Uncertainty(state.covariances, state.conditional[0].transpose(1, 2, 0))
+
+    def loss(self, target: FloatArray, linear: FloatArray) -> float:
+        """Give minus the mean log-likelihood: the log loss of two classes."""
+        terms = self.family.terms(target, linear, np.ones(len(target)))
+        return -float(terms.loglik.mean())
+
+    @property
+    def n_plain(self) -> int:
+        """One for a learner with a loss of its own, several for working responses."""
+        return 1 if self.direct else SCORING_ROUNDS
 
     def _estimate(
         self, fixed: Sequence[FloatArray], start: FloatArray | None = None
@@ -121,9 +146,11 @@ class FamilyOutcome:
         self, fixed: FloatArray, kind: str, state: ResidualEffects
     ) -> FloatArray:
         """Give W gamma + Z b, with honest fits b of the other rows of the level."""
-        average = average_part(self.random.columns, state.average)
+        average = np.zeros(len(self.y))
+        if state.average.any():
+            average += average_part(self.random.columns, state.average)
         effects = self.random.design.effects_sum(state.effects)
-        if kind == "in_sample" or len(self.random.design.factors) > 1:
+        if kind == "in_sample" or len(state.conditional) != 1:
             return average + effects
         return average + self._without_own(fixed + average, effects, state)
 
@@ -146,7 +173,7 @@ def _quadratic(random: RandomColumns, conditional: FloatArray) -> FloatArray:
     """Give z'Pz of each row."""
     factor = random.design.factors[0]
     z = np.stack(factor.columns, axis=1)
-    return np.einsum("na,nab,nb->n", z, conditional[factor.codes], z)
+    return np.asarray(np.einsum("na,nab,nb->n", z, conditional[factor.codes], z))
 
 
 def _filled(fitted: FloatArray) -> FloatArray:

@@ -9,12 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from ._validate import FloatArray
+from .conditional import Uncertainty, learn_uncertainty
 from .out_of_sample import Refit
 from .residual_effects import (
     RandomColumns,
     ResidualEffects,
     Solver,
+    no_effects,
     others_effects,
     starting_effects,
 )
@@ -32,6 +36,19 @@ class Outcome(Protocol):
 
     def solve(self, fitted: FloatArray, state: ResidualEffects) -> ResidualEffects:
         """Give the random part that goes with fitted values of the learner."""
+
+    def without_effects(self, fitted: FloatArray) -> ResidualEffects:
+        """Give the random part of a learner alone."""
+
+    def uncertainty(self, fitted: FloatArray, state: ResidualEffects) -> Uncertainty:
+        """Give the conditional covariances of the effects."""
+
+    def loss(self, target: FloatArray, linear: FloatArray) -> float:
+        """Give what new rows lose on average at their linear predictor."""
+
+    @property
+    def n_plain(self) -> int:
+        """In how many rounds a learner alone is fitted, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +80,24 @@ class NormalOutcome:
     def solve(self, fitted: FloatArray, state: ResidualEffects) -> ResidualEffects:
         """Give the random part of the residuals."""
         return self.solver(self.random, self.target - fitted, state)
+
+    def without_effects(self, fitted: FloatArray) -> ResidualEffects:
+        """Give a random part that is all residual."""
+        return no_effects(self.random, self.target - fitted)
+
+    def uncertainty(self, fitted: FloatArray, state: ResidualEffects) -> Uncertainty:
+        """Give the conditional covariances of the effects."""
+        design = self.random.take(np.flatnonzero(np.isfinite(fitted))).design
+        return learn_uncertainty(design, state.sigma2, state.covariances)
+
+    def loss(self, target: FloatArray, linear: FloatArray) -> float:
+        """Give the mean squared error."""
+        return float(np.mean((target - linear) ** 2))
+
+    @property
+    def n_plain(self) -> int:
+        """One: the learner gets the target as it is."""
+        return 1
 
     def _effects(self, refit: Refit | None, state: ResidualEffects) -> FloatArray:
         factors = self.random.design.factors
