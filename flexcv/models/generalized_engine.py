@@ -14,13 +14,14 @@ import numpy as np
 from ._validate import FloatArray, IntArray
 from .accumulate import Table, fixed_back, fixed_basis, random_basis
 from .covariance import changed_basis, covariance_shape
+from .crossed_rows import crossed_rows
 from .design import RandomDesign
 from .families import Family
 from .group_modes import group_rows
 from .laplace_fit import LaplaceFit, first_guess, fit_laplace
 from .laplace_problem import LaplaceProblem, RandomRows
 from .one_factor import NoFactor, OneFactor
-from .several_factors import several_factors
+from .several_factors import SeveralFactors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -207,5 +208,5 @@ def _random_rows(
     if not groups:
         return NoFactor(rows.family, y, weights)
     if len(groups) > 1:
-        return several_factors(groups)
+        return SeveralFactors(crossed_rows(groups))
     return OneFactor(groups[0], rows.n_nodes)
