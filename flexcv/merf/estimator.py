@@ -239,6 +239,7 @@ class MERF(AbstractMERF):
         if self.family is not None:
             check_choice("family", self.family, FAMILIES)
             self._require_no_normal_settings()
+        chosen_learner(self.estimator, self.family)
         if self.tol is not None and self.tol != "auto":
             check_number("tol", self.tol, 0.0)
 
