@@ -28,7 +28,7 @@ from .generalized_engine import (
 from .generalized_readings import AbstractGeneralizedModel
 from .laplace_fit import fit_laplace
 from .laplace_problem import LaplaceProblem
-from .separation import looks_separated, separating_direction
+from .separation import looks_separated, separating_columns
 
 
 def _is_classifier(model: GeneralizedLinearMixedModel) -> bool:
@@ -260,13 +260,12 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         """Look for a separating direction where the fit went far; warn of one."""
         if not looks_separated(fitted.fit.point.beta, problem.fixed, problem.offset):
             return False
-        direction = separating_direction(self.family_, y, problem.fixed)
-        if direction is None:
+        columns = separating_columns(self.family_, y, problem.fixed)
+        if columns is None:
             return False
-        names = np.array(self.fixed_encoder_.names, dtype=object)[fitted.basis.kept]
-        moved = [str(n) for n in names[np.abs(direction) > 1e-6] if n != "Intercept"]
+        names = [self.fixed_encoder_.names[fitted.basis.kept[k]] for k in columns]
         warnings.warn(
-            f"fixed columns {moved or ['Intercept']} separate the target, so their "
+            f"fixed columns {names} separate the target, so their "
             "estimates grow without end; drop or coarsen them.",
             SeparationWarning,
             stacklevel=5,
