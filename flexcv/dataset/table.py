@@ -89,8 +89,11 @@ class Dataset:
             return self
         if not task.is_classification:
             return replace(self, task=task)
-        classes = pd.Categorical(self.target, categories=list(task.classes))
-        target = pd.Series(classes, index=self.target.index, name=self.target.name)
+        target = self.target
+        if isinstance(target.dtype, pd.CategoricalDtype):
+            target = target.cat.remove_unused_categories()
+        classes = pd.Categorical(target, list(task.classes), ordered=False)
+        target = pd.Series(classes, index=target.index, name=target.name)
         return replace(self, target=target, task=task)
 
     @property

@@ -179,7 +179,7 @@ def wilson_interval(share: Any, n_rows: Any) -> tuple[Any, Any]:
 
     Examples
     --------
-    >>> [round(end, 3) for end in wilson_interval(0.5, 10)]
+    >>> [round(float(end), 3) for end in wilson_interval(0.5, 10)]
     [0.237, 0.763]
     """
     squared = NORMAL_QUANTILE**2 / n_rows

@@ -82,7 +82,7 @@ class ScorerFunction:
     def __call__(self, y_true: Any, y_pred: Any, classes: Sequence[Any] = ()) -> float:
         """Score; texts are numbered in their order first, so the last is positive."""
         if not len(classes):
-            return float(skm.get_scorer(self.name)(_Echo(), y_pred, y_true))
+            return self._of_numbers(y_true, y_pred)
         labels = np.asarray(classes)
         if labels.dtype.kind not in "iufb":
             y_true = class_codes(y_true, classes)
@@ -93,6 +93,14 @@ class ScorerFunction:
             y_pred = np.asarray(y_pred).astype(labels.dtype)
         return self._of_classes(y_true, y_pred, labels)
 
+    def _of_numbers(self, y_true: Any, y_pred: Any) -> float:
+        try:
+            return float(skm.get_scorer(self.name)(_Echo(), y_pred, y_true))
+        except ValueError as error:
+            if "deviance" not in self.name:
+                raise
+            raise UndefinedScoreError(_first_sentence(error)) from error
+
     def _of_classes(self, y_true: Any, y_pred: Any, labels: Any) -> float:
         """Score classes; where scikit-learn cannot, say its reason."""
         scorer, echo = skm.get_scorer(self.name), _ClassEcho(labels)
@@ -102,11 +110,14 @@ class ScorerFunction:
             try:
                 value = float(scorer(echo, y_pred, np.asarray(y_true)))
             except (ValueError, UndefinedMetricWarning) as error:
-                reason = str(error).split(". ")[0].split("\n")[0].rstrip(".")
-                raise UndefinedScoreError(reason) from error
+                raise UndefinedScoreError(_first_sentence(error)) from error
         if np.isnan(value):
             raise UndefinedScoreError("scikit-learn gives no number for these rows")
         return value
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).split(". ")[0].split("\n")[0].rstrip(".")
 
 
 def metric_of(name: str) -> Metric:

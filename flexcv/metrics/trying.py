@@ -59,6 +59,8 @@ def try_metrics(
         response = truth
         if metric.needs_probabilities:
             response = certain_probabilities(truth, classes)
+        elif _needs_above_zero(metric):
+            response = np.full(len(truth), np.mean(truth))
         try:
             metric.among(classes)(truth, response)
         except Exception as error:
@@ -83,6 +85,12 @@ def refuse_misfit(owner: str, function: Any, classes: Sequence[Any]) -> None:
         what = owner.partition(" ")[0]
         reason = only_for_two(name, len(classes), TWO_CLASSES[name])
         raise ValueError(f"{what} {reason}")
+
+
+def _needs_above_zero(metric: Metric) -> bool:
+    """Tell whether it is a scorer that takes no prediction of zero."""
+    function = metric.function
+    return isinstance(function, ScorerFunction) and "deviance" in function.name
 
 
 def _known_as(function: Any) -> tuple[str, str]:

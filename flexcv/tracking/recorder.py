@@ -185,7 +185,9 @@ class Recorder:
         seconds = {f"seconds/{step}": value for step, value in result.seconds.items()}
         if result.error:
             run.log_text("error.txt", redact(result.error + "\n"))
-        run.log_metrics((finite if result.error else scores) | seconds)
+        # A metric of classes may have no value; `results.warnings` says why.
+        is_told = not (result.error or results.task.is_classification)
+        run.log_metrics((scores if is_told else finite) | seconds)
         run.log_params(redact_params(_readable(result.params)))
         self._tell_flat(result, scores)
 
