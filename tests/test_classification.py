@@ -43,19 +43,38 @@ def results(request, table):
     X, two, three, group = table
     cv = chain(X, two if request.param == "two" else three, group, diagnostics=True)
     cv = cv.add_model(LogisticRegression, model_name="Logit", params=C)
-    return cv.add_model(RandomForestClassifier, model_name="Forest", model_kwargs=FOREST).perform().results
+    return (
+        cv.add_model(RandomForestClassifier, model_name="Forest", model_kwargs=FOREST)
+        .perform()
+        .results
+    )
 
 
 # -- scores --
 
-SCORERS = ["neg_log_loss", "neg_brier_score", "accuracy", "balanced_accuracy", "f1_macro", "matthews_corrcoef"]
+SCORERS = [
+    "neg_log_loss",
+    "neg_brier_score",
+    "accuracy",
+    "balanced_accuracy",
+    "f1_macro",
+    "matthews_corrcoef",
+]
 
 
 @pytest.mark.parametrize("kind", ["two", "three"])
-@pytest.mark.parametrize("model", [LogisticRegression(), RandomForestClassifier(**FOREST)], ids=["logit", "forest"])
+@pytest.mark.parametrize(
+    "model",
+    [LogisticRegression(), RandomForestClassifier(**FOREST)],
+    ids=["logit", "forest"],
+)
 def test_scores_equal_those_of_cross_validate(table, kind, model):
     X, two, three, _ = table  # of two texts scikit-learn has no Brier score
-    y, area = (two.eq("yes").astype(int), "roc_auc") if kind == "two" else (three, "roc_auc_ovr")
+    y, area = (
+        (two.eq("yes").astype(int), "roc_auc")
+        if kind == "two"
+        else (three, "roc_auc_ovr")
+    )
     cv = chain(X, y).set_splits(metrics=[*SCORERS, area], scale_out=False)
     ours = cv.add_model(model, model_name="m").perform().results.scores
     pairs = [(fold.train, fold.test) for fold in cv.plan]
@@ -101,10 +120,15 @@ def test_scikit_learns_own_function_is_understood_as_the_metric_it_is(table):
 def test_labels_of_any_kind_give_the_same_scores(table, make):
     X, y, _, _ = table
     texts, others = (
-        chain(X, target, metrics=["log_loss", "f1", "roc_auc"]).add_model(LogisticRegression).perform().results
+        chain(X, target, metrics=["log_loss", "f1", "roc_auc"])
+        .add_model(LogisticRegression)
+        .perform()
+        .results
         for target in (y, make(y))
     )
-    np.testing.assert_allclose(others.scores["value"], texts.scores["value"], rtol=1e-12)
+    np.testing.assert_allclose(
+        others.scores["value"], texts.scores["value"], rtol=1e-12
+    )
 
 
 # -- predictions --
@@ -121,11 +145,17 @@ def test_predictions_have_a_column_for_each_class(results):
 def test_probabilities_are_those_of_the_fitted_model(table, results):
     X = table[0]
     fold = results["Logit"]
-    rows = results.predictions.query("model == 'Logit' and part == 'test' and fold == 1")
+    rows = results.predictions.query(
+        "model == 'Logit' and part == 'test' and fold == 1"
+    )
     table_of = fold["model"][1].predict_proba(X.iloc[rows["row"]])
     np.testing.assert_array_equal(rows[list(results.task.columns)], table_of)
     np.testing.assert_array_equal(results.get_probabilities("Logit", 1), table_of)
-    assert list(results.get_predictions("Logit", 1)) == rows["y_pred"].tolist() == fold["y_pred"][1].tolist()
+    assert (
+        list(results.get_predictions("Logit", 1))
+        == rows["y_pred"].tolist()
+        == fold["y_pred"][1].tolist()
+    )
     assert fold["y_test"][1].tolist() == rows["y_true"].tolist()
 
 
@@ -175,7 +205,7 @@ def test_a_classifier_that_names_groups_knows_which_are_known(table):
     assert list(new.by_known_group().index.unique("Groups")) == ["new groups"]
     assert new.predictions.query("part == 'test'")["known_group"].eq(False).all()
     of_new = new.predictions.query("part == 'test' and fold == 0")["proba_yes"]
-    assert of_new.nunique() == 1
+    assert len(set(of_new)) == 1
 
 
 # -- one run, kept and asked --
@@ -187,7 +217,9 @@ def test_parallel_and_serial_runs_are_equal_to_the_bit(table):
     cv = chain(X, y, group).add_model(LogisticRegression, params=C)
     serial = cv.perform().results
     parallel = cv.set_run(n_jobs=2).perform().results
-    pd.testing.assert_frame_equal(parallel.predictions, serial.predictions, check_exact=True)
+    pd.testing.assert_frame_equal(
+        parallel.predictions, serial.predictions, check_exact=True
+    )
     pd.testing.assert_frame_equal(parallel.scores, serial.scores, check_exact=True)
 
 
@@ -200,10 +232,16 @@ def test_a_folder_gives_back_the_same_and_goes_on(table, tmp_path):
     assert loaded.task == whole.task
     assert loaded.metrics == whole.metrics
     for name in ("predictions", "scores", "summary", "warnings", "trials", "rows"):
-        pd.testing.assert_frame_equal(getattr(loaded, name), getattr(whole, name), check_exact=True)
+        pd.testing.assert_frame_equal(
+            getattr(loaded, name), getattr(whole, name), check_exact=True
+        )
     pd.testing.assert_frame_equal(loaded.compare(**FEW), whole.compare(**FEW))
-    assert not list((tmp_path / "run").rglob("*.pickle")) + list((tmp_path / "run").rglob("*.pkl"))
-    with np.load(next((tmp_path / "run" / "units").glob("Logistic*-f0-*/arrays.npz"))) as arrays:
+    assert not list((tmp_path / "run").rglob("*.pickle")) + list(
+        (tmp_path / "run").rglob("*.pkl")
+    )
+    with np.load(
+        next((tmp_path / "run" / "units").glob("Logistic*-f0-*/arrays.npz"))
+    ) as arrays:
         assert arrays["0-test-predicted"].dtype == np.int16
         assert arrays["0-test-probabilities"].shape == (80, 3)
     for unit in (tmp_path / "run" / "units").glob("*-f1-*"):
@@ -211,7 +249,9 @@ def test_a_folder_gives_back_the_same_and_goes_on(table, tmp_path):
             file.unlink()
         unit.rmdir()
     again = cv.perform(resume=True).results
-    pd.testing.assert_frame_equal(again.predictions, whole.predictions, check_exact=True)
+    pd.testing.assert_frame_equal(
+        again.predictions, whole.predictions, check_exact=True
+    )
 
 
 def test_results_answer_and_draw(results):
@@ -234,7 +274,9 @@ def test_pooled_score_of_an_interval_is_that_of_all_test_rows(results):
     rows = results.predictions.query("model == 'Forest' and part == 'test'")
     table = rows[list(results.task.columns)].to_numpy()
     pooled = skm.log_loss(rows["y_true"].astype(str), table)
-    assert results.interval("log_loss", **FEW)["mean"]["Forest"] == pytest.approx(pooled, abs=1e-12)
+    assert results.interval("log_loss", **FEW)["mean"]["Forest"] == pytest.approx(
+        pooled, abs=1e-12
+    )
 
 
 def test_diagnostics_give_the_share_of_each_class(results):
@@ -248,7 +290,9 @@ def test_a_tracker_gets_pictures_of_classes(table, tmp_path):
     files = {path.name for path in (tmp_path / "run" / "tracking").rglob("*")}
     assert {"classes.png", "classes.html"} <= files
     assert not any("residual" in name for name in files)
-    facts = json.dumps([path.read_text() for path in (tmp_path / "run" / "tracking").rglob("*.json")])
+    facts = json.dumps(
+        [path.read_text() for path in (tmp_path / "run" / "tracking").rglob("*.json")]
+    )
     assert "no, yes" in facts
 
 
@@ -260,7 +304,9 @@ def by_hand(X, y, fold, score):
     values = []
     for split in fold.inner:
         model = LogisticRegression().fit(X.iloc[split.train], y.iloc[split.train])
-        values.append(score(y.iloc[split.test], model.predict_proba(X.iloc[split.test])))
+        values.append(
+            score(y.iloc[split.test], model.predict_proba(X.iloc[split.test]))
+        )
     return float(np.mean(values))
 
 
@@ -273,6 +319,10 @@ def test_probabilities_are_tuned_on_the_log_loss(table, kind):
     np.testing.assert_allclose(first["value"], expected, rtol=0, atol=1e-12)
 
 
+def area_of_one(y_true, last):
+    return skm.roc_auc_score(y_true, last)
+
+
 def area(y_true, table):
     return skm.roc_auc_score(y_true, table[:, 1])
 
@@ -280,9 +330,9 @@ def area(y_true, table):
 @pytest.mark.parametrize("objective", [
     "roc_auc",
     skm.roc_auc_score,
-    ObjectiveScorer(lambda y, p: skm.roc_auc_score(y, p), True, "predict_proba"),
-    ObjectiveScorer(lambda y, p, _y, _p: skm.roc_auc_score(y, p), True, "predict_proba"),
-    Metric("mine", lambda y, p: skm.roc_auc_score(y, p), True, "predict_proba"),
+    ObjectiveScorer(area_of_one, True, "predict_proba"),
+    ObjectiveScorer(lambda y, p, _y, _p: area_of_one(y, p), True, "predict_proba"),
+    Metric("mine", area_of_one, True, "predict_proba"),
 ], ids=["name", "function", "two arrays", "four arrays", "metric"])  # fmt: skip
 def test_the_objective_may_be_a_score_of_probabilities(table, objective):
     X, y, _, _ = table
@@ -316,7 +366,9 @@ def rare():
 
 def test_a_class_missing_in_training_has_probability_zero_and_one_warning(rare):
     X, y, pairs = rare
-    cv = CrossValidation().set_data(X, y).set_splits(pairs).add_model(LogisticRegression)
+    cv = (
+        CrossValidation().set_data(X, y).set_splits(pairs).add_model(LogisticRegression)
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         results = cv.perform().results
@@ -330,7 +382,9 @@ def test_a_class_missing_in_training_has_probability_zero_and_one_warning(rare):
     rows = results.predictions.query("fold == 1")
     assert rows["proba_c"].eq(0.0).all()
     np.testing.assert_allclose(rows[["proba_a", "proba_b"]].sum(axis=1), 1.0)
-    scores = results.scores.query("part == 'test'").set_index(["fold", "metric"])["value"]
+    scores = results.scores.query("part == 'test'").set_index(["fold", "metric"])[
+        "value"
+    ]
     assert np.isnan(scores[0, "roc_auc_ovr"])
     assert np.isfinite(scores.drop((0, "roc_auc_ovr"))).all()
     assert scores[1, "log_loss"] > -np.log(np.finfo(float).eps) / 6.0
@@ -344,10 +398,16 @@ def test_a_class_missing_in_training_has_probability_zero_and_one_warning(rare):
 def test_a_scorer_of_scikit_learn_is_nan_with_its_reason_too(rare):
     X, y, pairs = rare
     cv = CrossValidation().set_data(X, y).set_run(silence="classes-missing")
-    cv = cv.set_splits(pairs, metrics=["roc_auc_ovo", "f1_macro"]).add_model(LogisticRegression)
+    cv = cv.set_splits(pairs, metrics=["roc_auc_ovo", "f1_macro"]).add_model(
+        LogisticRegression
+    )
     results = cv.perform().results
     assert results.scores.query("metric == 'roc_auc_ovo'")["value"].isna().sum() == 2
-    assert results.warnings["message"].str.startswith("roc_auc_ovo of the test part is NaN: ").iloc[0]
+    assert (
+        results.warnings["message"]
+        .str.startswith("roc_auc_ovo of the test part is NaN: ")
+        .iloc[0]
+    )
 
 
 def two_rows_of_yes():
@@ -364,15 +424,18 @@ class HalvesInside:
     def split(self, X, y=None, groups=None):
         rows = np.arange(len(X))
         has = rows[np.asarray(y) == "yes"]
-        for test in (has[:1], has[1:], rows[:2]):
-            test = np.union1d(test, rows[2:4]) if "yes" in set(y[test]) else test
+        for test in (np.r_[has[0], 2, 3], np.r_[has[1], 2, 3], rows[:2]):
             yield np.setdiff1d(rows, test), test
 
 
 def test_inner_folds_that_lack_a_class_are_left_out_with_a_warning():
     X, y = two_rows_of_yes()
     pairs = [(np.r_[0:9, 10:12], np.array([9])), (np.r_[1:12], np.array([0]))]
-    cv = CrossValidation().set_data(X, y).set_splits(pairs, HalvesInside(), metrics="accuracy")
+    cv = (
+        CrossValidation()
+        .set_data(X, y)
+        .set_splits(pairs, HalvesInside(), metrics="accuracy")
+    )
     cv = cv.set_inner_cv(2, "roc_auc").set_run(silence="classes-missing")
     results = cv.add_model(LogisticRegression, params=C).perform().results
     assert {"fold_0", "fold_1"} <= set(results.trials)
@@ -385,7 +448,11 @@ def test_inner_folds_that_lack_a_class_are_left_out_with_a_warning():
 
 def test_tuning_needs_an_inner_fold_that_has_the_classes():
     X, y = two_rows_of_yes()
-    cv = CrossValidation().set_data(X, y).set_splits("StratifiedKFold", "TimeSeriesSplit", n_splits_out=2, n_splits_in=2)
+    cv = (
+        CrossValidation()
+        .set_data(X, y)
+        .set_splits("StratifiedKFold", "TimeSeriesSplit", n_splits_out=2, n_splits_in=2)
+    )
     cv = cv.add_model(LogisticRegression, params=C).set_run(on_error="raise")
     with pytest.raises(UnitError) as caught:
         cv.perform()
@@ -401,10 +468,19 @@ def test_tuning_needs_an_inner_fold_that_has_the_classes():
 
 def test_counts_have_the_poisson_deviance_of_scikit_learn():
     X, y, _, _ = generate_counts(2, 120)
-    cv = CrossValidation().set_data(X, y).set_splits(n_splits_out=3, metrics=["poisson_deviance", "mse", "mae", "neg_mean_poisson_deviance"])
+    cv = (
+        CrossValidation()
+        .set_data(X, y)
+        .set_splits(
+            n_splits_out=3,
+            metrics=["poisson_deviance", "mse", "mae", "neg_mean_poisson_deviance"],
+        )
+    )
     results = cv.add_model(PoissonRegressor).perform().results
     means = results.summary.loc["mean", "PoissonRegressor"]
-    assert means["poisson_deviance"] == pytest.approx(-means["neg_mean_poisson_deviance"], abs=1e-12)
+    assert means["poisson_deviance"] == pytest.approx(
+        -means["neg_mean_poisson_deviance"], abs=1e-12
+    )
     rows = results.predictions.query("part == 'test' and fold == 0")
     expected = skm.mean_poisson_deviance(rows["y_true"], rows["y_pred"])
     first = results.summary.loc[(0, "poisson_deviance"), "PoissonRegressor"]
@@ -413,7 +489,11 @@ def test_counts_have_the_poisson_deviance_of_scikit_learn():
 
 def test_a_predicted_mean_below_zero_has_no_deviance_and_a_reason():
     X, y, _, _ = generate_counts(2, 120, fixed_variance=1.0)
-    cv = CrossValidation().set_data(X, y).set_splits(n_splits_out=3, metrics=["poisson_deviance"])
+    cv = (
+        CrossValidation()
+        .set_data(X, y)
+        .set_splits(n_splits_out=3, metrics=["poisson_deviance"])
+    )
     results = cv.add_model(Ridge).perform().results
     assert results.scores["value"].isna().all()
     message = results.warnings["message"].iloc[0]
@@ -562,7 +642,9 @@ def test_the_table_of_verbal_aggression_is_a_binary_target_with_crossed_groups()
     answers = load_verbagg().drop(columns="resp")
     answers = answers[answers["id"].astype(int) <= 20]
     cv = CrossValidation().set_data(answers, "r2", ["id", "item"])
-    cv = cv.set_splits("StratifiedGroupKFold", n_splits_out=2).add_model(DummyClassifier)
+    cv = cv.set_splits("StratifiedGroupKFold", n_splits_out=2).add_model(
+        DummyClassifier
+    )
     results = cv.set_run(silence=SILENT).perform().results
     assert results.task.classes == ("N", "Y")
     assert results.facts["groups"] == ["id", "item"]

@@ -142,7 +142,7 @@ def _codes(predicted: npt.NDArray[Any], task: Task, name: str) -> npt.NDArray[np
         codes[predicted == label] = place
     strangers = np.flatnonzero(codes < 0)
     if len(strangers):
-        label = predicted[strangers[0]]
+        [label] = predicted[strangers[:1]].tolist()
         raise ValueError(_stranger(name, label, task.classes))
     return codes
 
