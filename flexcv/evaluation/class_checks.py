@@ -49,7 +49,7 @@ def classes_missing(dataset: Dataset, plan: Plan) -> Iterator[tuple[str, str]]:
         ]
         if lacking:
             fold, missing = lacking[0]
-            rest = f" and of {len(lacking) - 1} more folds" if lacking[1:] else ""
+            rest = f" and of {len(lacking) - 1} more" if lacking[1:] else ""
             yield (
                 "warn",
                 f"no row of class {listed(missing)} is in the {part} part of repeat "

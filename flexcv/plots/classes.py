@@ -21,7 +21,7 @@ from ._axes import (
     pick,
 )
 
-DARK = 0.55  # share from which a cell is dark enough for white letters
+LIGHT, LETTERS = "#eef4fa", "#1e1e1e"  # a cell of no rows; letters on any cell
 SIZE = 4.4  # inches; these pictures are square
 
 
@@ -104,7 +104,9 @@ def plot_calibration(bins: pd.DataFrame, ax: Axes | None = None) -> Axes:
         names.append(name)
     one = _only_class(bins)
     ax.set_xlabel(f"probability of {one!r}" if one else "probability of the class")
-    ax.set_ylabel("share of rows that are")
+    ax.set_ylabel(
+        f"share of rows that are {one!r}" if one else "share of rows that are"
+    )
     add_legend(ax, names)
     return ax
 
@@ -142,13 +144,11 @@ def plot_confusion(
     share = counts["share"].fillna(0.0).to_numpy(dtype=float).reshape(shape)
     numbers = counts["n_rows"].to_numpy().reshape(shape)
     ax = axes_or_new(ax, height=SIZE, width=SIZE)
-    ax.imshow(share, cmap=_blues(), vmin=0.0, vmax=1.0)
-    ink = ax.xaxis.label.get_color()
+    blues = LinearSegmentedColormap.from_list("share", [LIGHT, COLOURS[0]])
+    ax.imshow(share, cmap=blues, vmin=0.0, vmax=1.0)
     for row, column in np.ndindex(*shape):
-        dark = share[row, column] > DARK
         text = str(numbers[row, column])
-        shade = "white" if dark else ink
-        ax.text(column, row, text, ha="center", va="center", color=shade)
+        ax.text(column, row, text, ha="center", va="center", color=LETTERS)
     ax.set_xticks(range(len(labels)), labels)
     ax.set_yticks(range(len(labels)), labels)
     ax.set_xlabel("predicted")
@@ -178,9 +178,3 @@ def _diagonal(ax: Axes) -> None:
     ax.set_xlim(-0.02, 1.02)
     ax.set_ylim(-0.02, 1.02)
     ax.set_aspect("equal")
-
-
-def _blues() -> LinearSegmentedColormap:
-    """From nothing to the blue of the first model, so that any page shines through."""
-    ends = [f"{COLOURS[0]}00", f"{COLOURS[0]}ff"]
-    return LinearSegmentedColormap.from_list("share", ends)
