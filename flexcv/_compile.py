@@ -14,6 +14,7 @@ from typing import Any
 from sklearn.base import clone
 
 from flexcv._checks import check_flag, check_integer, check_number
+from flexcv.dataset import predicts_classes
 from flexcv.errors import CheckError, CheckWarning, FailedModelWarning, GroupsWarning
 from flexcv.evaluation import CheckFinding
 from flexcv.model_mapping import ModelSpec, Variant
@@ -79,6 +80,11 @@ def with_merf(spec: ModelSpec, merf: MerfSettings, has_groups: bool) -> ModelSpe
             f"{spec.name!r} has random effects of its own, so add_merf=True cannot "
             "put MERF around it; leave add_merf out for this model."
         )
+    if predicts_classes(spec.estimator):
+        raise ValueError(
+            f"MERF takes regressors and {spec.name!r} predicts classes; leave set_merf "
+            "and add_merf off, or fit a mixed model for classes beside it."
+        )
     wrap = functools.partial(_merf_around, settings=merf)
     return replace(spec, variants=(Variant(f"MERF({spec.name})", wrap),))
 
@@ -130,7 +136,11 @@ def run_information(
 
 
 def _merf_around(estimator: Any, settings: MerfSettings) -> Any:
-    """Put MERF around an estimator; its module is imported when it is wanted."""
+    """Put MERF around an estimator; its module is imported when it is wanted.
+
+    The one place that chooses the wrapper: a MERF for classes would be chosen here
+    by `predicts_classes(estimator)`, and `with_merf` would no longer refuse.
+    """
     merf = importlib.import_module("flexcv.merf")
     given: dict[str, Any] = {"max_iterations": settings.max_iterations}
     if settings.tol is not None or settings.is_fixed:

@@ -63,7 +63,9 @@ class CrossValidation(AbstractBuilder):
             Features: DataFrame, dictionary of columns, or array of shape
             (n_rows, n_features). Categorical and text columns reach the models.
         y
-            Numeric target, shape (n_rows,); or the name of a column of `X`.
+            Target, shape (n_rows,), or the name of a column of `X`: numbers, or for
+            classifiers labels of classes (texts, whole numbers, truth values or a
+            category).
         groups
             Labels, shape (n_rows,); a DataFrame of several grouping columns, the
             first of which splits; or names of columns of `X`.
@@ -117,7 +119,8 @@ class CrossValidation(AbstractBuilder):
         metrics
             Names (of `flexcv.metrics` or scikit-learn's scorers), functions of
             (y_true, y_pred), `Metric` objects, or a dictionary of them by name. None
-            gives r2, mse and mae.
+            gives r2, mse and mae; of classes log_loss, brier, roc_auc (of more than
+            two roc_auc_ovr) and balanced_accuracy.
         n_repeats
             Repeat the outer split with other seeds.
         """
@@ -135,7 +138,7 @@ class CrossValidation(AbstractBuilder):
             self._chain,
             splits=splits,
             scaling=ScalingSettings(scale_out, scale_in),
-            metrics=resolve_metrics(metrics),
+            metrics=None if metrics is None else resolve_metrics(metrics),
         )
 
     @chained
@@ -251,7 +254,8 @@ class CrossValidation(AbstractBuilder):
         objective_scorer
             An `ObjectiveScorer`, a function of (y_valid, y_pred, y_train_in,
             y_pred_train) or of the first two (minimised), or a metric's name. None
-            gives the mean squared error of the validation part.
+            gives the mean squared error of the validation part; of classes the log
+            loss, or the error rate of a model without probabilities.
         sampler
             Class of an Optuna sampler, or a function of a seed that makes one; None
             is the TPE sampler.

@@ -22,9 +22,10 @@ from flexcv.dataset import Dataset
 from flexcv.errors import StorageError
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold
-from flexcv.results.fold import Finding, FoldResult, Predictions
+from flexcv.results.fold import Finding, FoldResult
 
 from .advice import add_advice
+from .responses import Answer, answer
 from .roles import assign_roles, grouping_columns, seed_randomness
 from .scaling import FeatureTable
 from .unit_tuning import UnitSettings, cut_rows, model_seed, prepared, tuned_on
@@ -48,9 +49,11 @@ class FittedFold:
     X_train, X_test
         The tables the pipeline reads: features and the grouping columns it uses.
     predicted_train, predicted_test
-        What it predicts for them.
+        What it predicts for them: numbers or labels.
     train_rows, test_rows
         Positions of their rows in the whole table.
+    probabilities_train, probabilities_test
+        Of a classifier that gives them: a column per class of `train.task.classes`.
     """
 
     model: str
@@ -61,10 +64,12 @@ class FittedFold:
     test: Dataset
     X_train: pd.DataFrame
     X_test: pd.DataFrame
-    predicted_train: npt.NDArray[np.float64]
-    predicted_test: npt.NDArray[np.float64]
+    predicted_train: npt.NDArray[Any]
+    predicted_test: npt.NDArray[Any]
     train_rows: IntArray
     test_rows: IntArray
+    probabilities_train: npt.NDArray[np.float64] | None = None
+    probabilities_test: npt.NDArray[np.float64] | None = None
 
 
 def run_unit(
@@ -167,13 +172,15 @@ def _fit_and_predict(
     dataset: Dataset,
     settings: UnitSettings,
 ) -> FoldResult:
-    fitted, seconds = _fitted_fold(name, estimator, fold, spec, dataset, settings)
+    fitted, answers, seconds = _fitted_fold(
+        name, estimator, fold, spec, dataset, settings
+    )
     return FoldResult(
         name,
         fold.repeat,
         fold.index,
-        Predictions(fold.train, fitted.predicted_train),
-        Predictions(fold.test, fitted.predicted_test),
+        answers[0].at(fold.train),
+        answers[1].at(fold.test),
         traces=trace_of(estimator),
         findings=tuple(_findings(spec.post_processors, fitted)),
         seconds=seconds,
@@ -188,7 +195,7 @@ def _fitted_fold(
     spec: ModelSpec,
     dataset: Dataset,
     settings: UnitSettings,
-) -> tuple[FittedFold, dict[str, float]]:
+) -> tuple[FittedFold, tuple[Answer, Answer], dict[str, float]]:
     """Fit on the training part, predict both; give it all and the seconds spent."""
     groups = grouping_columns(estimator, dataset)
     train, test = dataset.take(fold.train), dataset.take(fold.test)
@@ -202,9 +209,9 @@ def _fitted_fold(
     with watched(estimator, name, fold, settings.watch):
         estimator.fit(inside, train.target.to_numpy(), **fit_params)
     fitted_at = time.perf_counter()
-    predicted_train = _checked(estimator.predict(inside), len(train), name)
-    predicted_test = _checked(
-        estimator.predict(table.transform(X_test)), len(test), name
+    answers = (
+        answer(estimator, inside, len(train), dataset.task, name),
+        answer(estimator, table.transform(X_test), len(test), dataset.task, name),
     )
     seconds = {"fit": fitted_at - start, "predict": time.perf_counter() - fitted_at}
     pipeline = Pipeline([("table", table), ("model", estimator)])
@@ -217,30 +224,14 @@ def _fitted_fold(
         test,
         X_train,
         X_test,
-        predicted_train,
-        predicted_test,
+        answers[0].values,
+        answers[1].values,
         fold.train,
         fold.test,
+        answers[0].probabilities,
+        answers[1].probabilities,
     )
-    return fitted, seconds
-
-
-def _checked(predicted: Any, n_rows: int, name: str) -> npt.NDArray[np.float64]:
-    """Flatten predictions to one number a row, or say what came instead."""
-    values = np.asarray(predicted, dtype=float)
-    if values.shape == (n_rows, 1):
-        values = values[:, 0]
-    if values.shape != (n_rows,):
-        raise ValueError(
-            f"{name} must predict one number per row, here {n_rows}, "
-            f"but gave an array of shape {values.shape}."
-        )
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"{name} predicted a value that is not a finite number; "
-            "check the features and the model's settings."
-        )
-    return values
+    return fitted, answers, seconds
 
 
 def _findings(processors: Iterable[Any], fitted: FittedFold) -> Iterable[Finding]:

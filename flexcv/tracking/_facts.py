@@ -42,6 +42,8 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
         "data/n_features": dataset.features.shape[1],
         "data/target": str(dataset.target.name),
     }
+    if dataset.task.is_classification:
+        facts["data/classes"] = readable(list(dataset.task.classes))
     labels = dataset.splitting_groups
     if labels is not None:
         sizes = labels.value_counts()

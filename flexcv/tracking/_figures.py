@@ -55,6 +55,27 @@ def residuals_figure(predictions: pd.DataFrame, title: str) -> Picture:
     )
 
 
+def class_panels(
+    roc: pd.DataFrame, calibration: pd.DataFrame, confusion: pd.DataFrame, title: str
+) -> Picture:
+    """Draw what there is of ROC, calibration and confusion, of one model and fold.
+
+    Parameters
+    ----------
+    roc, calibration, confusion
+        As `flexcv.plots` takes them; empty ones are left out.
+    title
+        Which model and fold.
+    """
+    draws: list[Draw] = []
+    if len(roc):
+        draws.append(lambda axes: plots.plot_roc(roc, ax=axes))
+    if len(calibration):
+        draws.append(lambda axes: plots.plot_calibration(calibration, ax=axes))
+    draws.append(lambda axes: plots.plot_confusion(confusion, ax=axes))
+    return _panels(title, draws, has_names=True)
+
+
 def tuning_figure(trials: pd.DataFrame, title: str) -> Picture:
     """Draw the history of the tuning on one fold.
 

@@ -3,12 +3,13 @@
 ::
 
     cross-validation   settings, data/..., versions/...; tables summary, scores, plan;
-                       picture scores; page residuals.html
+                       picture scores; page residuals.html, or classes.html
     model              mean/test/mse, std/test/mse, ...; param/...; pictures
                        convergence and tuning with a line per fold
     fold               test/mse, train/mse, ..., seconds/fit; the tuned parameters;
                        series convergence/<column> by iteration, tuning/value and
-                       tuning/best_value by trial; pictures residuals and tuning
+                       tuning/best_value by trial; pictures residuals (of classes:
+                       classes) and tuning
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ from flexcv.evaluation import (
 )
 from flexcv.metrics import Metric
 from flexcv.results import CrossValidationResults, FoldResult
-from flexcv.results.tables import truth
 
 from . import _figures as figures
 from ._facts import dataset_facts, git_commit, model_facts, readable, run_facts
 from ._guard import Guard, GuardedTracker
 from ._page import ResidualPage
+from ._predictions import classes_figure, tested_rows
 from ._secrets import redact, redact_params
 from ._tuning import importances, with_best
 from .base import SeveralTrackers, Tracker
@@ -184,7 +185,9 @@ class Recorder:
         seconds = {f"seconds/{step}": value for step, value in result.seconds.items()}
         if result.error:
             run.log_text("error.txt", redact(result.error + "\n"))
-        run.log_metrics((finite if result.error else scores) | seconds)
+        # A metric of classes may have no value; `results.warnings` says why.
+        is_told = not (result.error or results.task.is_classification)
+        run.log_metrics((scores if is_told else finite) | seconds)
         run.log_params(redact_params(_readable(result.params)))
         self._tell_flat(result, scores)
 
@@ -247,17 +250,13 @@ class Recorder:
     def _tell_residuals(self, result: FoldResult, run: Tracker) -> None:
         if result.test is None or self._start is None:
             return
-        target = self._start.dataset.target
-        tested = pd.DataFrame(
-            {
-                "model": result.model,
-                "part": "test",
-                "y_true": truth(result.test, target).astype(float),
-                "y_pred": result.test.predicted,
-            }
-        )
-        picture = figures.residuals_figure(tested, self._title(result))
-        run.log_figure("residuals", picture)
+        dataset, title = self._start.dataset, self._title(result)
+        if dataset.task.is_classification:
+            name, picture = "classes", classes_figure(result.test, dataset, title)
+        else:
+            rows = tested_rows(result.model, result.test, dataset)
+            name, picture = "residuals", figures.residuals_figure(rows, title)
+        run.log_figure(name, picture)
         self._page.add(result.model, self._fold_name(result), picture.png)
 
     # -- the end --
@@ -281,7 +280,8 @@ class Recorder:
         self._run.log_table("scores", results.scores)
         averages = results.summary.loc[["mean", "std"]]
         page = self._page.html("Cross-validation", averages)
-        self._run.log_text("residuals.html", page)
+        name = "classes.html" if results.task.classes else "residuals.html"
+        self._run.log_text(name, page)
         names = [metric.name for metric in self._metrics]
         self._run.log_figure("scores", figures.scores_figure(results.scores, names))
 
