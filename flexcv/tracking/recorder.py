@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -37,7 +38,7 @@ from flexcv.metrics import Metric
 from flexcv.results import CrossValidationResults, FoldResult
 from flexcv.results.tables import truth
 
-from . import _figures as figures
+from . import _pictures as pictures
 from ._facts import dataset_facts, git_commit, model_facts, readable, run_facts
 from ._guard import Guard, GuardedTracker
 from ._page import ResidualPage
@@ -229,8 +230,8 @@ class Recorder:
         shares = importances(trials, self._space(result.model), greater)
         self._shares[result.key] = shares
         run.log_metrics({f"importance/{name}": share for name, share in shares.items()})
-        addressed = trials.assign(model=result.model, repeat=0, fold=0)
-        run.log_figure("tuning", figures.tuning_figure(addressed, self._title(result)))
+        drawn = pictures.tuning_picture(trials, self._title(result))
+        run.log_text("tuning.svg", drawn)
 
     def _tell_findings(self, result: FoldResult, run: Tracker) -> None:
         if result.warnings:
@@ -241,24 +242,18 @@ class Recorder:
             run.log_table(name, _with_index(finding.frame))
             if finding.draw is not None:
                 title = f"{finding.name}: {self._title(result)}"
+                figures = importlib.import_module("flexcv.tracking._figures")
                 picture = figures.finding_figure(finding.frame, finding.draw, title)
                 run.log_figure(name, picture)
 
     def _tell_residuals(self, result: FoldResult, run: Tracker) -> None:
         if result.test is None or self._start is None:
             return
-        target = self._start.dataset.target
-        tested = pd.DataFrame(
-            {
-                "model": result.model,
-                "part": "test",
-                "y_true": truth(result.test, target).astype(float),
-                "y_pred": result.test.predicted,
-            }
-        )
-        picture = figures.residuals_figure(tested, self._title(result))
-        run.log_figure("residuals", picture)
-        self._page.add(result.model, self._fold_name(result), picture.png)
+        true = truth(result.test, self._start.dataset.target)
+        predicted = result.test.predicted
+        drawn = pictures.residuals_picture(true, predicted, self._title(result))
+        run.log_text("residuals.svg", drawn)
+        self._page.add(result.model, drawn)
 
     # -- the end --
 
@@ -283,7 +278,8 @@ class Recorder:
         page = self._page.html("Cross-validation", averages)
         self._run.log_text("residuals.html", page)
         names = [metric.name for metric in self._metrics]
-        self._run.log_figure("scores", figures.scores_figure(results.scores, names))
+        drawn = pictures.scores_picture(results.scores, names)
+        self._run.log_text("scores.svg", drawn)
 
     def _tell_model(self, model: str, results: CrossValidationResults) -> None:
         run = self._models[model]
@@ -295,15 +291,16 @@ class Recorder:
                 {f"{kind}/{name}": float(known[name]) for name in known.index}
             )
         traces = _of_model(results.traces, model)
-        if len(traces) and figures.main_columns(traces):
-            run.log_figure("convergence", figures.convergence_figure(traces, model))
+        if len(traces) and pictures.main_columns(traces):
+            drawn = pictures.convergence_picture(traces, model)
+            run.log_text("convergence.svg", drawn)
         trials = _of_model(results.trials, model)
         if len(trials):
             folds = trials.groupby(["repeat", "fold"], sort=False)
             best = [with_best(part, self._greater_is_better) for _, part in folds]
             shares = self._importance_table(model)
-            picture = figures.tuning_overlay(pd.concat(best), shares, model)
-            run.log_figure("tuning", picture)
+            drawn = pictures.tuning_overlay(pd.concat(best), shares, model)
+            run.log_text("tuning.svg", drawn)
 
     def _importance_table(self, model: str) -> pd.DataFrame:
         rows = [
@@ -347,7 +344,7 @@ class Recorder:
                 "flexcv.repeat": str(repeat),
                 "flexcv.fold": str(fold),
             }
-            name = figures.fold_name(repeat, fold, self._has_repeats)
+            name = pictures.fold_name(repeat, fold, self._has_repeats)
             self._folds[key] = self._model_run(model).child(name, "fold", tags)
         return self._folds[key]
 
@@ -356,7 +353,7 @@ class Recorder:
         return self._start is not None and self._start.plan.n_repeats > 1
 
     def _fold_name(self, result: FoldResult) -> str:
-        return figures.fold_name(result.repeat, result.fold, self._has_repeats)
+        return pictures.fold_name(result.repeat, result.fold, self._has_repeats)
 
     def _title(self, result: FoldResult) -> str:
         return f"{result.model}, {self._fold_name(result)}"

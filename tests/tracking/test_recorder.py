@@ -90,7 +90,7 @@ def test_the_top_run_carries_the_summary_and_no_row_of_the_data(told):
     assert store["data/n_groups"] == 5
     tables = [value for value in store.values() if isinstance(value, pd.DataFrame)]
     assert all("y_true" not in table for table in tables)
-    assert store["residuals.html"].count("<img ") == 2
+    assert store["residuals.html"].count("<svg ") == 2
     assert not re.search("(src|href)='http", store["residuals.html"])
 
 
@@ -114,7 +114,7 @@ def test_each_iteration_is_a_point(told_merf):
 
     assert found == list(zip(trace["iteration"], trace["sigma2"], strict=True))
     assert "MERF(Ridge)/fold 1/convergence/validation_loss" not in store
-    assert "MERF(Ridge)/convergence.png" in store
+    assert "MERF(Ridge)/convergence.svg" in store
 
 
 def test_points_come_while_the_fit_runs():
@@ -175,7 +175,7 @@ def test_a_failing_tracker_warns_once_and_keeps_what_it_can():
     ]
     assert results.warnings.empty
     assert "summary.csv" in broken.store
-    assert f"{FOLD}residuals.png" in broken.store
+    assert f"{FOLD}residuals.svg" in broken.store
 
 
 def test_the_callbacks_of_a_fitted_model_do_not_hold_the_tracker():
