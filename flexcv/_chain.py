@@ -38,6 +38,7 @@ class Chain:
     run: RunSettings = field(default_factory=RunSettings)
     folder: Path | None = None
     targets: tuple[Any, ...] = ()
+    log_data: bool = False
     diagnostics: bool = False
     silence: frozenset[str] = frozenset()
 

@@ -337,6 +337,7 @@ class CrossValidation(AbstractBuilder):
         random_seed: int = 42,
         *,
         tracker: Any = None,
+        log_data: bool = False,
         n_jobs: int = 1,
         backend: str = "loky",
         keep_estimators: bool | None = None,
@@ -360,6 +361,8 @@ class CrossValidation(AbstractBuilder):
         tracker
             Also tell ``"mlflow"``, ``"neptune"`` or ``"wandb"``, with the folder's
             name as experiment; or a `Tracker`, or a list.
+        log_data
+            Whether trackers also keep the table itself, row by row.
         n_jobs
             Worker processes; -1 for all cores. Results do not depend on it.
         backend
@@ -384,6 +387,7 @@ class CrossValidation(AbstractBuilder):
             ),
             folder=folder,
             targets=tuple(targets),
+            log_data=check_flag("log_data", log_data),
             diagnostics=check_flag("diagnostics", diagnostics),
             silence=frozenset(check_names(silence)),
         )

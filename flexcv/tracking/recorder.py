@@ -2,7 +2,8 @@
 
 ::
 
-    cross-validation   settings, data/..., versions/...; tables summary, scores, plan;
+    cross-validation   settings, data/..., versions/...; tables summary, scores, plan,
+                       and data when asked for;
                        picture scores; page residuals.html
     model              mean/test/mse, std/test/mse, ...; param/...; pictures
                        convergence and tuning with a line per fold
@@ -39,7 +40,14 @@ from flexcv.results import CrossValidationResults, FoldResult
 from flexcv.results.tables import truth
 
 from . import _pictures as pictures
-from ._facts import dataset_facts, git_commit, model_facts, readable, run_facts
+from ._facts import (
+    dataset_facts,
+    dataset_rows,
+    git_commit,
+    model_facts,
+    readable,
+    run_facts,
+)
 from ._guard import Guard, GuardedTracker
 from ._page import ResidualPage
 from ._secrets import redact, redact_params
@@ -64,6 +72,8 @@ class Recorder:
         What the run says about itself.
     records
         The run's settings; `TuningSettings` among them says what is better.
+    log_data
+        Whether to tell the table, row by row.
     """
 
     def __init__(
@@ -73,6 +83,8 @@ class Recorder:
         metrics: Sequence[Metric],
         information: Mapping[str, Any],
         records: Sequence[Any] = (),
+        *,
+        log_data: bool = False,
     ) -> None:
         self._run = SeveralTrackers(trackers)
         self._own = Guard("recorder")
@@ -80,6 +92,7 @@ class Recorder:
         self._metrics = tuple(metrics)
         self._information = dict(information)
         self._records = tuple(records)
+        self._log_data = log_data
         self._models: dict[str, SeveralTrackers] = {}
         self._folds: dict[Key, SeveralTrackers] = {}
         self._heard: dict[Key, int] = {}
@@ -117,6 +130,8 @@ class Recorder:
         facts = run_facts(self._information, self._records)
         self._run.log_params(facts | dataset_facts(event.dataset))
         self._run.log_table("plan", event.plan.to_frame())
+        if self._log_data:
+            self._run.log_table("data", dataset_rows(event.dataset))
         for spec in event.specs:
             self._model_run(spec.name).log_params(model_facts(spec))
             for variant in spec.variants:
