@@ -12,7 +12,16 @@ import pandas as pd
 from ._svg import Curve, Panel, picture
 
 # the first three that a trace has are drawn; trackers get all of them as series
-MAIN_COLUMNS = ("gll", "sigma2", "validation_loss", "trace_d", "loglik", "logdet_d")
+MAIN_COLUMNS = (
+    "gll",
+    "sigma2",
+    "validation_loss",
+    "trace_d",
+    "loglik",
+    "logdet_d",
+    "loss",
+    "criterion",
+)
 MOST_PANELS = 3
 MOST_METRICS = 3  # panels of scores
 
