@@ -41,6 +41,7 @@ class Chain:
     run: RunSettings = field(default_factory=RunSettings)
     folder: Path | None = None
     targets: tuple[Any, ...] = ()
+    log_data: bool = False
     diagnostics: bool = False
     silence: frozenset[str] = frozenset()
 
@@ -100,9 +101,9 @@ class Chain:
         """Give the models with the overrides of `set_lmer` and `set_merf` applied."""
         if not self.specs:
             raise ValueError("there is no model yet; call add_model(...) first.")
-        has_groups = self.known_dataset().groups is not None
+        dataset = self.known_dataset()
         return tuple(
-            with_merf(with_lmer(spec, self.known_groups), self.merf, has_groups)
+            with_merf(with_lmer(spec, self.known_groups), self.merf, dataset)
             for spec in self.specs
         )
 

@@ -235,4 +235,6 @@ def _recorders(
     targets = importlib.import_module("flexcv.tracking.targets")
     records = (chain.splits, chain.scaling, chain.tuning, chain.run, chain.merf)
     about = {"metrics": chain.metrics, "information": information, "records": records}
-    return [targets.make_recorder(folder, chain.targets, **about)]
+    return [
+        targets.make_recorder(folder, chain.targets, log_data=chain.log_data, **about)
+    ]

@@ -305,11 +305,13 @@ class CrossValidation(AbstractBuilder):
         em_max_iterations: int = 100,
         em_stopping_threshold: float | None = None,
         em_stopping_window: int | None = None,
+        *,
+        family: str | None = None,
     ) -> None:
         """Set whether MERF is put around the models, and how its EM stops.
 
-        Each model is tuned bare; `MERF(<model>)` then wraps it with what tuning
-        chose. To tune with the random effects, add `flexcv.merf.MERF` as a model.
+        Each model is tuned bare; `MERF(<model>)` then wraps what tuning chose. To tune
+        with the random effects, add `flexcv.merf.MERF` as a model.
 
         Parameters
         ----------
@@ -323,6 +325,9 @@ class CrossValidation(AbstractBuilder):
             Stop when the likelihood's relative change per row stays below.
         em_stopping_window
             For how many iterations it must stay below; None is MERF's own.
+        family
+            ``"poisson"`` when the target holds counts. None is normal around
+            regressors; around classifiers MERF is binomial.
         """
         merf = MerfSettings(
             add_merf_global,
@@ -330,6 +335,7 @@ class CrossValidation(AbstractBuilder):
             em_stopping_threshold,
             em_stopping_window,
             is_fixed="em_max_iterations" in self._passed["set_merf"],
+            family=family,
         )
         self._chain = replace(self._chain, merf=merf)
 
@@ -341,6 +347,7 @@ class CrossValidation(AbstractBuilder):
         random_seed: int = 42,
         *,
         tracker: Any = None,
+        log_data: bool = False,
         n_jobs: int = 1,
         backend: str = "loky",
         keep_estimators: bool | None = None,
@@ -364,6 +371,8 @@ class CrossValidation(AbstractBuilder):
         tracker
             Also tell ``"mlflow"``, ``"neptune"`` or ``"wandb"``, with the folder's
             name as experiment; or a `Tracker`, or a list.
+        log_data
+            Whether trackers also keep the table itself, row by row.
         n_jobs
             Worker processes; -1 for all cores. Results do not depend on it.
         backend
@@ -388,6 +397,7 @@ class CrossValidation(AbstractBuilder):
             ),
             folder=folder,
             targets=tuple(targets),
+            log_data=check_flag("log_data", log_data),
             diagnostics=check_flag("diagnostics", diagnostics),
             silence=frozenset(check_names(silence)),
         )

@@ -587,9 +587,9 @@ REFUSED = {
         "it must take (y_true, y_pred) and give a number.",
     ),
     "MERF": (
-        {"merf": True}, [LogisticRegression],
-        "MERF takes regressors and 'LogisticRegression' predicts classes; leave set_merf and add_merf off, or "
-        "fit a mixed model for classes beside it.",
+        {"y": "three", "merf": True}, [LogisticRegression],
+        "MERF models two classes and the target has 3; leave set_merf and add_merf off for "
+        "'LogisticRegression', or keep two classes.",
     ),
 }  # fmt: skip
 

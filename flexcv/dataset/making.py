@@ -89,7 +89,7 @@ def _features(X: Any) -> pd.DataFrame:
                 f"`X` must be a table with rows and columns, got an array with "
                 f"{values.ndim} dimension(s); use X.reshape(-1, 1) for one feature."
             )
-        frame = pd.DataFrame(values.copy())
+        frame = pd.DataFrame(values.copy(), copy=False)
         frame.columns = pd.Index([f"x{number}" for number in range(values.shape[1])])
     frame.columns = pd.Index([str(name) for name in frame.columns])
     _refuse_duplicates(frame, "X")

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from flexcv.resampling import Fold
 from flexcv.results.fold import Finding, FoldResult
 
 from .advice import add_advice
+from .lending import lent
 from .responses import Answer, answer
 from .roles import assign_roles, grouping_columns, seed_randomness
 from .scaling import FeatureTable
@@ -34,9 +36,11 @@ from .watching import trace_of, watched
 IntArray = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FittedFold:
     """What a post-processor looks at: one fitted model and its data.
+
+    The parts are cut from the table when somebody looks at them.
 
     Parameters
     ----------
@@ -44,32 +48,50 @@ class FittedFold:
         Its address.
     estimator
         The fitted pipeline: steps ``"table"`` and ``"model"``.
-    train, test
-        The parts as datasets.
-    X_train, X_test
-        The tables the pipeline reads: features and the grouping columns it uses.
+    dataset
+        The whole table.
+    group_names
+        The grouping columns that the pipeline reads.
     predicted_train, predicted_test
         What it predicts for them: numbers or labels.
     train_rows, test_rows
         Positions of their rows in the whole table.
     probabilities_train, probabilities_test
-        Of a classifier that gives them: a column per class of `train.task.classes`.
+        Of a classifier that gives them: a column per class of `dataset.task.classes`.
     """
 
     model: str
     repeat: int
     fold: int
     estimator: Any
-    train: Dataset
-    test: Dataset
-    X_train: pd.DataFrame
-    X_test: pd.DataFrame
+    dataset: Dataset
+    group_names: tuple[str, ...]
     predicted_train: npt.NDArray[Any]
     predicted_test: npt.NDArray[Any]
     train_rows: IntArray
     test_rows: IntArray
     probabilities_train: npt.NDArray[np.float64] | None = None
     probabilities_test: npt.NDArray[np.float64] | None = None
+
+    @cached_property
+    def train(self) -> Dataset:
+        """The training part."""
+        return self.dataset.take(self.train_rows)
+
+    @cached_property
+    def test(self) -> Dataset:
+        """The test part."""
+        return self.dataset.take(self.test_rows)
+
+    @cached_property
+    def X_train(self) -> pd.DataFrame:  # noqa: N802
+        """The table the pipeline was trained on: features and grouping columns."""
+        return self.train.table(self.group_names)
+
+    @cached_property
+    def X_test(self) -> pd.DataFrame:  # noqa: N802
+        """The same columns of the test part."""
+        return self.test.table(self.group_names)
 
 
 def run_unit(
@@ -198,40 +220,43 @@ def _fitted_fold(
 ) -> tuple[FittedFold, tuple[Answer, Answer], dict[str, float]]:
     """Fit on the training part, predict both; give it all and the seconds spent."""
     groups = grouping_columns(estimator, dataset)
-    train, test = dataset.take(fold.train), dataset.take(fold.test)
-    X_train, X_test = train.table(groups), test.table(groups)
+    whole = dataset.table(groups)
     table = FeatureTable(
         settings.scaling.outside, groups, dataset.is_array and not groups
     )
-    inside = table.fit_transform(X_train)
+    inside = table.fit_cut(whole, fold.train)
+    target = dataset.target.to_numpy()[fold.train]
     fit_params = cut_rows(spec.fit_params, fold.train, len(dataset))
     start = time.perf_counter()
-    with watched(estimator, name, fold, settings.watch):
-        estimator.fit(inside, train.target.to_numpy(), **fit_params)
+    with (
+        lent(estimator, inside) as is_lent,
+        watched(estimator, name, fold, settings.watch),
+    ):
+        estimator.fit(inside, target, **fit_params)
     fitted_at = time.perf_counter()
-    answers = (
-        answer(estimator, inside, len(train), dataset.task, name),
-        answer(estimator, table.transform(X_test), len(test), dataset.task, name),
-    )
+    if is_lent:
+        del inside
+        inside = table.cut(whole, fold.train)
+    train = answer(estimator, inside, len(fold.train), dataset.task, name)
+    del inside  # tables may be large; the test part can have its place
+    inside = table.cut(whole, fold.test)
+    test = answer(estimator, inside, len(fold.test), dataset.task, name)
     seconds = {"fit": fitted_at - start, "predict": time.perf_counter() - fitted_at}
-    pipeline = Pipeline([("table", table), ("model", estimator)])
     fitted = FittedFold(
         name,
         fold.repeat,
         fold.index,
-        pipeline,
-        train,
-        test,
-        X_train,
-        X_test,
-        answers[0].values,
-        answers[1].values,
+        Pipeline([("table", table), ("model", estimator)]),
+        dataset,
+        groups,
+        train.values,
+        test.values,
         fold.train,
         fold.test,
-        answers[0].probabilities,
-        answers[1].probabilities,
+        train.probabilities,
+        test.probabilities,
     )
-    return fitted, answers, seconds
+    return fitted, (train, test), seconds
 
 
 def _findings(processors: Iterable[Any], fitted: FittedFold) -> Iterable[Finding]:

@@ -158,13 +158,13 @@ def _inner_fold(
     scale: bool,
     fit_params: Mapping[str, Any],
 ) -> InnerFold:
-    train, valid = dataset.take(split.train), dataset.take(split.test)
+    whole, target = dataset.table(groups), dataset.target.to_numpy()
     table = FeatureTable(scale, groups, dataset.is_array and not groups)
     return InnerFold(
-        table.fit_transform(train.table(groups)),
-        train.target.to_numpy(),
-        table.transform(valid.table(groups)),
-        valid.target.to_numpy(),
+        table.fit_cut(whole, split.train),
+        target[split.train],
+        table.cut(whole, split.test),
+        target[split.test],
         cut_rows(fit_params, split.train, len(dataset)),
         dataset.task.classes,
     )

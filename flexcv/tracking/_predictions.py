@@ -10,36 +10,26 @@ from flexcv.results import Predictions
 from flexcv.results.responses import labels_of
 from flexcv.results.tables import truth
 
-from ._figures import Picture, class_panels
+from . import _pictures as pictures
 
 
-def tested_rows(model: str, test: Predictions, dataset: Dataset) -> pd.DataFrame:
-    """Give tidy predictions of a test part: model, part, y_true, y_pred."""
-    return pd.DataFrame(
-        {
-            "model": model,
-            "part": "test",
-            "y_true": truth(test, dataset.target).astype(float),
-            "y_pred": test.predicted,
-        }
-    )
-
-
-def classes_figure(test: Predictions, dataset: Dataset, title: str) -> Picture:
-    """Draw ROC, calibration and confusion of a test part.
+def predictions_picture(test: Predictions, dataset: Dataset, title: str) -> str:
+    """Draw a test part: residuals of numbers; ROC, calibration and more of classes.
 
     Parameters
     ----------
     test
-        Predicted classes, with probabilities if the model gives any.
+        Predicted numbers, or classes with probabilities if the model gives any.
     dataset
         The whole table.
     title
         Which model and fold.
     """
-    task, known = dataset.task, truth(test, dataset.target)
+    known, task = truth(test, dataset.target), dataset.task
+    if not task.is_classification:
+        return pictures.residuals_picture(known, test.predicted, title)
     table, nothing = test.probabilities, pd.DataFrame()
-    return class_panels(
+    return pictures.classes_picture(
         nothing if table is None else roc_table(known, table, task.classes),
         nothing if table is None else calibration_table(known, table, task.classes),
         confusion_table(known, labels_of(test, task), task.classes),

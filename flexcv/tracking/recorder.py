@@ -2,7 +2,8 @@
 
 ::
 
-    cross-validation   settings, data/..., versions/...; tables summary, scores, plan;
+    cross-validation   settings, data/..., versions/...; tables summary, scores, plan,
+                       and data when asked for;
                        picture scores; page residuals.html, or classes.html
     model              mean/test/mse, std/test/mse, ...; param/...; pictures
                        convergence and tuning with a line per fold
@@ -15,6 +16,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -37,11 +39,18 @@ from flexcv.evaluation import (
 from flexcv.metrics import Metric
 from flexcv.results import CrossValidationResults, FoldResult
 
-from . import _figures as figures
-from ._facts import dataset_facts, git_commit, model_facts, readable, run_facts
+from . import _pictures as pictures
+from ._facts import (
+    dataset_facts,
+    dataset_rows,
+    git_commit,
+    model_facts,
+    readable,
+    run_facts,
+)
 from ._guard import Guard, GuardedTracker
 from ._page import ResidualPage
-from ._predictions import classes_figure, tested_rows
+from ._predictions import predictions_picture
 from ._secrets import redact, redact_params
 from ._tuning import importances, with_best
 from .base import SeveralTrackers, Tracker
@@ -64,6 +73,8 @@ class Recorder:
         What the run says about itself.
     records
         The run's settings; `TuningSettings` among them says what is better.
+    log_data
+        Whether to tell the table, row by row.
     """
 
     def __init__(
@@ -73,6 +84,8 @@ class Recorder:
         metrics: Sequence[Metric],
         information: Mapping[str, Any],
         records: Sequence[Any] = (),
+        *,
+        log_data: bool = False,
     ) -> None:
         self._run = SeveralTrackers(trackers)
         self._own = Guard("recorder")
@@ -80,6 +93,7 @@ class Recorder:
         self._metrics = tuple(metrics)
         self._information = dict(information)
         self._records = tuple(records)
+        self._log_data = log_data
         self._models: dict[str, SeveralTrackers] = {}
         self._folds: dict[Key, SeveralTrackers] = {}
         self._heard: dict[Key, int] = {}
@@ -117,6 +131,8 @@ class Recorder:
         facts = run_facts(self._information, self._records)
         self._run.log_params(facts | dataset_facts(event.dataset))
         self._run.log_table("plan", event.plan.to_frame())
+        if self._log_data:
+            self._run.log_table("data", dataset_rows(event.dataset))
         for spec in event.specs:
             self._model_run(spec.name).log_params(model_facts(spec))
             for variant in spec.variants:
@@ -232,8 +248,8 @@ class Recorder:
         shares = importances(trials, self._space(result.model), greater)
         self._shares[result.key] = shares
         run.log_metrics({f"importance/{name}": share for name, share in shares.items()})
-        addressed = trials.assign(model=result.model, repeat=0, fold=0)
-        run.log_figure("tuning", figures.tuning_figure(addressed, self._title(result)))
+        drawn = pictures.tuning_picture(trials, self._title(result))
+        run.log_text("tuning.svg", drawn)
 
     def _tell_findings(self, result: FoldResult, run: Tracker) -> None:
         if result.warnings:
@@ -244,6 +260,7 @@ class Recorder:
             run.log_table(name, _with_index(finding.frame))
             if finding.draw is not None:
                 title = f"{finding.name}: {self._title(result)}"
+                figures = importlib.import_module("flexcv.tracking._figures")
                 picture = figures.finding_figure(finding.frame, finding.draw, title)
                 run.log_figure(name, picture)
 
@@ -251,13 +268,10 @@ class Recorder:
         if result.test is None or self._start is None:
             return
         dataset, title = self._start.dataset, self._title(result)
-        if dataset.task.is_classification:
-            name, picture = "classes", classes_figure(result.test, dataset, title)
-        else:
-            rows = tested_rows(result.model, result.test, dataset)
-            name, picture = "residuals", figures.residuals_figure(rows, title)
-        run.log_figure(name, picture)
-        self._page.add(result.model, self._fold_name(result), picture.png)
+        name = "classes" if dataset.task.is_classification else "residuals"
+        drawn = predictions_picture(result.test, dataset, title)
+        run.log_text(f"{name}.svg", drawn)
+        self._page.add(result.model, drawn)
 
     # -- the end --
 
@@ -283,7 +297,8 @@ class Recorder:
         name = "classes.html" if results.task.classes else "residuals.html"
         self._run.log_text(name, page)
         names = [metric.name for metric in self._metrics]
-        self._run.log_figure("scores", figures.scores_figure(results.scores, names))
+        drawn = pictures.scores_picture(results.scores, names)
+        self._run.log_text("scores.svg", drawn)
 
     def _tell_model(self, model: str, results: CrossValidationResults) -> None:
         run = self._models[model]
@@ -295,15 +310,16 @@ class Recorder:
                 {f"{kind}/{name}": float(known[name]) for name in known.index}
             )
         traces = _of_model(results.traces, model)
-        if len(traces) and figures.main_columns(traces):
-            run.log_figure("convergence", figures.convergence_figure(traces, model))
+        if len(traces) and pictures.main_columns(traces):
+            drawn = pictures.convergence_picture(traces, model)
+            run.log_text("convergence.svg", drawn)
         trials = _of_model(results.trials, model)
         if len(trials):
             folds = trials.groupby(["repeat", "fold"], sort=False)
             best = [with_best(part, self._greater_is_better) for _, part in folds]
             shares = self._importance_table(model)
-            picture = figures.tuning_overlay(pd.concat(best), shares, model)
-            run.log_figure("tuning", picture)
+            drawn = pictures.tuning_overlay(pd.concat(best), shares, model)
+            run.log_text("tuning.svg", drawn)
 
     def _importance_table(self, model: str) -> pd.DataFrame:
         rows = [
@@ -347,7 +363,7 @@ class Recorder:
                 "flexcv.repeat": str(repeat),
                 "flexcv.fold": str(fold),
             }
-            name = figures.fold_name(repeat, fold, self._has_repeats)
+            name = pictures.fold_name(repeat, fold, self._has_repeats)
             self._folds[key] = self._model_run(model).child(name, "fold", tags)
         return self._folds[key]
 
@@ -356,7 +372,7 @@ class Recorder:
         return self._start is not None and self._start.plan.n_repeats > 1
 
     def _fold_name(self, result: FoldResult) -> str:
-        return figures.fold_name(result.repeat, result.fold, self._has_repeats)
+        return pictures.fold_name(result.repeat, result.fold, self._has_repeats)
 
     def _title(self, result: FoldResult) -> str:
         return f"{result.model}, {self._fold_name(result)}"
