@@ -180,7 +180,7 @@ class GroupedOutcome:
                 f"a count would have a mean of e^{largest:.3g}, too large to draw; "
                 "choose a smaller `intercept` or smaller variances."
             )
-        return np.exp(predictor)
+        return np.asarray(np.exp(predictor))
 
 
 def _parts(
