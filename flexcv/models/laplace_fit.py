@@ -119,12 +119,13 @@ def scoring_start(
     family, fixed = problem.rows.family, problem.fixed
     eta = family.start(y)
     beta: FloatArray = np.zeros(len(fixed))
-    value = np.inf
+    reached = np.finfo(float).min
     for _ in range(SCORING_STEPS):
         terms = family.kernel(y, eta, weights, 1.0)
-        if not -terms.loglik.sum() < value - 1e-6 * (1.0 + abs(value)):
+        value = float(terms.loglik.sum())
+        if not value > reached + 1e-4 * abs(reached):
             break
-        value = float(-terms.loglik.sum())
+        reached = value
         fisher = np.maximum(family.fisher(eta, weights, 1.0), 1e-10)
         working = eta - problem.offset + terms.score / fisher
         weighted = fixed * fisher
