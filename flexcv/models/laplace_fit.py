@@ -119,11 +119,11 @@ def scoring_start(
     family, fixed = problem.rows.family, problem.fixed
     eta = family.start(y)
     beta: FloatArray = np.zeros(len(fixed))
-    reached = np.finfo(float).min
+    reached = float(np.finfo(float).min)
     for _ in range(SCORING_STEPS):
         terms = family.kernel(y, eta, weights, 1.0)
         value = float(terms.loglik.sum())
-        if not value > reached + 1e-4 * abs(reached):
+        if not value > reached + 1e-3 * abs(reached):
             break
         reached = value
         fisher = np.maximum(family.fisher(eta, weights, 1.0), 1e-10)
