@@ -19,7 +19,10 @@ from ._validate import FloatArray
 from .covariance import CovarianceShape, split_theta
 from .families import Family
 
-LARGEST_LOG_DISPERSION = 12.0  # a negative binomial this close is a Poisson
+LOG_DISPERSIONS = {
+    "negative_binomial": (-25.0, 12.0),  # so close to it, it is a Poisson
+    "gamma": (-25.0, 25.0),
+}
 INVERTIBLE = 1e-3  # smallest diagonal of Lambda that is divided by
 
 
@@ -145,17 +148,28 @@ class LaplaceProblem:
         )
         stop = self.n_theta + len(self.fixed)
         beta, rest = parameters[self.n_theta : stop], parameters[stop:]
-        return Point(factors, beta, float(np.exp(rest[0])) if len(rest) else 1.0)
+        if not len(rest):
+            return Point(factors, beta, 1.0)
+        low, high = LOG_DISPERSIONS[self.rows.family.name]
+        return Point(factors, beta, float(np.exp(np.clip(rest[0], low, high))))
+
+    def at_limit(self, parameters: FloatArray) -> bool:
+        """Say whether the dispersion is as far out as it may be."""
+        if not self.has_dispersion:
+            return False
+        low, high = LOG_DISPERSIONS[self.rows.family.name]
+        return bool(not low < parameters[-1] < high)
 
     def at(self, parameters: FloatArray) -> Evaluation:
         """Evaluate, starting where the modes of the evaluation before lead."""
         point = self.point(parameters)
-        at = self.rows.evaluate(
-            self.offset + point.beta @ self.fixed,
-            point.factors,
-            point.dispersion,
-            self._start(point),
-        )
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            at = self.rows.evaluate(
+                self.offset + point.beta @ self.fixed,
+                point.factors,
+                point.dispersion,
+                self._start(point),
+            )
         if at.converged and np.isfinite(at.loglik):
             self.latest[:] = [(at, point)]
         return at
@@ -176,23 +190,21 @@ class LaplaceProblem:
         ]
         parts.append(self.fixed @ at.eta_gradient)
         if self.has_dispersion:
-            parts.append(np.array([at.dispersion_gradient]))
+            limit = self.at_limit(parameters)
+            parts.append(np.array([0.0 if limit else at.dispersion_gradient]))
         return at, -2.0 * np.concatenate(parts)
 
     def objective(self, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Give value, gradient and a model of the Hessian."""
         size = len(parameters)
         refused = np.inf, np.zeros(size), np.eye(size)
-        if self.has_dispersion and abs(parameters[-1]) > LARGEST_LOG_DISPERSION:
+        try:
+            at, gradient = self.gradient(parameters)
+        except np.linalg.LinAlgError:  # rounding takes over far out
             return refused
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            try:
-                at, gradient = self.gradient(parameters)
-            except np.linalg.LinAlgError:  # rounding takes over far out
-                return refused
-            if not (at.converged and np.isfinite(gradient).all()):
-                return refused
-            hessian = self.model(parameters, at)
+        if not (at.converged and np.isfinite(gradient).all()):
+            return refused
+        hessian = self.model(parameters, at)
         value = -2.0 * at.loglik
         self.trace.append((value, parameters.copy()))
         return value, gradient, hessian
