@@ -91,7 +91,7 @@ def fit_laplace(problem: LaplaceProblem, start: FloatArray) -> LaplaceFit:
         at.effects,
         at.covariances,
         best.n_iter,
-        bool(left <= GAIN),
+        bool(left <= GAIN and largest <= UNBOUNDED),
         smallest < SINGULAR,
         largest > UNBOUNDED,
         tuple(problem.trace),
