@@ -288,7 +288,7 @@ def test_a_tracker_gets_pictures_of_classes(table, tmp_path):
     X, y, _, group = table
     chain(X, y, group, run=tmp_path / "run").add_model(LogisticRegression).perform()
     files = {path.name for path in (tmp_path / "run" / "tracking").rglob("*")}
-    assert {"classes.png", "classes.html"} <= files
+    assert {"classes.svg", "classes.html"} <= files
     assert not any("residual" in name for name in files)
     facts = json.dumps(
         [path.read_text() for path in (tmp_path / "run" / "tracking").rglob("*.json")]
