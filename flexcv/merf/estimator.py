@@ -51,6 +51,7 @@ Callback = Callable[[Mapping[str, float]], bool | None]
 
 TOL = 1e-2  # above the tremble that a forest's likelihood keeps from refit to refit
 RIGID_TOL = 1e-6  # refits of a linear learner repeat exactly
+WORKING_TOL = 1e-5  # with a family, which has no likelihood that both halves climb
 LEARNED = (
     "learner_",
     "random_part_",
@@ -89,7 +90,8 @@ class MERF(AbstractMERF):
         The most refits; 0 is the plain learner.
     tol
         Stop when the relative change of the likelihood per row stays below; None
-        never stops early. ``"auto"`` is 1e-2, or 1e-6 around a linear learner.
+        never stops early. ``"auto"`` is 1e-2; around a linear learner 1e-6, or 1e-5
+        with a family.
     patience
         For how many iterations in a row it must stay below.
     fit_prediction
@@ -312,7 +314,9 @@ class MERF(AbstractMERF):
         if self.tol != "auto":
             return None if self.tol is None else float(self.tol)
         rigid = is_rigid(self.learner_, len(self.fitted_))
-        return RIGID_TOL if rigid and self.fit_prediction_ == "in_sample" else TOL
+        if not rigid or self.fit_prediction_ != "in_sample":
+            return TOL
+        return RIGID_TOL if self.family is None else WORKING_TOL
 
     def _keep_plain(
         self, refits: LearnerRefits, outcome: Outcome, random: RandomColumns
