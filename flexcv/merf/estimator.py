@@ -43,7 +43,12 @@ from flexcv.models.residual_effects import (
     distinct_columns,
 )
 
-from .learners import chosen_learner, on_its_scale, outcome_of
+from .learners import (
+    chosen_learner,
+    on_its_scale,
+    outcome_of,
+    refuse_normal_settings,
+)
 from .readings import FAMILIES, AbstractMERF
 
 FloatArray = npt.NDArray[np.float64]
@@ -240,7 +245,7 @@ class MERF(AbstractMERF):
         check_integer("n_quadrature", self.n_quadrature, 1)
         if self.family is not None:
             check_choice("family", self.family, FAMILIES)
-            self._require_no_normal_settings()
+            refuse_normal_settings(self.family, self.solver, self.warm_start)
         chosen_learner(self.estimator, self.family)
         if self.tol is not None and self.tol != "auto":
             check_number("tol", self.tol, 0.0)
@@ -376,19 +381,6 @@ class MERF(AbstractMERF):
             return y
         self.classes_, target = encoded_classes(y)
         return target
-
-    def _require_no_normal_settings(self) -> None:
-        """Refuse what is written for normal outcomes."""
-        if self.solver not in ("auto", "profile"):
-            raise ValueError(
-                f"solver='em' is for normal outcomes, got it with family="
-                f"{self.family!r}; leave `solver` out."
-            )
-        if self.warm_start:
-            raise ValueError(
-                "warm_start=True is for normal outcomes, got it with family="
-                f"{self.family!r}; leave `warm_start` out."
-            )
 
     def _warn_unsettled(self, rows: Sequence[Mapping[str, float]]) -> None:
         tol = self._tolerance()
