@@ -33,7 +33,7 @@ MODELS = {
     "Ridge": Ridge(),
     "SGDRegressor": SGDRegressor(max_iter=3, tol=None, random_state=0),
     "HistGradientBoosting": HistGradientBoostingRegressor(
-        max_iter=5, early_stopping=False
+        max_iter=2, early_stopping=False
     ),
 }
 CASES = (
