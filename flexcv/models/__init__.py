@@ -3,11 +3,13 @@
 from .base import AbstractMixedModel as AbstractMixedModel
 from .linear import LinearMixedEffectsModel as LinearMixedEffectsModel
 from .ols import LinearModel as LinearModel
+from .penalized import PenalizedLinearMixedModel as PenalizedLinearMixedModel
 from .terms import RandomTerm as RandomTerm
 
 __all__ = [
     "AbstractMixedModel",
     "LinearMixedEffectsModel",
     "LinearModel",
+    "PenalizedLinearMixedModel",
     "RandomTerm",
 ]
