@@ -4,12 +4,16 @@ from .base import AbstractMixedModel as AbstractMixedModel
 from .linear import LinearMixedEffectsModel as LinearMixedEffectsModel
 from .ols import LinearModel as LinearModel
 from .penalized import PenalizedLinearMixedModel as PenalizedLinearMixedModel
+from .penalized_generalized import (
+    PenalizedGeneralizedMixedModel as PenalizedGeneralizedMixedModel,
+)
 from .terms import RandomTerm as RandomTerm
 
 __all__ = [
     "AbstractMixedModel",
     "LinearMixedEffectsModel",
     "LinearModel",
+    "PenalizedGeneralizedMixedModel",
     "PenalizedLinearMixedModel",
     "RandomTerm",
 ]

@@ -209,6 +209,10 @@ def solve(
     if l1_ratio == 0.0:
         return np.asarray(_ridge(rows, np.array([alpha]))[:, 0] / rows.scale)
     begin = None if start is None else start * rows.scale
+    if begin is not None and begin.any():
+        exact = _on_active_set(rows, begin, alpha, l1_ratio)
+        if exact is not None:
+            return np.asarray(exact / rows.scale)
     alphas = np.array([alpha])
     rough = _descend(rows, alphas, l1_ratio, FINAL_TOL, begin)[:, 0]
     exact = _on_active_set(rows, rough, alpha, l1_ratio)
@@ -232,7 +236,9 @@ def _descend(
     start: FloatArray | None,
 ) -> FloatArray:
     """Run coordinate descent; what it leaves open the conditions will tell."""
-    options: dict[str, Any] = {"tol": tol, "max_iter": MAX_SWEEPS, "coef_init": start}
+    options: dict[str, Any] = {"tol": tol, "max_iter": MAX_SWEEPS}
+    if start is not None:
+        options["coef_init"] = np.ascontiguousarray(start)
     if not rows.columns.any() or not rows.target.any():
         return np.zeros((rows.columns.shape[1], len(alphas)))
     with warnings.catch_warnings():
@@ -242,6 +248,7 @@ def _descend(
             rows.target,
             l1_ratio=l1_ratio,
             alphas=alphas * (rows.n_rows / len(rows.target)),
+            check_input=False,
             **options,
         )
     return np.asarray(found)

@@ -7,14 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
-from ._effects import Columns
-from ._table import prediction_table
-from ._validate import target_values
 from .base import Training
 from .coordinate_descent import PenalisedRows, coefficient_path
-from .design import learn_random
 from .penalized_base import AbstractPenalizedModel
 from .penalized_fit import (
     PenalisedFit,
@@ -154,30 +149,16 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         -------
         A row per alpha, falling, and a column per fixed effect.
         """
-        check_is_fitted(self)
-        source = Columns(prediction_table(self, X))
-        _, design = learn_random(source, self._terms())
-        target = target_values(y, len(source.table))
-        rows = PenalisedRows(
-            self.columns_.penalised_matrix(source),
-            np.column_stack(self.columns_.free_columns(source)),
-            target,
-            design,
-        )
-        return self._path_of(rows, alphas)
-
-    def _path_of(self, rows: PenalisedRows, alphas: Any) -> pd.DataFrame:
+        source, target, design = self._again(X, y)
+        rows = self.columns_.rows(source, target, design)
         relative = [d / self.sigma_**2 for d in self.random_part_.covariances]
         _, whole = whitened_at(rows, relative, standardise=self.standardise)
         ratio = self._l1_ratio()
-        if alphas is None:
-            shown = falling_alphas(whole, ratio, self.n_alphas)
-        else:
+        shown = falling_alphas(whole, ratio, self.n_alphas)
+        if alphas is not None:
             shown = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
         path = coefficient_path(whole, shown, ratio)
-        values = self.columns_.coefficients(path, whole.free(path))
-        index = pd.Index(shown, name="alpha")
-        return pd.DataFrame(values.T, index=index, columns=list(self.columns_.names))
+        return self._path_frame(shown, path, whole.free(path))
 
     def _rounds(
         self, rows: PenalisedRows, training: Training, settings: PenaltySettings
@@ -187,7 +168,11 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         return penalised_rounds(rows, free, ones, settings, start)
 
     def _final_fit(
-        self, rows: PenalisedRows, settings: PenaltySettings, last: PenalisedRound
+        self,
+        rows: PenalisedRows,
+        training: Training,  # noqa: ARG002
+        settings: PenaltySettings,
+        last: PenalisedRound,
     ) -> PenalisedFit:
         relative, begin = last.variances.relative, last.coefficients
         return fit_at(rows, settings, relative, last.alpha, begin)

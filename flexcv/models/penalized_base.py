@@ -17,15 +17,16 @@ from flexcv.errors import ConvergenceWarning
 
 from ._effects import Columns
 from ._identify import require_groups_apart, require_identifiable
-from ._validate import FloatArray, near_miss
+from ._table import prediction_table
+from ._validate import FloatArray, near_miss, target_values
 from .base import AbstractMixedModel, RandomPart, Training
 from .coordinate_descent import PenalisedRows
+from .design import RandomDesign, learn_random
 from .held_out import Fold, group_folds, row_folds
 from .penalized_columns import (
     PenalisedColumns,
     as_names,
     learn_columns,
-    learn_rows,
 )
 from .penalized_fit import PenalisedFit, PenaltySettings
 from .penalized_rounds import PenalisedRound, trace_frame, trace_row
@@ -65,7 +66,11 @@ class AbstractPenalizedModel(AbstractMixedModel):
 
     @abstractmethod
     def _final_fit(
-        self, rows: PenalisedRows, settings: PenaltySettings, last: PenalisedRound
+        self,
+        rows: PenalisedRows,
+        training: Training,
+        settings: PenaltySettings,
+        last: PenalisedRound,
     ) -> PenalisedFit:
         """Give coefficients and effects at the variances of the last round."""
 
@@ -93,6 +98,20 @@ class AbstractPenalizedModel(AbstractMixedModel):
         }
         return pd.DataFrame(table, index=list(self.columns_.names))
 
+    def _again(self, X: Any, y: Any) -> tuple[Columns, FloatArray, RandomDesign]:
+        """Give the columns, target and random part of a table with own groups."""
+        check_is_fitted(self)
+        source = Columns(prediction_table(self, X))
+        _, design = learn_random(source, self._terms())
+        return source, target_values(y, len(source.table)), design
+
+    def _path_frame(
+        self, alphas: FloatArray, path: FloatArray, free: FloatArray
+    ) -> pd.DataFrame:
+        values = self.columns_.coefficients(path, free).T
+        index = pd.Index(alphas, name="alpha")
+        return pd.DataFrame(values, index=index, columns=list(self.columns_.names))
+
     def _l1_ratio(self) -> float:
         return {"l1": 1.0, "l2": 0.0}.get(self.penalty, float(self.l1_ratio))
 
@@ -106,15 +125,15 @@ class AbstractPenalizedModel(AbstractMixedModel):
         rows = self._learn_rows(training)
         settings = self._settings(rows)
         last = self._run(rows, training, settings)
-        fitted = self._final_fit(rows, settings, last)
+        fitted = self._final_fit(rows, training, settings, last)
         self.fixed_ = self.columns_.coefficients(fitted.coefficients, fitted.free)
-        state = last.variances
+        state, self.scale_ = last.variances, fitted.scale
         self.sigma_ = float(np.sqrt(state.sigma2))
         self.loglik_, self.alpha_ = state.loglik, last.alpha
         self.random_part_ = RandomPart(fitted.effects, state.covariances)
 
     def _learn_rows(self, training: Training) -> PenalisedRows:
-        return learn_rows(self.columns_, training, training.target)
+        return self.columns_.rows(training.source, training.target, training.design)
 
     def _settings(self, rows: PenalisedRows) -> PenaltySettings:
         chosen = self.alpha == CHOSEN
@@ -194,10 +213,10 @@ class AbstractPenalizedModel(AbstractMixedModel):
                 f"`standardise` must be True or False, got {self.standardise!r}."
             )
         _check_share("l1_ratio", self.l1_ratio)
-        _check_at_least("max_iterations", self.max_iterations, 1)
-        _check_at_least("n_alphas", self.n_alphas, 2)
+        check_at_least("max_iterations", self.max_iterations, 1)
+        check_at_least("n_alphas", self.n_alphas, 2)
         if isinstance(self.folds, int):
-            _check_at_least("folds", self.folds, 2)
+            check_at_least("folds", self.folds, 2)
         elif not hasattr(self.folds, "split"):
             raise TypeError(
                 f"`folds` must be a whole number or a splitter, got {self.folds!r}."
@@ -232,7 +251,8 @@ def _check_share(name: str, value: object) -> None:
         raise ValueError(f"`{name}` must lie between 0 and 1, got {value!r}.")
 
 
-def _check_at_least(name: str, value: object, least: int) -> None:
+def check_at_least(name: str, value: object, least: int) -> None:
+    """Refuse what is no whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"`{name}` must be a whole number, got {value!r}.")
     if value < least:

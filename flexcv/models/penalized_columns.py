@@ -58,6 +58,13 @@ class PenalisedColumns:
         columns = self.encoder.columns(source)
         return [columns[k] for k in self.free]
 
+    def rows(
+        self, source: Columns, target: FloatArray, design: RandomDesign
+    ) -> PenalisedRows:
+        """Give the rows of a table."""
+        free = np.column_stack(self.free_columns(source))
+        return PenalisedRows(self.penalised_matrix(source), free, target, design)
+
     def coefficients(self, penalised: FloatArray, free: FloatArray) -> FloatArray:
         """Put the coefficients of uncentred columns in the encoder's order.
 
@@ -108,19 +115,6 @@ def learn_columns(
     _warn_of_constants(columns, encoder, penalised)
     independent = _independent(columns, encoder, free, training.source.ones)
     return PenalisedColumns(encoder, penalised, independent, centre)
-
-
-def learn_rows(
-    columns: PenalisedColumns, training: Training, target: FloatArray
-) -> PenalisedRows:
-    """Give the rows of the training table."""
-    source = training.source
-    return PenalisedRows(
-        columns.penalised_matrix(source),
-        np.column_stack(columns.free_columns(source)),
-        target,
-        training.design,
-    )
 
 
 def as_names(value: Any) -> tuple[Any, ...]:

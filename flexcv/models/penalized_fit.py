@@ -99,11 +99,14 @@ class PenalisedFit:
         beta and gamma.
     effects
         Predicted random effects per factor, shape (levels, effects).
+    scale
+        The omegas.
     """
 
     coefficients: FloatArray
     free: FloatArray
     effects: tuple[FloatArray, ...]
+    scale: FloatArray
 
 
 def estimate_variances(
@@ -169,7 +172,7 @@ def fit_at(
     beta = solve(whole, alpha, settings.l1_ratio, start)
     gamma = whole.free(beta)
     left = rows.target - rows.penalised @ beta - rows.free @ gamma
-    return PenalisedFit(beta, gamma, whiten.effects(left))
+    return PenalisedFit(beta, gamma, whiten.effects(left), whole.scale)
 
 
 def whitened_at(
@@ -183,11 +186,30 @@ def whitened_at(
 def falling_alphas(whole: WhitenedRows, l1_ratio: float, n_alphas: int) -> FloatArray:
     """Give the alphas of a path, from the one that selects nothing downwards."""
     wide = whole.columns.shape[1] > whole.n_rows
+    peak = largest_alpha(whole, l1_ratio)
+    return spaced_alphas(peak, l1_ratio, n_alphas, wide=wide)
+
+
+def spaced_alphas(
+    peak: float, l1_ratio: float, n_alphas: int, *, wide: bool
+) -> FloatArray:
+    """Give falling alphas in equal ratios.
+
+    Parameters
+    ----------
+    peak
+        The largest.
+    l1_ratio
+        The share of the lasso.
+    n_alphas
+        How many.
+    wide
+        Whether there are more columns than rows.
+    """
     least = LEAST_WIDE if wide else LEAST_SHARE
     if l1_ratio == 0.0:
         least = LEAST_RIDGE
-    peak = largest_alpha(whole, l1_ratio) or 1.0
-    return np.asarray(peak * np.geomspace(1.0, least, n_alphas))
+    return np.asarray((peak or 1.0) * np.geomspace(1.0, least, n_alphas))
 
 
 def variance_change(new: Variances, old: Variances) -> float:

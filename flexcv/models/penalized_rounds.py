@@ -47,6 +47,8 @@ class PenalisedRound:
         What the choice of alpha was made by; None where it was not made.
     learner_seconds, effects_seconds
         What the two halves cost.
+    gamma
+        Coefficients without a penalty, where the variances came with them.
     """
 
     iteration: int
@@ -57,6 +59,7 @@ class PenalisedRound:
     held_out: HeldOut | None
     learner_seconds: float
     effects_seconds: float
+    gamma: FloatArray | None = None
 
 
 def penalised_rounds(

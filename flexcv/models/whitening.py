@@ -113,7 +113,7 @@ def learn_whitening(
     array([ 0.5,  0.5,  1. , -1. ])
     """
     roots = None if weights is None else np.sqrt(weights)
-    factors = tuple(_square_root(covariance) for covariance in relative)
+    factors = tuple(square_root(covariance) for covariance in relative)
     n_levels = tuple(factor.n_levels for factor in design.factors)
     if not design.factors:
         return Whitening(None, (), (), roots, np.copy, None)
@@ -142,7 +142,7 @@ def some_rows(design: RandomDesign, rows: IntArray) -> RandomDesign:
     return RandomDesign(factors, len(rows))
 
 
-def _square_root(covariance: FloatArray) -> FloatArray:
+def square_root(covariance: FloatArray) -> FloatArray:
     """Give L with D = L L', which exists while a variance is zero."""
     values, axes = np.linalg.eigh(covariance)
     return np.asarray(axes * np.sqrt(np.maximum(values, 0.0)))
