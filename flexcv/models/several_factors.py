@@ -1,9 +1,7 @@
 """Laplace's approximation for crossed and nested grouping factors.
 
-A = I + Lambda'Z'W Z Lambda is not block diagonal here. The largest factor is, and is
-eliminated level by level; what is left of the others is one dense matrix S. The
-gradient needs A^-1 only where two levels meet in a row (Bates et al. 2015, section 5.4;
-the order of elimination is that of MixedModels.jl).
+A = I + Lambda'Z'W Z Lambda is not block diagonal here. The gradient needs A^-1 only
+where two levels meet in a row (Bates, Maechler, Bolker & Walker 2015, section 5.4).
 """
 
 from __future__ import annotations
@@ -15,26 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import lapack
 
-from flexcv.errors import ModelError
-
 from ._dispersion import DISPERSION_TERMS, DispersionTerms
-from ._levels import inverse_and_log_det
-from ._meetings import Meetings, learn_meetings
 from ._validate import FloatArray
+from .crossed_rows import CrossedRows, Factored
 from .families import Family, RowTerms
-from .group_modes import AT_MODE, HALVINGS, MAX_STEPS, GroupRows, level_times
+from .group_modes import AT_MODE, HALVINGS, MAX_STEPS, GroupRows
 from .laplace_problem import Evaluation
-
-LARGEST_REST = 6_000  # columns of Z beside the largest factor's: S has their square
-
-
-class Factored(NamedTuple):
-    """A, factorised: blocks of the largest factor, and S of the rest."""
-
-    inverse: FloatArray  # of the blocks, (q, q, levels)
-    cells: tuple[FloatArray, ...]  # of K = A11^-1 A12, per effect
-    chol: FloatArray  # lower factor of S
-    log_det: float
 
 
 class Joint(NamedTuple):
@@ -52,14 +36,16 @@ class SeveralFactors:
 
     Attributes
     ----------
-    groups
-        Rows per factor; they share target and weights.
-    meetings
-        Which levels meet.
+    crossed
+        The rows, and which levels meet.
     """
 
-    groups: tuple[GroupRows, ...]
-    meetings: Meetings
+    crossed: CrossedRows
+
+    @property
+    def groups(self) -> tuple[GroupRows, ...]:
+        """Rows per factor."""
+        return self.crossed.groups
 
     @property
     def family(self) -> Family:
@@ -80,9 +66,19 @@ class SeveralFactors:
         """Evaluate at a linear predictor, Lambdas and a dispersion."""
         at, system, converged = self._climb(eta, factors, dispersion, start)
         total = sum(map(self._row_effects, range(len(factors)), factors, at.modes), eta)
-        return _Derivatives(self, factors, at, system).evaluation(
+        return _Derivatives(self.crossed, factors, at, system).evaluation(
             self.groups[0].constant, self._dispersion(total, dispersion), converged
         )
+
+    def moved_modes(
+        self,
+        at: Evaluation,
+        before: Sequence[FloatArray],  # noqa: ARG002
+        after: Sequence[FloatArray],  # noqa: ARG002
+        eta_change: FloatArray,  # noqa: ARG002
+    ) -> Sequence[FloatArray]:
+        """Give the modes as they were: the first Newton step is as cheap."""
+        return at.modes
 
     def _row_effects(
         self, place: int, factor: FloatArray, modes: FloatArray
@@ -107,24 +103,17 @@ class SeveralFactors:
         begin = [np.zeros(shape) for shape in shapes] if start is None else start
         at = self._joint(eta, factors, dispersion, tuple(begin))
         for _ in range(MAX_STEPS):
-            system = self.factorised(factors, at.terms.information)
-            gradient = [
-                f.T @ s - u
-                for f, s, u in zip(factors, at.scores, at.modes, strict=True)
-            ]
-            step = self.solve(system, gradient)
+            system = self.crossed.factorised(factors, at.terms.information)
+            parts = zip(factors, at.scores, at.modes, strict=True)
+            gradient = [f.T @ score - u for f, score, u in parts]
+            step = self.crossed.solve(system, gradient)
             promise = sum(
                 float((g * s).sum()) for g, s in zip(gradient, step, strict=True)
             )
-            if promise <= AT_MODE * self.n_effects:
+            if promise <= AT_MODE * self.crossed.n_effects:
                 return at, system, True
             at = self._climbed(eta, factors, dispersion, at, step)
         return at, system, False
-
-    @property
-    def n_effects(self) -> int:
-        """How many random effects there are in all."""
-        return sum(g.n_effects * g.levels.n_levels for g in self.groups)
 
     def _joint(
         self,
@@ -159,82 +148,12 @@ class SeveralFactors:
             length *= 0.5
         return new
 
-    def factorised(
-        self, factors: Sequence[FloatArray], information: FloatArray
-    ) -> Factored:
-        """Factorise A for the given working weights."""
-        own = self.turned(0, factors)
-        rest = [
-            line for k in range(1, len(factors)) for line in self.turned(k, factors)
-        ]
-        inner = np.einsum(
-            "ca,cdn,db->abn",
-            factors[0],
-            self.groups[0].products(information),
-            factors[0],
-        )
-        inner[np.diag_indices(len(own))] += 1.0
-        inverse, log_det = inverse_and_log_det(inner)
-        weighted = [line * information for line in rest]
-        met = [self.meetings.fill([line * w for w in weighted]) for line in own]
-        kept = tuple(
-            sum(inverse[a, b][self.meetings.levels] * met[b] for b in range(len(own)))
-            for a in range(len(own))
-        )
-        schur = self._rest_moments(rest, weighted)
-        for left, right in zip(met, kept, strict=True):
-            product = self.meetings.matrix(left).T @ self.meetings.matrix(right)
-            schur -= product if isinstance(product, np.ndarray) else product.toarray()
-        chol, failed = lapack.dpotrf(schur, lower=1)
-        if failed:
-            raise np.linalg.LinAlgError("the levels' matrix is not positive definite")
-        total = float(log_det.sum()) + 2.0 * float(np.log(chol.diagonal()).sum())
-        return Factored(inverse, kept, chol, total)
-
-    def turned(self, place: int, factors: Sequence[FloatArray]) -> FloatArray:
-        """Give Lambda'z of each row for one factor."""
-        return factors[place].T @ self.groups[place].columns
-
-    def _rest_moments(
-        self, rest: Sequence[FloatArray], weighted: Sequence[FloatArray]
-    ) -> FloatArray:
-        """Give I + the rest's own block of A."""
-        size = self.meetings.shape[1]
-        total = np.zeros(size * size)
-        for left, one in zip(weighted, self.meetings.places, strict=True):
-            for right, other in zip(rest, self.meetings.places, strict=True):
-                total += np.bincount(one * size + other, left * right, size * size)
-        square = total.reshape(size, size)
-        square[np.diag_indices(size)] += 1.0
-        return square
-
-    def solve(
-        self, system: Factored, right: Sequence[FloatArray]
-    ) -> tuple[FloatArray, ...]:
-        """Solve with A, per factor from (effects, levels)."""
-        matrices = [self.meetings.matrix(cells) for cells in system.cells]
-        rest = np.concatenate([part.reshape(-1) for part in right[1:]])
-        for matrix, own in zip(matrices, right[0], strict=True):
-            rest = rest - matrix.T @ own
-        solved = lapack.dpotrs(system.chol, rest, lower=1)[0].reshape(-1)
-        first = level_times(system.inverse, right[0])
-        first = first - np.stack([matrix @ solved for matrix in matrices])
-        return (first, *self._split(solved))
-
-    def _split(self, flat: FloatArray) -> list[FloatArray]:
-        parts, start = [], 0
-        for group in self.groups[1:]:
-            q, n = group.n_effects, group.levels.n_levels
-            parts.append(flat[start : start + q * n].reshape(q, n))
-            start += q * n
-        return parts
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Derivatives:
     """The value and its derivatives at the mode."""
 
-    rows: SeveralFactors
+    rows: CrossedRows
     factors: Sequence[FloatArray]
     at: Joint
     system: Factored
@@ -246,17 +165,16 @@ class _Derivatives:
         rows, terms = self.rows, self.at.terms
         turned = [rows.turned(k, self.factors) for k in range(len(self.factors))]
         answers, within = self._answers(turned)
-        leverage = sum(
-            (t * r).sum(axis=0) for t, r in zip(turned, answers, strict=True)
-        )
+        leverage = np.zeros(len(terms.score))
+        for line, answer in zip(turned, answers, strict=True):
+            leverage += (line * answer).sum(axis=0)
         slopes = [g.level_sums(terms.slope * leverage) for g in rows.groups]
         v = rows.solve(
             self.system, [f.T @ s for f, s in zip(self.factors, slopes, strict=True)]
         )
-        moved = sum(
-            g.row_sum(f @ part)
-            for g, f, part in zip(rows.groups, self.factors, v, strict=True)
-        )
+        moved = np.zeros(len(leverage))
+        for g, f, part in zip(rows.groups, self.factors, v, strict=True):
+            moved += g.row_sum(f @ part)
         slope, squares = _in_dispersion(own, leverage, moved)
         information = terms.information
         value = self.at.value - 0.5 * (self.system.log_det + self._left(v))
@@ -363,19 +281,14 @@ class _Derivatives:
     ) -> list[FloatArray]:
         """Differentiate in each Lambda: directly, through log|A|, through the mode."""
         information, gradients = self.at.terms.information, []
-        for group, u, s, answer, slope, part in zip(
-            self.rows.groups,
-            self.at.modes,
-            self.at.scores,
-            answers,
-            slopes,
-            v,
-            strict=True,
-        ):
+        for k, group in enumerate(self.rows.groups):
+            u, s, part = self.at.modes[k], self.at.scores[k], v[k]
             pushed = group.level_sums(information * moved)
             through_mode = s @ part.T - pushed @ u.T
-            inner = (group.columns * information) @ answer.T
-            gradients.append(s @ u.T - inner - 0.5 * slope @ u.T - 0.5 * through_mode)
+            inner = (group.columns * information) @ answers[k].T
+            gradients.append(
+                s @ u.T - inner - 0.5 * slopes[k] @ u.T - 0.5 * through_mode
+            )
         return gradients
 
     def _gram(self, lines: FloatArray) -> FloatArray:
@@ -391,21 +304,6 @@ class _Derivatives:
             flat.append(np.concatenate([part.reshape(-1) for part in right]))
             solved.append(np.concatenate([part.reshape(-1) for part in answer]))
         return np.asarray(weighted @ lines.T - np.array(flat) @ np.array(solved).T)
-
-
-def several_factors(groups: Sequence[GroupRows]) -> SeveralFactors:
-    """Gather the rows of several factors, the largest first."""
-    sizes = [(g.levels.codes, g.levels.n_levels, g.n_effects) for g in groups[1:]]
-    rest = sum(n * q for _, n, q in sizes)
-    if rest > LARGEST_REST:
-        raise ModelError(
-            f"beside the largest factor there may be {LARGEST_REST} random effects in "
-            f"all, got {rest}; leave a factor out or group more coarsely."
-        )
-    first = groups[0].levels
-    return SeveralFactors(
-        tuple(groups), learn_meetings(first.codes, first.n_levels, sizes)
-    )
 
 
 def _in_dispersion(

@@ -6,11 +6,12 @@ import pytest
 from flexcv.errors import ModelError
 from flexcv.models import _meetings
 from flexcv.models.covariance import covariance_shape
+from flexcv.models.crossed_rows import crossed_rows
 from flexcv.models.families import FAMILIES, family_of
 from flexcv.models.group_modes import group_rows
 from flexcv.models.laplace_problem import LaplaceProblem
 from flexcv.models.one_factor import OneFactor
-from flexcv.models.several_factors import several_factors
+from flexcv.models.several_factors import SeveralFactors
 
 EVERY = [(name, link) for name, (_, links) in FAMILIES.items() for link in links]
 N_ROWS, SIZES = 80, (9, 5, 4)
@@ -37,7 +38,9 @@ def drawn(name, link, effects=(2, 1, 2), seed=0):
         for c, q, n in zip(codes, effects, SIZES, strict=False)
     ]
     shapes = tuple(covariance_shape((q,)) for q in effects)
-    problem = LaplaceProblem(several_factors(groups), shapes, columns, np.zeros(N_ROWS))
+    problem = LaplaceProblem(
+        SeveralFactors(crossed_rows(groups)), shapes, columns, np.zeros(N_ROWS)
+    )
     theta = rng.normal(size=problem.n_theta) * 0.3 + 0.4
     tail = [np.log(0.8)] if family.has_dispersion else []
     return problem, np.concatenate([theta, [0.2, 0.3], tail])
@@ -50,8 +53,8 @@ def dense_loglik(problem, parameters):
     blocks = []
     for group, factor in zip(groups, point.factors, strict=True):
         indicator = np.eye(group.levels.n_levels)[group.levels.codes]
-        for column in factor.T @ group.columns:
-            blocks.append(indicator * column[:, None])
+        turned = factor.T @ group.columns
+        blocks += [indicator * column[:, None] for column in turned]
     z = np.hstack(blocks)
     eta, u = point.beta @ problem.fixed, np.zeros(z.shape[1])
     for _ in range(60):
@@ -113,7 +116,7 @@ def test_too_many_effects_beside_the_largest_factor_are_refused():
         group_rows(family_of("poisson"), y, codes, np.ones((1, 7000))) for _ in "ab"
     ]
     with pytest.raises(ModelError) as error:
-        several_factors(groups)
+        crossed_rows(groups)
     assert str(error.value) == (
         "beside the largest factor there may be 6000 random effects in all, got 7000; "
         "leave a factor out or group more coarsely."
