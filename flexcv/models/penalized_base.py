@@ -117,7 +117,7 @@ class AbstractPenalizedModel(AbstractMixedModel):
 
     def _fit_design(self, training: Training) -> None:
         self._check_settings()
-        require_identifiable(training.design)
+        self._require_apart(training.design)
         require_groups_apart(training.terms, ())
         self.columns_ = learn_columns(
             training, as_names(self.unpenalized), all_free=self._is_free()
@@ -131,6 +131,10 @@ class AbstractPenalizedModel(AbstractMixedModel):
         self.sigma_ = float(np.sqrt(state.sigma2))
         self.loglik_, self.alpha_ = state.loglik, last.alpha
         self.random_part_ = RandomPart(fitted.effects, state.covariances)
+
+    def _require_apart(self, design: RandomDesign) -> None:
+        """Refuse factors whose variance cannot be told."""
+        require_identifiable(design)
 
     def _learn_rows(self, training: Training) -> PenalisedRows:
         return self.columns_.rows(training.source, training.target, training.design)

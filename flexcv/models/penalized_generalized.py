@@ -14,10 +14,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._effects import Columns
-from ._labels import two_labels
+from ._identify import require_apart
 from ._table import prediction_table
 from ._validate import FloatArray, near_miss
 from .base import RESIDUAL, AbstractMixedModel, Training
+from .binary_labels import encoded_classes
 from .coordinate_descent import PenalisedRows
 from .design import RandomDesign
 from .families import Family, family_of
@@ -170,8 +171,8 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel):
         """
         self._family()
         self.__dict__.pop("random_part_", None)
-        if self.family == "binomial":
-            self.classes_, y = two_labels(y)
+        if self.family == "binomial" and y is not None:
+            self.classes_, y = encoded_classes(y)
         super().fit(X, y)
         return self
 
@@ -183,10 +184,27 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel):
         X
             A table with the training table's columns.
         """
-        mean = self._mean(X)
+        mean = self.predict_mean(X)
         if self.family != "binomial":
             return mean
         return np.asarray(self.classes_[(mean > 0.5).astype(np.intp)])
+
+    def predict_mean(self, X: Any) -> FloatArray:
+        """Give the expected response, averaged over effects that are not known.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        check_is_fitted(self)
+        source = Columns(prediction_table(self, X))
+        design = self.random_encoder_.design(source)
+        if self.known_groups == "population":
+            design = design.with_unknown_levels()
+        eta = self._fixed_part(source) + design.effects_sum(self.random_part_.effects)
+        spread = _unknown_variance(design, self.random_part_.covariances)
+        return marginal_mean(self._family(), eta, spread)
 
     @available_if(_is_classifier)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> FloatArray:
@@ -200,7 +218,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel):
         X
             A table with the training table's columns.
         """
-        mean = self._mean(X)
+        mean = self.predict_mean(X)
         return np.column_stack([1.0 - mean, mean])
 
     @available_if(_is_classifier)  # type: ignore[untyped-decorator]
@@ -277,6 +295,9 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel):
             )
         return family_of(self.family, self.link)
 
+    def _require_apart(self, design: RandomDesign) -> None:
+        require_apart(design, rows_repeat=self.family != "binomial")
+
     def _check_quadrature(self, design: RandomDesign) -> None:
         check_at_least("n_quadrature", self.n_quadrature, 1)
         effects = [factor.n_effects for factor in design.factors]
@@ -340,17 +361,6 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel):
 
     def _fixed_part(self, source: Columns) -> FloatArray:
         return super()._fixed_part(source) + self._offset(source)
-
-    def _mean(self, X: Any) -> FloatArray:
-        """Give the expected response, averaged over effects that are not known."""
-        check_is_fitted(self)
-        source = Columns(prediction_table(self, X))
-        design = self.random_encoder_.design(source)
-        if self.known_groups == "population":
-            design = design.with_unknown_levels()
-        eta = self._fixed_part(source) + design.effects_sum(self.random_part_.effects)
-        spread = _unknown_variance(design, self.random_part_.covariances)
-        return marginal_mean(self._family(), eta, spread)
 
 
 def _unknown_variance(

@@ -22,12 +22,13 @@ import numpy as np
 
 from ._validate import FloatArray, IntArray
 from .coordinate_descent import PenalisedRows, WhitenedRows, solve, whitened_rows
+from .crossed_rows import crossed_rows
 from .design import RandomDesign
 from .families import Family
 from .group_modes import group_rows
 from .laplace_problem import Evaluation, RandomRows
 from .one_factor import NoFactor, OneFactor
-from .several_factors import several_factors
+from .several_factors import SeveralFactors
 from .whitening import learn_whitening, square_root
 
 MAX_STEPS = 100
@@ -94,8 +95,9 @@ def likelihood_rows(
     ]
     random: RandomRows = NoFactor(family, rows.target, ones)
     if groups:
-        several = len(groups) > 1
-        random = several_factors(groups) if several else OneFactor(groups[0], n_nodes)
+        random = OneFactor(groups[0], n_nodes)
+    if len(groups) > 1:
+        random = SeveralFactors(crossed_rows(groups))
     return LikelihoodRows(rows, family, offset, random, n_nodes)
 
 

@@ -18,7 +18,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from flexcv import CrossValidation
 from flexcv.errors import ConvergenceWarning, NotIdentifiableError
-from flexcv.models import PenalizedGeneralizedMixedModel
+from flexcv.models import (
+    GeneralizedLinearMixedModel,
+    PenalizedGeneralizedMixedModel,
+)
 from flexcv.models._effects import Columns
 from flexcv.models.design import learn_random
 from flexcv.models.families import Binomial, family_of
@@ -124,7 +127,24 @@ def test_a_vanishing_penalty_tends_to_maximum_likelihood(
         atol=1e-4,
     )
     assert tiny.loglik_ == pytest.approx(free.loglik_, abs=1e-3)
-    np.testing.assert_allclose(tiny._mean(table), free._mean(table), atol=1e-3)
+    np.testing.assert_allclose(
+        tiny.predict_mean(table), free.predict_mean(table), atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("family", ["binomial", "poisson"])
+def test_no_penalty_is_the_generalised_mixed_model(family: str) -> None:
+    model, table, y = fitted(family, "(1 | g)", alpha=0)
+    oracle = GeneralizedLinearMixedModel("g", family=family).fit(table, y)
+    np.testing.assert_allclose(model.fixed_, oracle.coefficients_, atol=1e-6)
+    assert model.loglik_ == pytest.approx(oracle.loglik_, abs=1e-8)
+    new = table.assign(g=99)
+    np.testing.assert_allclose(
+        model.predict_mean(table), oracle.predict_mean(table), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        model.predict_mean(new), oracle.predict_mean(new), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("penalty", list(RATIOS))
@@ -251,6 +271,27 @@ def test_alpha_is_chosen_by_the_likelihood_of_held_out_groups(family: str) -> No
     np.testing.assert_allclose(here.loc[model.alpha_], model.fixed_, atol=1e-3)
 
 
+@pytest.mark.parametrize("random", RANDOM)
+def test_the_order_of_rows_does_not_matter(random: str) -> None:
+    model, table, y = fitted("poisson", random, alpha=0.03, variances="in_sample")
+    order = np.random.default_rng(0).permutation(len(y))
+    again = clone(model).fit(table.iloc[order], y.iloc[order])
+    np.testing.assert_allclose(again.fixed_, model.fixed_, atol=1e-5)
+    np.testing.assert_allclose(
+        again.predict(table.iloc[order]), model.predict(table)[order], rtol=1e-4
+    )
+
+
+def test_a_level_per_row_takes_up_the_spread_of_counts() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(300, 6))).add_prefix("x")
+    y = rng.poisson(np.exp(1.0 + table["x0"] + rng.normal(size=300)))
+    model = PenalizedGeneralizedMixedModel(
+        "row", family="poisson", alpha=0.02, variances="in_sample"
+    ).fit(table.assign(row=np.arange(300)), y)
+    assert model.variance_components_["variance"][0] == pytest.approx(1.0, abs=0.25)
+
+
 def test_a_probit_is_a_probit() -> None:
     table, y = table_of()
     X = table.drop(columns="h")
@@ -333,30 +374,30 @@ def refused(kind: type[Exception], table: pd.DataFrame, y, **options) -> str:
         (
             [0, 1, 2] * 64,
             {},
-            "Only binary classification is supported. The type of the target is "
-            "multiclass, with 3 labels; fit one model per label.",
+            "Only binary classification is supported. A binomial target must have two "
+            "classes, got 3: [0, 1, 2]; merge classes or take a multiclass model.",
         ),
         (
             [0.5, 1.7, 2.2] * 64,
             {},
-            "Unknown label type: continuous. A binomial target must hold two labels, "
-            "got values such as 0.5; take another family or model.",
+            "Unknown label type: continuous; a binomial target without `weights` holds "
+            "two classes, so pass the numbers of trials as `weights` beside shares.",
         ),
         (
             ["yes"] * 192,
             {},
-            "a binomial target must hold two classes, got one class 'yes'; check the "
-            "target or the fold.",
+            "a binomial target must have two classes, got only one class 'yes'; pass "
+            "rows of both.",
         ),
         (
             [0.0, 1.0, np.nan] * 64,
             {},
-            "`y` must be finite, got missing or infinite values; drop these rows.",
+            "Input y contains NaN.",
         ),
         (
             ["yes", "no", None] * 64,
             {},
-            "`y` must have a label in every row, got missing ones; drop these rows.",
+            "`y` must have a class in every row, got missing values; drop these rows.",
         ),
         (
             [1, 2, -1] * 64,
