@@ -27,6 +27,7 @@ from sklearn.model_selection import GroupKFold
 from flexcv.errors import ConvergenceWarning
 from flexcv.merf import MERF
 from flexcv.models import (
+    GeneralizedLinearMixedModel,
     LinearMixedEffectsModel,
     PenalizedGeneralizedMixedModel,
     PenalizedLinearMixedModel,
@@ -208,10 +209,15 @@ def _with_range(values: pd.Series) -> str:
 
 def binary(seeds: int) -> str:
     """Give the table of the same design with two classes."""
-    rows = {"`PenalizedGeneralizedMixedModel`": [], "`LogisticRegressionCV` (l1)": []}
+    methods = {
+        "`PenalizedGeneralizedMixedModel`": _mixed_classes,
+        "`LogisticRegressionCV` (l1), ignoring groups": _plain_classes,
+        "generalised mixed model of the 8 true columns": _oracle_classes,
+    }
+    rows: dict[str, list] = {name: [] for name in methods}
     for seed in range(seeds):
         drawn = draw(100 + seed, binary=True)
-        for name, fit in zip(rows, (_mixed_classes, _plain_classes), strict=True):
+        for name, fit in methods.items():
             rows[name].append(fit(drawn))
     shown = []
     for name, lines in rows.items():
@@ -256,6 +262,22 @@ def _plain_classes(drawn: Drawn) -> dict[str, float]:
         return model.predict_proba(rows.drop(columns="g"))
 
     return _class_line(drawn, model.coef_[0], probabilities, np.nan, seconds)
+
+
+def _oracle_classes(drawn: Drawn) -> dict[str, float]:
+    X, y = Drawn.parts(drawn.train)
+    names = [*X.columns[:-1][drawn.beta != 0.0], "g"]
+    start = time.process_time()
+    model = GeneralizedLinearMixedModel("g").fit(X[names], y)
+    seconds = time.process_time() - start
+    beta = np.zeros(N_COLUMNS)
+    beta[drawn.beta != 0.0] = model.coefficients_[1:]
+    group = float(model.variance_components_["variance"].iloc[0])
+
+    def probabilities(rows: pd.DataFrame) -> np.ndarray:
+        return model.predict_proba(rows[names])
+
+    return _class_line(drawn, beta, probabilities, group, seconds)
 
 
 def _class_line(

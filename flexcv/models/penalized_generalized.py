@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
@@ -12,6 +13,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
+
+from flexcv.errors import SeparationWarning
 
 from ._effects import Columns
 from ._identify import require_apart
@@ -30,6 +33,7 @@ from .penalized_laplace import (
     laplace_rounds,
     null_path,
     objective_at,
+    separated_columns,
 )
 from .penalized_likelihood import LikelihoodRows, likelihood_rows
 from .penalized_rounds import PenalisedRound
@@ -348,16 +352,26 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel):
         last: PenalisedRound,
     ) -> PenalisedFit:
         assert last.gamma is not None
+        data, covariances = self._data(rows, training), last.variances.relative
         objective, here = objective_at(
-            self._data(rows, training),
-            last.variances.relative,
-            settings,
-            last.coefficients,
-            last.gamma,
+            data, covariances, settings, last.coefficients, last.gamma
         )
         found = objective.minimise(last.alpha, here)
+        self._warn_of_separation(separated_columns(data, found))
         effects = tuple(np.asarray(b.T) for b in found.at.effects)
         return PenalisedFit(found.beta, found.gamma, effects, objective.scale)
+
+    def _warn_of_separation(self, columns: list[int] | None) -> None:
+        if columns is None:
+            return
+        names = [self.columns_.names[self.columns_.free[k]] for k in columns]
+        self.converged_ = False
+        warnings.warn(
+            f"unpenalised columns {names} separate the target, so their estimates grow "
+            "without end; penalise, drop or coarsen them.",
+            SeparationWarning,
+            stacklevel=5,
+        )
 
     def _fixed_part(self, source: Columns) -> FloatArray:
         return super()._fixed_part(source) + self._offset(source)

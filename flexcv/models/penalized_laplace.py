@@ -26,6 +26,7 @@ from .penalized_likelihood import (
     learn_scale,
 )
 from .penalized_rounds import CHOICES, PenalisedRound
+from .separation import looks_separated, separating_columns
 
 NOTHING_SELECTED = 1e12  # an alpha, over the largest of a path, that is beyond it
 
@@ -190,6 +191,24 @@ def null_path(
     peak = largest_alpha(objective.working(null), ratio)
     wide = len(start.beta) > len(start.predictor)
     return spaced_alphas(peak, ratio, n_alphas, wide=wide), null
+
+
+def separated_columns(data: LikelihoodRows, stand: Stand) -> list[int] | None:
+    """Give positions of unpenalised columns that separate the target, or None.
+
+    Parameters
+    ----------
+    data
+        The rows.
+    stand
+        Where a fit ended.
+    """
+    free = data.rows.free
+    size = np.sqrt((free**2).mean(axis=0))
+    lines, rest = (free / size).T, stand.predictor - free @ stand.gamma
+    if not looks_separated(stand.gamma * size, lines, rest):
+        return None
+    return separating_columns(data.family, data.rows.target, lines)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

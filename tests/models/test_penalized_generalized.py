@@ -17,7 +17,11 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from flexcv import CrossValidation
-from flexcv.errors import ConvergenceWarning, NotIdentifiableError
+from flexcv.errors import (
+    ConvergenceWarning,
+    NotIdentifiableError,
+    SeparationWarning,
+)
 from flexcv.models import (
     GeneralizedLinearMixedModel,
     PenalizedGeneralizedMixedModel,
@@ -450,6 +454,24 @@ def test_a_single_group_is_refused() -> None:
         "grouping factor 'g' must have at least two levels, got 1; its variance "
         "cannot be estimated from one."
     )
+
+
+def test_columns_without_penalty_that_separate_the_target_are_told() -> None:
+    table, _ = table_of()
+    table = table.drop(columns="h")
+    y = np.where(table["x3"] > 0.0, "yes", "no")
+    model = PenalizedGeneralizedMixedModel("g", alpha=0.05, unpenalized="x3")
+    with pytest.warns(SeparationWarning) as told:
+        model.fit(table, y)
+    sentence = (
+        "unpenalised columns ['x3'] separate the target, so their estimates grow "
+        "without end; penalise, drop or coarsen them."
+    )
+    assert sentence in [str(warning.message) for warning in told]
+    assert not model.converged_
+    penalised = PenalizedGeneralizedMixedModel("g", alpha=0.05).fit(table, y)
+    assert penalised.converged_
+    assert penalised.fixed_effects_.loc["x3", "selected"]
 
 
 def test_a_fit_that_has_not_settled_says_so() -> None:
