@@ -4,6 +4,10 @@ from .base import AbstractMixedModel as AbstractMixedModel
 from .generalized import GeneralizedLinearMixedModel as GeneralizedLinearMixedModel
 from .linear import LinearMixedEffectsModel as LinearMixedEffectsModel
 from .ols import LinearModel as LinearModel
+from .penalized import PenalizedLinearMixedModel as PenalizedLinearMixedModel
+from .penalized_generalized import (
+    PenalizedGeneralizedMixedModel as PenalizedGeneralizedMixedModel,
+)
 from .terms import RandomTerm as RandomTerm
 
 __all__ = [
@@ -11,5 +15,7 @@ __all__ = [
     "GeneralizedLinearMixedModel",
     "LinearMixedEffectsModel",
     "LinearModel",
+    "PenalizedGeneralizedMixedModel",
+    "PenalizedLinearMixedModel",
     "RandomTerm",
 ]

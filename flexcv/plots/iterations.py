@@ -19,6 +19,8 @@ NOT_COMPONENTS = frozenset(
         "trace_d",
         "logdet_d",
         "change",
+        "alpha",
+        "selected",
         "validation_loss",
         "learner_seconds",
         "effects_seconds",
