@@ -18,6 +18,7 @@
     ├── FailedModelWarning     a model failed on some folds and has no averages
     ├── ConvergenceWarning     an optimiser stopped before it was done
     ├── RankDeficiencyWarning  fixed-effect columns were dropped as redundant
+    ├── ExtrapolationWarning   a curve was predicted outside the times it was learnt on
     └── TrackingWarning        a tracker could not keep what it was told
 
 Wrong argument kinds raise `TypeError` and wrong argument values `ValueError`;
@@ -85,6 +86,10 @@ class ConvergenceWarning(FlexcvWarning):
 
 class RankDeficiencyWarning(FlexcvWarning):
     """Fixed-effect columns were dropped because others determine them."""
+
+
+class ExtrapolationWarning(FlexcvWarning):
+    """A curve was predicted outside the range of times that it was learnt on."""
 
 
 class TrackingWarning(FlexcvWarning):

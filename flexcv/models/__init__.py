@@ -1,12 +1,14 @@
 """Mixed-effects and linear models as scikit-learn estimators."""
 
 from .base import AbstractMixedModel as AbstractMixedModel
+from .deep_mixture import DeepMixtureLMM as DeepMixtureLMM
 from .linear import LinearMixedEffectsModel as LinearMixedEffectsModel
 from .ols import LinearModel as LinearModel
 from .terms import RandomTerm as RandomTerm
 
 __all__ = [
     "AbstractMixedModel",
+    "DeepMixtureLMM",
     "LinearMixedEffectsModel",
     "LinearModel",
     "RandomTerm",
