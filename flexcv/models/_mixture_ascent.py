@@ -42,8 +42,8 @@ class Schedule:
         Whether components are taken away where that raises the bound.
     """
 
-    max_iter: int = 300
-    tol: float = 1e-5
+    max_iter: int = 1000
+    tol: float = 2e-5
     simplify: bool = True
 
 

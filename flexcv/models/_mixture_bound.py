@@ -20,9 +20,8 @@ LOG_GAMMA_HALF = float(gammaln(HALF))
 
 def global_bound(parameters: Parameters, priors: Priors) -> float:
     """Sum E log p - E log q over all global factors."""
-    total = sum(
-        _layer_bound(layer, priors, parameters.shrinks) for layer in parameters.layers
-    )
+    shrinks = parameters.shrinks
+    total = sum(_layer_bound(layer, priors, shrinks) for layer in parameters.layers)
     noise = _half_cauchy(
         np.array(parameters.noise_shape),
         np.array(parameters.noise_scale),
@@ -48,7 +47,7 @@ def _layer_bound(layer: Layer, priors: Priors, shrinks: bool) -> float:
 def _rows_entropy(layer: Layer) -> float:
     k, d, width = layer.mean.shape
     log_det = np.linalg.slogdet(layer.covariance)[1].sum()
-    return 0.5 * (k * d * width * (1.0 + LOG_2PI) + float(log_det))
+    return 0.5 * (float(k * d * width) * (1.0 + LOG_2PI) + float(log_det))
 
 
 def _means(layer: Layer, priors: Priors) -> float:

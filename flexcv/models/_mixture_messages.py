@@ -142,7 +142,7 @@ def local_factor(sums: SubjectSums, told: Messages, parameters: Parameters) -> L
     t = parameters.noise_precision
     precision = told.precision + t * sums.gram[:, None]
     pull = told.linear + t * sums.cross[:, None]
-    covariance: FloatArray = np.linalg.inv(precision)
+    covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64)
     mean = (covariance @ pull[..., None])[..., 0]
     log_share = told.constant + 0.5 * (pull * mean).sum(axis=-1)
     log_share += 0.5 * (pull.shape[-1] * LOG_2PI - np.linalg.slogdet(precision)[1])

@@ -58,7 +58,7 @@ def population_messages(parameters: Parameters) -> Messages:
     For subjects that training did not show.
     """
     weight, mean, covariance = path_gaussians(parameters)
-    precision: FloatArray = np.linalg.inv(covariance)
+    precision = np.asarray(np.linalg.inv(covariance), dtype=np.float64)
     linear = (precision @ mean[..., None])[..., 0]
     constant = np.log(weight) - 0.5 * (mean * linear).sum(axis=1)
     constant -= 0.5 * (mean.shape[1] * LOG_2PI + np.linalg.slogdet(covariance)[1])
@@ -148,3 +148,36 @@ def posterior(
 def component_share(share: FloatArray, n_components: tuple[int, ...]) -> FloatArray:
     """Sum path probabilities over the deeper layers, shape (n, first layer)."""
     return np.asarray(share.reshape(len(share), n_components[0], -1).sum(axis=2))
+
+
+def cluster_curves(
+    parameters: Parameters, design: FloatArray, level: float
+) -> list[tuple[float, FloatArray]]:
+    """Give weight, mean and range of each first-layer component's curves.
+
+    Parameters
+    ----------
+    parameters
+        Of the fit.
+    design
+        Curve columns along the curve, shape (times, d).
+    level
+        Share of the curves that lie in the range at each time.
+
+    Returns
+    -------
+    Per component the weight, and an array of mean, lower and upper.
+    """
+    weight, mean, covariance = path_gaussians(parameters)
+    edges = np.array([0.5 - 0.5 * level, 0.5 + 0.5 * level])
+    paths = np.arange(len(weight)).reshape(parameters.n_components[0], -1)
+    whose = np.zeros(len(design), dtype=np.intp)
+    found = []
+    for own in paths:
+        total = float(weight[own].sum())
+        share = weight[own] / total
+        local = Local(share[None], mean[None, own], covariance[None, own], share[:1])
+        mixture = row_mixture(design, local, whose)
+        values = np.column_stack([mixture.expectation(), mixture.quantiles(edges)])
+        found.append((total, values))
+    return found

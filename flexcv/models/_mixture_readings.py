@@ -3,78 +3,33 @@
 from __future__ import annotations
 
 import importlib
-import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from flexcv.errors import ExtrapolationWarning, ModelError
+from flexcv.errors import ModelError
 
-from ._effects import Columns
-from ._mixture_messages import Local, messages
-from ._mixture_parameters import Parameters, path_gaussians
+from ._mixture_parameters import path_gaussians
 from ._mixture_prediction import (
     RowMixture,
+    cluster_curves,
     component_share,
     draw_coefficients,
-    nobody,
-    posterior,
     row_mixture,
 )
+from ._mixture_rows import AbstractCurveModel, CurveRows
 from ._mixture_settings import check_whole, check_word
-from ._mixture_sums import SubjectSums, subject_sums
-from ._mixture_units import Units
-from ._table import prediction_table
-from ._validate import FloatArray, IntArray, require_no_missing, target_values
-from .base import AbstractMixedModel
-from .curve_basis import Basis, SplineBasis, require_near, require_times
-from .design import FixedEncoder, level_codes
+from ._validate import FloatArray, IntArray
+from .curve_basis import SplineBasis
 
 OF = ("observation", "curve")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CurveRows:
-    """The rows to predict, in the mixture's units.
+class AbstractCurveMixture(AbstractCurveModel):
+    """A model of curves from a mixture, and what it says of a table's rows."""
 
-    Attributes
-    ----------
-    design
-        Curve columns, shape (rows, d).
-    fixed
-        The fixed part of each row.
-    local
-        Of the subjects that the rows are of; the last one is nobody.
-    subjects
-        Position of each row's subject in `local`.
-    draws
-        Which rows share a curve: one number per subject, known or not.
-    """
-
-    design: FloatArray
-    fixed: FloatArray
-    local: Local
-    subjects: IntArray
-    draws: IntArray
-
-
-class AbstractCurveMixture(AbstractMixedModel):
-    """A mixed model whose random effects are curves from a mixture.
-
-    Subclasses set the attributes named here in `_fit_design`.
-    """
-
-    time: Any
-    extrapolation: str
-    basis_: Basis
-    fixed_encoder_: FixedEncoder
-    units_: Units
-    parameters_: Parameters
-    sums_: SubjectSums
-    mean_coefficients_: FloatArray
     cluster_: pd.Series
 
     def predict(self, X: Any, condition_on: Any = None) -> FloatArray:
@@ -258,19 +213,13 @@ class AbstractCurveMixture(AbstractMixedModel):
         Columns cluster, weight, time, mean, lower and upper.
         """
         times, design = self._grid(n_times)
-        weight, mean, covariance = path_gaussians(self.parameters_)
-        shape = (self.parameters_.n_components[0], -1)
-        edges = np.array([0.5 - 0.5 * level, 0.5 + 0.5 * level])
-        parts = []
-        for cluster, own in enumerate(np.arange(len(weight)).reshape(shape)):
-            share = weight[own] / weight[own].sum()
-            local = Local(share[None], mean[None, own], covariance[None, own], share)
-            mixture = row_mixture(design, local, np.zeros(len(times), dtype=np.intp))
-            values = np.column_stack([mixture.expectation(), mixture.quantiles(edges)])
-            part = pd.DataFrame(self._user(values), columns=["mean", "lower", "upper"])
+        names = ["mean", "lower", "upper"]
+        parts: list[pd.DataFrame] = []
+        for weight, values in cluster_curves(self.parameters_, design, level):
+            part = pd.DataFrame(self._user(values), columns=names)
             part.insert(0, "time", times)
-            part.insert(0, "weight", weight[own].sum())
-            part.insert(0, "cluster", cluster)
+            part.insert(0, "weight", weight)
+            part.insert(0, "cluster", len(parts))
             parts.append(part)
         return pd.concat(parts, ignore_index=True)
 
@@ -293,107 +242,10 @@ class AbstractCurveMixture(AbstractMixedModel):
         axes.set_xlabel(str(self.time))
         return axes
 
-    # -- from a table to the mixture's rows --
-
-    def _rows(self, X: Any, condition_on: Any) -> CurveRows:
-        check_is_fitted(self)
-        if not self.random_encoder_.factors:
-            raise ModelError(
-                "the distribution of curves needs subjects; name their column in "
-                "`groups` and fit again."
-            )
-        table = prediction_table(self, X)
-        source = Columns(table)
-        self._heed_times(source)
-        encoder = self.random_encoder_.factors[0]
-        column = table[encoder.group_columns[0]]
-        if self.known_groups == "population":
-            if condition_on is not None:
-                raise ValueError(
-                    "`condition_on` needs known_groups='conditional', got 'population'."
-                )
-            codes, sums, new = np.full(len(table), -1), self.sums_, None
-        else:
-            sums, new, labels = self._seen(condition_on)
-            codes = level_codes(column, labels)
-        local, subjects = self._posterior(codes, sums, new)
-        unknown = codes.max(initial=-1) + 1 + pd.factorize(column)[0]
-        draws = np.where(codes >= 0, codes, unknown)
-        return CurveRows(
-            self._design(source),
-            self._fixed(source),
-            local,
-            subjects,
-            np.unique(draws, return_inverse=True)[1],
-        )
-
-    def _seen(
-        self, condition_on: Any
-    ) -> tuple[SubjectSums, SubjectSums | None, pd.Index]:
-        """Give the sums of known subjects and of new ones that have rows."""
-        levels = self.random_encoder_.factors[0].levels
-        if condition_on is None:
-            return self.sums_, None, levels
-        table, target = self._observed(condition_on)
-        source = Columns(table)
-        self._heed_times(source)
-        column = table[self.random_encoder_.factors[0].group_columns[0]]
-        require_no_missing(column, "`condition_on`")
-        codes = level_codes(column, levels)
-        new_codes, new_labels = pd.factorize(column[codes < 0])
-        codes = codes.copy()
-        codes[codes < 0] = len(levels) + new_codes
-        labels = levels.append(pd.Index(new_labels)) if len(new_labels) else levels
-        left = self.units_.target(target) - self._fixed(source)
-        none = np.zeros((len(table), 0))
-        sums = subject_sums(self._design(source), none, left, codes, len(labels))
-        known = self.sums_.plus(sums.take(slice(0, len(levels))))
-        return known, sums.take(slice(len(levels), None)), labels
-
-    def _observed(self, condition_on: Any) -> tuple[pd.DataFrame, FloatArray]:
-        if not isinstance(condition_on, tuple) or len(condition_on) != 2:
-            raise TypeError(
-                "`condition_on` must be a pair (table, y) of observed rows, got "
-                f"{type(condition_on).__name__}."
-            )
-        table, y = condition_on
-        return prediction_table(self, table), target_values(y, len(table))
-
-    def _posterior(
-        self, codes: IntArray, known: SubjectSums, new: SubjectSums | None
-    ) -> tuple[Local, IntArray]:
-        """Give the local factors of the rows' subjects and each row's place there."""
-        n_known, d = len(known), known.cross.shape[1]
-        needed = np.unique(codes[codes >= 0])
-        of_known, of_new = needed[needed < n_known], needed[needed >= n_known]
-        others = nobody(1, d)
-        if new is not None:
-            others = new.take(of_new - n_known).followed_by(others)
-        told = messages(self.parameters_)
-        local = posterior(known.take(of_known), others, told, self.parameters_)
-        places = np.searchsorted(needed, codes)
-        return local, np.where(codes >= 0, places, len(needed))
-
     def _mixture(self, rows: CurveRows, of: str) -> RowMixture:
         check_word("of", of, OF)
         noise = (self.sigma_ / self.units_.scale) ** 2 if of == "observation" else 0.0
         return row_mixture(rows.design, rows.local, rows.subjects, noise)
-
-    def _design(self, source: Columns) -> FloatArray:
-        return self.units_.curve(np.column_stack(self.basis_.columns(source)))
-
-    def _fixed(self, source: Columns) -> FloatArray:
-        columns = np.column_stack(self.fixed_encoder_.columns(source))
-        return np.asarray(self.units_.fixed(columns) @ self.parameters_.fixed)
-
-    def _fixed_part(self, source: Columns) -> FloatArray:
-        """Give the population's mean."""
-        self._heed_times(source)
-        curve = self._design(source) @ self.mean_coefficients_
-        return self._user(self._fixed(source) + curve)
-
-    def _user(self, values: FloatArray) -> FloatArray:
-        return np.asarray(self.units_.centre + self.units_.scale * values)
 
     def _curves(self, coefficients: FloatArray) -> FloatArray:
         """Give coefficients that hold the target's centre where splines can."""
@@ -410,12 +262,3 @@ class AbstractCurveMixture(AbstractMixedModel):
         n = check_whole("n_times", n_times, 2)
         times = np.linspace(self.basis_.lower, self.basis_.upper, n)
         return times, self.basis_.design(times)
-
-    def _heed_times(self, source: Columns) -> None:
-        """Refuse times far outside the range, and warn of those a little outside."""
-        if not isinstance(self.basis_, SplineBasis):
-            return
-        times = require_times(source.table[self.time], self.time)
-        said = require_near(self.basis_, times, self.extrapolation)
-        if said:
-            warnings.warn(said, ExtrapolationWarning, stacklevel=4)

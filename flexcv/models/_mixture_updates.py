@@ -74,7 +74,7 @@ def _updated_rows(
     precision = inverse[..., None] * moments.gram[:, None]
     diagonal = np.arange(prior.shape[2])
     precision[..., diagonal, diagonal] += prior
-    covariance: FloatArray = np.linalg.inv(precision)
+    covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64)
     mean = (covariance @ (inverse * moments.cross)[..., None])[..., 0]
     return replace(layer, mean=mean, covariance=covariance)
 

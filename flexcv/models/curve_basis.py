@@ -108,6 +108,12 @@ class ColumnBasis:
 Basis: TypeAlias = SplineBasis | ColumnBasis
 
 
+def basis_columns(basis: Basis, source: Columns) -> FloatArray:
+    """Give the basis' columns, shape (rows, columns); there may be none."""
+    none = np.zeros((len(source.table), 0))
+    return np.column_stack([none, *basis.columns(source)])
+
+
 def column_basis(names: Sequence[Any]) -> ColumnBasis:
     """Make a basis of the table's own columns."""
     return ColumnBasis(tuple(Numeric(name) for name in names))
@@ -148,7 +154,7 @@ def learn_splines(
     distinct = np.unique(times)
     if len(distinct) < 2:
         raise ValueError(
-            f"time column {time!r} must vary, got {distinct[0]!r} in every row; curves "
+            f"time column {time!r} must vary, got {float(distinct[0])!r} in every row; curves "
             "need at least two times."
         )
     lower, upper = _range(time, distinct, time_range)

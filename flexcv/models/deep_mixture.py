@@ -15,10 +15,16 @@ from flexcv.errors import ConvergenceWarning
 
 from ._identify import require_identifiable
 from ._mixture_ascent import Schedule, Step
-from ._mixture_messages import chunks, local_factor, messages
+from ._mixture_learned import (
+    least_squares,
+    population_moments,
+    selection_frame,
+    subject_curves,
+    trace_frame,
+    trace_row,
+)
 from ._mixture_moments import sweep
-from ._mixture_parameters import Parameters, Priors, path_gaussians
-from ._mixture_prediction import component_share
+from ._mixture_parameters import Parameters, Priors
 from ._mixture_readings import AbstractCurveMixture
 from ._mixture_search import Outcome, by_weight, search
 from ._mixture_settings import (
@@ -36,6 +42,7 @@ from .curve_basis import (
     EXTRAPOLATION,
     KNOTS,
     Basis,
+    basis_columns,
     column_basis,
     learn_splines,
     require_times,
@@ -43,7 +50,6 @@ from .curve_basis import (
 from .design import RandomEncoder, learn_fixed
 from .terms import RandomTerm
 
-TRACE = ("start", "bound", "gain", "sigma2", "n_paths")
 Callback = Callable[[Mapping[str, float]], bool | None]
 
 
@@ -162,8 +168,8 @@ class DeepMixtureLMM(AbstractCurveMixture):
         spread_scale: float = 2.5,
         noise_scale: float = 1.0,
         n_init: int = 1,
-        max_iter: int = 300,
-        tol: float = 1e-5,
+        max_iter: int = 1000,
+        tol: float = 2e-5,
         callbacks: Any = None,
         random_state: Any = None,
         known_groups: str = "conditional",
@@ -226,8 +232,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         self.basis_ = self._learn_basis(training)
         source, target = training.source, training.target
         self.fixed_encoder_ = learn_fixed(source.table, leave_out=training.left_out)
-        rows = len(source.table)
-        curve = np.column_stack([np.zeros((rows, 0)), *self.basis_.columns(source)])
+        curve = basis_columns(self.basis_, source)
         fixed = np.column_stack(self.fixed_encoder_.columns(source))
         self._check_target(training)
         self.units_ = learn_units(
@@ -290,25 +295,15 @@ class DeepMixtureLMM(AbstractCurveMixture):
         generator = np.random.default_rng(self.random_state)
 
         def watch(start: int, step: Step) -> bool:
-            kept.append(self._trace_row(len(kept) + 1, start, step))
+            row = trace_row(start, step, self.units_.scale)
+            kept.append({"iteration": len(kept) + 1, **row})
             answers = [call(kept[-1]) is True for call in _as_list(self.callbacks)]
             return any(answers)
 
         outcomes = search(sums, sizes, self.n_init, priors, schedule, generator, watch)
-        self.trace_ = pd.DataFrame(kept).set_index("iteration")
-        self.selection_ = _selection_frame(outcomes)
+        self.trace_ = trace_frame(kept)
+        self.selection_ = selection_frame(outcomes)
         self._keep(sums, outcomes[0])
-
-    def _trace_row(self, iteration: int, start: int, step: Step) -> dict[str, float]:
-        noise = 1.0 / step.parameters.noise_precision
-        values = (
-            start,
-            step.bound,
-            step.gain,
-            self.units_.scale**2 * noise,
-            step.parameters.n_paths,
-        )
-        return {"iteration": iteration, **dict(zip(TRACE, values, strict=True))}
 
     def _keep(self, sums: SubjectSums, best: Outcome) -> None:
         step = best.step
@@ -338,18 +333,9 @@ class DeepMixtureLMM(AbstractCurveMixture):
 
     def _keep_subjects(self) -> None:
         """Keep the subjects' curves and clusters, and the population's moments."""
-        weight, mean, covariance = path_gaussians(self.parameters_)
-        centre = weight @ mean
-        apart = mean - centre
-        spread = np.einsum("c,cab->ab", weight, covariance)
-        spread += np.einsum("c,ca,cb->ab", weight, apart, apart)
+        centre, spread = population_moments(self.parameters_)
         self.mean_coefficients_ = centre
-        told, n = messages(self.parameters_), len(self.sums_)
-        curves, share = np.empty((n, len(centre))), np.empty((n, self.n_components_[0]))
-        for part in chunks(n, *told.linear.shape):
-            local = local_factor(self.sums_.take(part), told, self.parameters_)
-            curves[part] = (local.share[..., None] * local.mean).sum(axis=1)
-            share[part] = component_share(local.share, self.n_components_)
+        curves, share = subject_curves(self.sums_, self.parameters_)
         encoder = replace(self.random_encoder_.factors[0], effects=((self.basis_,),))
         self.random_encoder_ = RandomEncoder((encoder,))
         self.random_part_ = RandomPart(
@@ -364,18 +350,14 @@ class DeepMixtureLMM(AbstractCurveMixture):
         self, curve: FloatArray, fixed: FloatArray, target: FloatArray
     ) -> None:
         """Keep the fixed part alone."""
-        design = np.column_stack([curve, fixed])
-        found: FloatArray = np.linalg.lstsq(design, target, rcond=None)[0]
+        coefficients, variance = least_squares(np.column_stack([curve, fixed]), target)
         d = curve.shape[1]
-        left = target - design @ found
-        freedom = max(1, len(target) - np.linalg.matrix_rank(design))
-        variance = float(left @ left) / freedom
-        self.mean_coefficients_ = found[:d]
-        self.parameters_ = Parameters((), 1.0, variance, 1.0, found[d:])
-        self._fixed_information = fixed.T @ fixed / max(variance, 1e-300)
+        self.mean_coefficients_ = coefficients[:d]
+        self.parameters_ = Parameters((), 1.0, variance, 1.0, coefficients[d:])
+        self._fixed_information = fixed.T @ fixed / variance
         self.sigma_ = self.units_.scale * float(np.sqrt(variance))
         self.random_part_ = RandomPart((), ())
-        self.trace_ = pd.DataFrame(columns=pd.Index(TRACE))
+        self.trace_ = trace_frame([])
         self.converged_, self.n_iter_, self.n_components_ = True, 1, ()
 
     # -- readings --
@@ -395,19 +377,6 @@ class DeepMixtureLMM(AbstractCurveMixture):
             "std_error": errors,
         }
         return pd.DataFrame(columns, index=pd.Index(names, name="name"))
-
-
-def _selection_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "n_components": [o.size.n_components for o in outcomes],
-            "n_factors": [o.size.n_factors for o in outcomes],
-            "start": [o.start for o in outcomes],
-            "left": [o.step.parameters.n_components for o in outcomes],
-            "n_iter": [o.step.iteration for o in outcomes],
-            "bound": [o.step.bound for o in outcomes],
-        }
-    )
 
 
 def _as_list(callbacks: Any) -> list[Callback]:
