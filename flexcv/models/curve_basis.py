@@ -154,8 +154,8 @@ def learn_splines(
     distinct = np.unique(times)
     if len(distinct) < 2:
         raise ValueError(
-            f"time column {time!r} must vary, got {float(distinct[0])!r} in every row; curves "
-            "need at least two times."
+            f"time column {time!r} must vary, got {float(distinct[0])!r} in every "
+            "row; curves need at least two times."
         )
     lower, upper = _range(time, distinct, time_range)
     degree = min(degree, len(distinct) - 1)

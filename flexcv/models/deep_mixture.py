@@ -90,6 +90,9 @@ class DeepMixtureLMM(AbstractCurveMixture):
     extrapolation
         What happens outside this range: ``"linear"`` goes on as a straight line and
         warns, ``"error"`` refuses. Farther away than the range is long is refused.
+    simplify
+        Whether components are taken away as long as that raises the bound. The bound
+        prefers fewer components than predictions sometimes do.
     concentration, mean_scale, loading_scale, spread_scale, noise_scale
         Scales of the priors, for a target of unit variance: Dirichlet weights, Cauchy
         means, horseshoe loadings, half-Cauchy deviations of coefficients and noise.
@@ -162,6 +165,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         basis: Any = None,
         time_range: Any = None,
         extrapolation: str = "linear",
+        simplify: bool = True,
         concentration: float = 0.5,
         mean_scale: float = 0.5,
         loading_scale: float = 1.0,
@@ -184,6 +188,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         self.basis = basis
         self.time_range = time_range
         self.extrapolation = extrapolation
+        self.simplify = simplify
         self.concentration = concentration
         self.mean_scale = mean_scale
         self.loading_scale = loading_scale
@@ -258,7 +263,9 @@ class DeepMixtureLMM(AbstractCurveMixture):
     def _schedule(self) -> Schedule:
         check_whole("n_init", self.n_init, 1)
         max_iter = check_whole("max_iter", self.max_iter, 1)
-        return Schedule(max_iter, check_positive("tol", self.tol))
+        if not isinstance(self.simplify, bool):
+            raise TypeError(f"`simplify` must be True or False, got {self.simplify!r}.")
+        return Schedule(max_iter, check_positive("tol", self.tol), self.simplify)
 
     def _learn_basis(self, training: Training) -> Basis:
         check_word("knots", self.knots, KNOTS)

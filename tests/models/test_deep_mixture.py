@@ -491,6 +491,12 @@ def broken(**columns):
         ),
         ({"tol": "x"}, {}, TypeError, "`tol` must be a number, got 'x'."),
         (
+            {"simplify": "yes"},
+            {},
+            TypeError,
+            "`simplify` must be True or False, got 'yes'.",
+        ),
+        (
             {"n_init": True},
             {},
             TypeError,
