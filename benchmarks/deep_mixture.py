@@ -31,8 +31,8 @@ from flexcv.models._mixture_start import common_curves
 from flexcv.models._mixture_sums import subject_sums
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance" / "deep-mixture.md"
-SEEDS = range(5)
-BOUND_SEEDS = range(6)
+SEEDS = range(4)
+BOUND_SEEDS = range(4)
 
 
 @dataclass(frozen=True, slots=True)

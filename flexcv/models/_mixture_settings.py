@@ -10,7 +10,8 @@ from ._mixture_search import Size
 from ._validate import near_miss
 
 AUTO = ((2, 1), (4, 2), (10, 5))
-FIRST_FACTORS = 4  # where the number is left open, and one in each deeper layer
+AUTO_FACTORS = (1, 2, 4)  # in the first layer, and one in each deeper layer
+FIRST_FACTORS = 4  # where the number is left open
 
 
 def check_whole(name: str, value: object, minimum: int) -> int:
@@ -66,7 +67,7 @@ def mixture_sizes(
     n_components
         Per layer, one number for a single layer, or ``"auto"``.
     n_factors
-        Per layer, one number for a single layer, or None.
+        Per layer, one number for a single layer, None, or ``"auto"``.
     d
         How many coefficients a curve has.
     n_subjects
@@ -87,14 +88,25 @@ def mixture_sizes(
         asked = _per_layer("n_components", n_components)
         _require_subjects(asked, n_subjects)
         fitting = [asked]
-    return tuple(Size(found, _factors(n_factors, found, d)) for found in fitting)
+    return tuple(
+        Size(found, factors)
+        for found in fitting
+        for factors in _factors(n_factors, len(found), d)
+    )
 
 
-def _factors(n_factors: Any, n_components: tuple[int, ...], d: int) -> tuple[int, ...]:
-    n_layers = len(n_components)
+def _factors(n_factors: Any, n_layers: int, d: int) -> list[tuple[int, ...]]:
+    """Give the numbers of factors to try."""
+    deeper, most = (1,) * (n_layers - 1), max(1, d - 1)
     if n_factors is None:
-        first = min(FIRST_FACTORS, max(1, d - 1))
-        return (first, *(1 for _ in range(n_layers - 1)))
+        return [(min(FIRST_FACTORS, most), *deeper)]
+    if isinstance(n_factors, str):
+        check_word("n_factors", n_factors, ["auto"])
+        return [(first, *deeper) for first in AUTO_FACTORS if first <= most]
+    return [_asked_factors(n_factors, n_layers, d)]
+
+
+def _asked_factors(n_factors: Any, n_layers: int, d: int) -> tuple[int, ...]:
     asked = _per_layer("n_factors", n_factors)
     if len(asked) != n_layers:
         raise ValueError(

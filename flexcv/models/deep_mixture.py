@@ -76,7 +76,8 @@ class DeepMixtureLMM(AbstractCurveMixture):
         Components of each layer at the start; spare ones empty. ``"auto"`` starts
         from (2, 1), (4, 2) and (10, 5) and keeps the best bound.
     n_factors
-        Factors of each layer; None is 4 in the first and 1 in deeper ones.
+        Factors of each layer; None is 4 in the first and 1 in deeper ones. ``"auto"``
+        tries 1, 2 and 4 in the first and keeps the best bound.
     n_basis
         How many splines; None is half the number of distinct times, at most 10.
     degree
