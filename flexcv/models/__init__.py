@@ -1,6 +1,7 @@
 """Mixed-effects and linear models as scikit-learn estimators."""
 
 from .base import AbstractMixedModel as AbstractMixedModel
+from .deep_mixture import DeepMixtureLMM as DeepMixtureLMM
 from .generalized import GeneralizedLinearMixedModel as GeneralizedLinearMixedModel
 from .linear import LinearMixedEffectsModel as LinearMixedEffectsModel
 from .ols import LinearModel as LinearModel
@@ -12,6 +13,7 @@ from .terms import RandomTerm as RandomTerm
 
 __all__ = [
     "AbstractMixedModel",
+    "DeepMixtureLMM",
     "GeneralizedLinearMixedModel",
     "LinearMixedEffectsModel",
     "LinearModel",
