@@ -1,6 +1,7 @@
 """Mixed-effects and linear models as scikit-learn estimators."""
 
 from .base import AbstractMixedModel as AbstractMixedModel
+from .boosting import MixedEffectsBoosting as MixedEffectsBoosting
 from .linear import LinearMixedEffectsModel as LinearMixedEffectsModel
 from .ols import LinearModel as LinearModel
 from .terms import RandomTerm as RandomTerm
@@ -9,5 +10,6 @@ __all__ = [
     "AbstractMixedModel",
     "LinearMixedEffectsModel",
     "LinearModel",
+    "MixedEffectsBoosting",
     "RandomTerm",
 ]
