@@ -1,144 +1,45 @@
-"""Boosted trees with random effects, as scikit-learn estimators."""
+"""Boosted trees with random effects as a scikit-learn estimator."""
 
 from __future__ import annotations
 
-import importlib
-from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from sklearn.metrics import accuracy_score
+from sklearn.utils import ClassifierTags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._effects import Columns
-from ._identify import require_identifiable
 from ._table import prediction_table
 from ._validate import FloatArray
-from .base import AbstractMixedModel, RandomPart, Training
-from .boosted_trees import LEARNERS, BoostedTrees
-from .boosting_folds import held_out_rows
+from .binary_labels import encoded_classes
+from .boosting_fit import AbstractBoosting
+from .boosting_laplace import LaplaceLikelihood
 from .boosting_likelihoods import Likelihood, NormalLikelihood
-from .boosting_rounds import Checkpoint, Followed, boosted, followed
-from .boosting_settings import pace_of, require_others, shape_of
-from .boosting_trace import boosting_frame, boosting_row
-from .conditional import learn_uncertainty, normal_interval
-from .feature_values import learn_features
-from .learner_rows import generator_from
+from .boosting_rounds import Checkpoint
+from .boosting_settings import require_choice
+from .conditional import normal_interval
+from .families import FAMILIES, family_of
+from .marginal import marginal_mean
 from .noise import noise_variance
-from .residual_effects import (
-    RandomColumns,
-    average_part,
-    columns_of,
-    distinct_columns,
-)
+from .residual_effects import RandomColumns
 
-Callback = Callable[[Mapping[str, float]], bool | None]
-
-LEARNED = ("trees_", "random_part_", "uncertainty_")  # forgotten before a fit
+GAUSSIAN = "gaussian"
 
 
-class AbstractBoosting(AbstractMixedModel):
-    """Boosting on a marginal likelihood, which a subclass gives."""
+def _is_gaussian(model: MixedEffectsBoosting) -> bool:
+    return model.family == GAUSSIAN
 
-    trace_: pd.DataFrame
 
-    learner: str
-    folds: Any
-    patience: int | None
-    callbacks: Any
-    random_state: Any
-    max_bins: int
-
-    @abstractmethod
-    def _likelihood(self, random: RandomColumns, target: FloatArray) -> Likelihood:
-        """Give what the trees climb, or refuse the target."""
-
-    def plot_convergence(self, axes: Any = None) -> Any:
-        """Draw likelihood, variances and change by rounds.
-
-        Parameters
-        ----------
-        axes
-            Axes to draw on, one per picture; new ones by default.
-        """
-        check_is_fitted(self)
-        drawing = importlib.import_module("flexcv.plots.iterations")
-        return drawing.plot_iterations(self.trace_.set_index("iteration"), axes)
-
-    @property
-    def feature_importances_(self) -> FloatArray:
-        """Each feature's share of what the splits gained."""
-        check_is_fitted(self)
-        return self.trees_.importances()
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
-    def _fit_design(self, training: Training) -> None:
-        pace, shape = pace_of(self), shape_of(self)
-        require_others(self)
-        require_identifiable(training.design)
-        for name in LEARNED:
-            self.__dict__.pop(name, None)
-        target, n_rows = training.target, len(training.target)
-        random = distinct_columns(training.design, training.source.ones)
-        _require_rows(n_rows)
-        likelihood = self._likelihood(random, target)
-        encoder = learn_features(training.source.table, training.features)
-        values = encoder.values(training.source.table)
-        reader = LEARNERS[self.learner](values, self.max_bins)
-        generator = generator_from(self.random_state)
-        factors = training.design.factors
-        codes = factors[0].codes if factors else None
-        folds = held_out_rows(self.folds, codes, n_rows, generator)
-        grower = reader.grower(reader.read(values), shape)
-        rounds = boosted(likelihood, grower, folds, n_rows, pace, generator)
-        found = self._followed(rounds, random, self.patience if folds else None)
-        start = likelihood.start(np.arange(n_rows))
-        self.trees_ = BoostedTrees(encoder, reader, start, found.trees)
-        self._keep(found, random, training)
-
-    def _followed(self, rounds: Any, random: RandomColumns, patience: Any) -> Followed:
-        """Follow the rounds, tell the callbacks and write the trace."""
-        rows: list[dict[str, float]] = []
-
-        def told(now: Checkpoint, before: Checkpoint | None) -> bool:
-            rows.append(boosting_row(now, before, random))
-            stop = [call(rows[-1]) is True for call in _as_list(self.callbacks)]
-            return any(stop)
-
-        try:
-            return followed(rounds, patience, told)
-        finally:
-            self.trace_ = boosting_frame(rows, random)
-
-    def _keep(self, found: Followed, random: RandomColumns, training: Training) -> None:
-        """Take over the state where boosting was best."""
-        state = found.best.state
-        self.n_iter_, self.converged_ = found.best.n_trees, found.settled
-        self.sigma_ = float(np.sqrt(state.sigma2))
-        self.random_part_ = RandomPart(state.effects, state.covariances)
-        names = pd.Index(random.names, name="effect")
-        self.average_effects_ = pd.Series(state.average, index=names)
-        self.loglik_ = state.loglik
-        self.fitted_ = found.best.honest
-        self.uncertainty_ = learn_uncertainty(
-            training.design, state.sigma2, state.covariances
-        )
-
-    def _fixed_part(self, source: Columns) -> FloatArray:
-        predicted = self.trees_.predict(source.table)
-        if self.average_effects_.any():
-            columns = columns_of(self.random_encoder_, source)
-            predicted += average_part(columns, np.asarray(self.average_effects_))
-        return predicted
+def _is_classifier(model: MixedEffectsBoosting) -> bool:
+    return model.family == "binomial"
 
 
 class MixedEffectsBoosting(AbstractBoosting):
-    r"""Boosted trees with random effects for a normal target.
+    r"""Boosted trees with random effects, for numbers, classes and counts.
 
     The model is :math:`y = F(X) + Zb + e` with :math:`b \sim N(0, D)` in each level of
     a grouping column and :math:`e \sim N(0, \sigma^2)`. F is a sum of trees, boosted on
@@ -148,10 +49,18 @@ class MixedEffectsBoosting(AbstractBoosting):
     D and :math:`\sigma^2` are those of residuals of rows that trees had not seen, and
     the likelihood of these residuals tells when to stop.
 
+    For other families F + Zb is the linear predictor, and the marginal likelihood is
+    that of Laplace's approximation (Sigrist 2023, *Latent Gaussian model boosting*,
+    IEEE Trans. Pattern Anal. Mach. Intell. 45). With ``family="binomial"`` it is a
+    classifier of two classes.
+
     Parameters
     ----------
     groups, slopes, random
         The random part, as in `LinearMixedEffectsModel`; None is plain boosting.
+    family
+        ``"gaussian"``, ``"binomial"``, ``"poisson"``, ``"negative_binomial"`` or
+        ``"gamma"``.
     learner
         ``"histogram"`` grows trees on binned features, ``"exact"`` takes
         scikit-learn's trees, which look at every threshold and are slower.
@@ -160,7 +69,8 @@ class MixedEffectsBoosting(AbstractBoosting):
     max_iterations
         The most rounds.
     max_depth, max_leaf_nodes, min_samples_leaf
-        How far a tree may grow.
+        How far a tree may grow. ``"auto"`` asks for 3 rows in a leaf, for 12 with
+        ``family="binomial"``.
     subsample
         Share of the rows that each tree is grown on; all rows set its values.
     l2_regularization
@@ -194,9 +104,13 @@ class MixedEffectsBoosting(AbstractBoosting):
         The trees.
     sigma_
         Standard deviation of what the fixed part does not predict in a new row: noise
-        and, with folds, the trees' own error.
+        and, with folds, the trees' own error. NaN for families other than gaussian.
     noise_
         Standard deviation of the noise alone; NaN without folds.
+    dispersion_
+        Of families that have one, else 1.
+    classes_
+        With ``family="binomial"`` the two classes.
     average_effects_
         What the trees missed of the average effects, added to their predictions.
     random_effects_, variance_components_
@@ -223,13 +137,14 @@ class MixedEffectsBoosting(AbstractBoosting):
         groups: Any = None,
         slopes: Any = (),
         *,
+        family: str = "gaussian",
         random: Any = None,
         learner: str = "histogram",
         learning_rate: float = 0.1,
         max_iterations: int = 1000,
         max_depth: int = 5,
         max_leaf_nodes: int | None = None,
-        min_samples_leaf: int = 3,
+        min_samples_leaf: int | str = "auto",
         subsample: float = 0.5,
         l2_regularization: float = 1.0,
         max_bins: int = 255,
@@ -243,6 +158,7 @@ class MixedEffectsBoosting(AbstractBoosting):
     ) -> None:
         self.groups = groups
         self.slopes = slopes
+        self.family = family
         self.random = random
         self.learner = learner
         self.learning_rate = learning_rate
@@ -261,6 +177,91 @@ class MixedEffectsBoosting(AbstractBoosting):
         self.random_state = random_state
         self.known_groups = known_groups
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if _is_classifier(self):
+            tags.estimator_type = "classifier"
+            tags.classifier_tags = ClassifierTags(multi_class=False)
+            tags.regressor_tags = None
+        else:
+            tags.target_tags.positive_only = not _is_gaussian(self)
+        return tags
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X
+            A table with the features and the columns that the parameters name; an
+            array will do when no column is named. Features may be missing.
+        y
+            The target, one value per row: numbers, two classes or counts, as the
+            family asks.
+        """
+        self.__dict__.pop("random_part_", None)
+        require_choice("family", self.family, (GAUSSIAN, *FAMILIES))
+        if _is_classifier(self) and y is not None:
+            self.classes_, y = encoded_classes(y)
+        super().fit(X, y)
+        return self
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Give the expected target, or the more probable class.
+
+        Known levels enter with their predicted effects. For families other than
+        gaussian the mean is averaged over what is not known of the effects.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        if _is_gaussian(self):
+            return super().predict(X)
+        mean = self._mean(X)
+        if not _is_classifier(self):
+            return mean
+        return np.asarray(self.classes_[(mean > 0.5).astype(np.intp)])
+
+    @available_if(_is_classifier)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Give the probabilities of both classes, in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        mean = self._mean(X)
+        return np.column_stack([1.0 - mean, mean])
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Give the accuracy of a classifier, else the coefficient of determination.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        y
+            The true target.
+        sample_weight
+            Weights of the rows.
+        """
+        if _is_classifier(self):
+            predicted = self.predict(X)
+            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        return float(super().score(X, y, sample_weight))
+
+    @property
+    def variance_components_(self) -> pd.DataFrame:
+        """Variances of the random effects and of the residual, with correlations."""
+        components = super().variance_components_
+        if _is_gaussian(self):
+            return components
+        return components.iloc[:-1].reset_index(drop=True)
+
+    @available_if(_is_gaussian)  # type: ignore[untyped-decorator]
     def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
         """Predict with an interval for a new row of each group.
 
@@ -291,31 +292,34 @@ class MixedEffectsBoosting(AbstractBoosting):
                 "`y` must vary for random effects to be found, got the same value in "
                 f"all {len(target)} rows; check the target."
             )
-        return NormalLikelihood(random, target)
+        if _is_gaussian(self):
+            return NormalLikelihood(random, target)
+        family = family_of(self.family)
+        family.require_target(target, np.ones(len(target)))
+        return LaplaceLikelihood(family, random, target)
 
-    def _keep(self, found: Followed, random: RandomColumns, training: Training) -> None:
-        super()._keep(found, random, training)
-        best, variance = found.best, np.nan
+    def _tell_noise(
+        self, best: Checkpoint, random: RandomColumns, target: FloatArray
+    ) -> None:
+        self.sigma_ = self.noise_ = np.nan
+        self.dispersion_ = 1.0
+        if not _is_gaussian(self):
+            self.dispersion_ = best.state.sigma2
+            return
+        self.sigma_ = float(np.sqrt(best.state.sigma2))
         if self.folds is not None:
-            variance = noise_variance(
-                random,
-                best.state,
-                self.uncertainty_,
-                training.target - best.fitted,
-                training.target - best.honest,
-            )
-        self.noise_ = float(np.sqrt(variance))
+            residuals = target - best.fitted, target - best.honest
+            variance = noise_variance(random, best.state, self.uncertainty_, *residuals)
+            self.noise_ = float(np.sqrt(variance))
 
-
-def _as_list(callbacks: Any) -> list[Callback]:
-    if callbacks is None:
-        return []
-    return [callbacks] if callable(callbacks) else list(callbacks)
-
-
-def _require_rows(n_rows: int) -> None:
-    if n_rows < 2:
-        raise ValueError(
-            f"boosting needs at least two rows, got n_samples = {n_rows}; pass more "
-            "rows."
-        )
+    def _mean(self, X: Any) -> FloatArray:
+        """Give the mean, averaged over what is not known of the effects."""
+        check_is_fitted(self)
+        source = Columns(prediction_table(self, X))
+        eta = self._fixed_part(source)
+        design = self.random_encoder_.design(source)
+        if self.known_groups == "population":
+            design = design.with_unknown_levels()
+        eta += design.effects_sum(self.random_part_.effects)
+        variance = self.uncertainty_.variances(design)
+        return marginal_mean(family_of(self.family), eta, variance)

@@ -19,7 +19,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from ._validate import FloatArray, IntArray
-from .marginal_metric import MarginalMetric, normal_metric
+from .conditional import Uncertainty, learn_uncertainty
+from .marginal_metric import MarginalMetric, NormalMetric, normal_metric
 from .residual_effects import RandomColumns, ResidualEffects, maximised, no_effects
 
 TINY = 1e-8  # information added to each leaf, so that none divides by zero
@@ -65,6 +66,9 @@ class Likelihood(Protocol):
     ) -> ResidualEffects:
         """Give the random part that goes with fitted values of all rows."""
 
+    def uncertainty(self, fitted: FloatArray, state: ResidualEffects) -> Uncertainty:
+        """Give what is not known of the effects of a state."""
+
 
 def leaf_values(
     pull: Pull, leaves: IntArray, n_leaves: int, l2: float, *, newton: bool = True
@@ -103,7 +107,7 @@ class NormalMember:
     """Rows of a normal target."""
 
     target: FloatArray
-    metric: MarginalMetric
+    metric: NormalMetric
 
     def pull(self, fitted: FloatArray) -> Pull:
         """Give sigma^2 V^-1 (y - F)."""
@@ -145,6 +149,14 @@ class NormalLikelihood:
             before = replace(start, theta=None if previous is None else previous.theta)
             return maximised(self.random, residuals, before)
         return replace(start, loglik=_plain_loglik(start))
+
+    def uncertainty(
+        self,
+        fitted: FloatArray,  # noqa: ARG002
+        state: ResidualEffects,
+    ) -> Uncertainty:
+        """Give the conditional covariances, which the residuals do not change."""
+        return learn_uncertainty(self.random.design, state.sigma2, state.covariances)
 
 
 def _plain_loglik(state: ResidualEffects) -> float:

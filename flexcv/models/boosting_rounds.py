@@ -201,10 +201,10 @@ def _one_round(
 def _drawn(
     trains: BoolArray, share: float, generator: np.random.RandomState
 ) -> BoolArray:
-    """Draw the rows that the trees are grown on."""
+    """Draw the rows that the trees are grown on, the same for all of them."""
     if share == 1.0:
         return trains
-    return np.asarray(trains & (generator.random_sample(trains.shape) < share))
+    return np.asarray(trains & (generator.random_sample(trains.shape[1]) < share))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,8 @@ from .boosting_rounds import Pace
 from .histogram_trees import TreeShape
 
 STEPS = ("newton", "gradient")
+FEWEST = 3  # rows of a leaf
+AUTO_LEAF = {"binomial": 12}  # a yes or no has an information of a quarter at most
 
 
 def pace_of(model: Any) -> Pace:
@@ -42,9 +44,15 @@ def shape_of(model: Any) -> TreeShape:
         max_leaf_nodes=None
         if most is None
         else require_count("max_leaf_nodes", most, 2),
-        min_samples_leaf=require_count("min_samples_leaf", model.min_samples_leaf, 1),
+        min_samples_leaf=_fewest_rows(model),
         l2=_not_negative("l2_regularization", model.l2_regularization),
     )
+
+
+def _fewest_rows(model: Any) -> int:
+    if model.min_samples_leaf == "auto":
+        return AUTO_LEAF.get(model.family, FEWEST)
+    return require_count("min_samples_leaf", model.min_samples_leaf, 1)
 
 
 def require_others(model: Any) -> None:

@@ -157,7 +157,7 @@ class HistogramGrower:
                 break
             front.move(levels[-1])
             levels.append(_Level(np.repeat(levels[-1].tree[levels[-1].divided], 2)))
-        return _grown(levels, front.node, self.bins.missing)
+        return _grown(levels, front.nodes(), self.bins.missing)
 
 
 class _Splits(NamedTuple):
@@ -198,7 +198,18 @@ class _Level:
 
 
 class _Front:
-    """The rows that may still move, and the node of every row."""
+    """The rows that may still move, those that trees learn from first.
+
+    Attributes
+    ----------
+    node
+        Where the rows that stopped are, in the order of all trees' rows.
+    moving, row, local
+        The rows that move: their place in `node`, their row of the table, and their
+        node within the newest level.
+    gradient
+        That of the first of them, which trees learn from.
+    """
 
     def __init__(
         self, grower: HistogramGrower, gradient: FloatArray, used: BoolArray
@@ -206,22 +217,22 @@ class _Front:
         n_trees, n_rows = gradient.shape
         self.codes, self.missing = grower.codes, grower.bins.missing
         self.shape = grower.shape
-        self.gradient, self.used = gradient.reshape(-1), used.reshape(-1)
-        self.row = np.tile(np.arange(n_rows), n_trees)
-        self.node = np.repeat(np.arange(n_trees), n_rows)
-        self.n_nodes = n_trees
-        self.moving, self.local = np.arange(len(self.node)), self.node.copy()
+        flat = used.reshape(-1)
+        learning = np.flatnonzero(flat)
+        self.moving = np.concatenate([learning, np.flatnonzero(~flat)])
+        self.local, self.row = np.divmod(self.moving, n_rows)
+        self.gradient = gradient.reshape(-1).take(learning)
+        self.node = np.empty(n_trees * n_rows, dtype=np.intp)
+        self.first = 0
 
     def best_splits(self, n_nodes: int) -> _Splits:
         """Look for the best split of each node of the newest level."""
-        used = self.used[self.moving]
-        at, rows = self.local[used], self.moving[used]
-        gradient, row = self.gradient[rows], self.row[rows]
-        width = self.missing + 1
+        gradient, width = self.gradient, self.missing + 1
+        at, row = self.local[: len(gradient)], self.row[: len(gradient)]
         start, size = at * width, n_nodes * width
         best = _no_splits(n_nodes)
         for feature, codes in enumerate(self.codes):
-            key = start + codes[row]
+            key = start + codes.take(row)
             sums = _sums(key, gradient, size).reshape(n_nodes, width)
             counts = np.bincount(key, minlength=size).reshape(n_nodes, width)
             best = best.better(_best_of_feature(feature, sums, counts, self.shape))
@@ -229,17 +240,30 @@ class _Front:
         return best._replace(gain=np.where(best.gain > floor, best.gain, 0.0))
 
     def move(self, level: _Level) -> None:
-        """Send the rows of divided nodes to their children."""
+        """Send the rows of divided nodes to their children, and stop the others."""
         divided, splits = level.divided, level.splits
-        kept = divided[self.local]
-        at, self.moving = self.local[kept], self.moving[kept]
-        code = self.codes[splits.feature[at], self.row[self.moving]]
-        right = _goes_right(
-            code, splits.split[at], splits.missing_left[at], self.missing
+        if not divided.all():
+            self._stop(~divided.take(self.local))
+        at = self.local
+        cell = (splits.feature * self.codes.shape[1]).take(at) + self.row
+        code = self.codes.reshape(-1).take(cell)
+        sides = splits.split.take(at), splits.missing_left.take(at)
+        right = _goes_right(code, *sides, self.missing)
+        self.local = (2 * np.cumsum(divided) - 2).take(at) + right
+        self.first += level.n_nodes
+
+    def _stop(self, stopped: BoolArray) -> None:
+        self.node[self.moving[stopped]] = self.first + self.local[stopped]
+        kept = ~stopped
+        self.gradient = self.gradient[kept[: len(self.gradient)]]
+        self.moving, self.row, self.local = (
+            values[kept] for values in (self.moving, self.row, self.local)
         )
-        self.local = 2 * (np.cumsum(divided) - 1)[at] + right
-        self.node[self.moving] = self.n_nodes + self.local
-        self.n_nodes += 2 * int(divided.sum())
+
+    def nodes(self) -> IntArray:
+        """Give the node of every row of every tree."""
+        self._stop(np.full(len(self.moving), True))
+        return self.node
 
 
 def _sums(places: IntArray, values: FloatArray, size: int) -> FloatArray:

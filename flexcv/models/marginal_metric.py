@@ -13,7 +13,7 @@ grouping factor, a sparse system with several.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,9 +29,6 @@ from .em import design_products, posterior, residual_sums
 
 class MarginalMetric(Protocol):
     """What the random effects take out of the information of the rows."""
-
-    def projected(self, residuals: FloatArray) -> FloatArray:
-        """Give P r = r - Z b(r), where all rows have information one."""
 
     def explained(
         self, leaves: IntArray, n_leaves: int, weights: FloatArray | None
@@ -103,6 +100,27 @@ class OneFactor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Explained:
+    """The metric of several factors, for rows of any information.
+
+    Attributes
+    ----------
+    gram
+        Gives L P L' for lines L.
+    """
+
+    gram: Callable[[FloatArray], FloatArray]
+
+    def explained(
+        self, leaves: IntArray, n_leaves: int, weights: FloatArray | None
+    ) -> FloatArray:
+        """Give H'WZ C Z'WH for the indicators H of leaves."""
+        lines = (leaves == np.arange(n_leaves)[:, None]).astype(np.float64)
+        own = np.bincount(leaves, weights, n_leaves)
+        return np.asarray(np.diag(own) - self.gram(lines))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SeveralFactors:
     """The metric of several factors, whose rows have information one.
 
@@ -135,9 +153,16 @@ class SeveralFactors:
         return np.asarray(sums.T @ self.factorised.solve(sums))
 
 
+class NormalMetric(MarginalMetric, Protocol):
+    """The metric of rows that all have information one."""
+
+    def projected(self, residuals: FloatArray) -> FloatArray:
+        """Give P r = r - Z b(r)."""
+
+
 def normal_metric(
     design: RandomDesign, sigma2: float, covariances: Sequence[FloatArray]
-) -> MarginalMetric:
+) -> NormalMetric:
     r"""Give the metric of a normal target, :math:`P = \sigma^2 V^{-1}`.
 
     Parameters
@@ -173,16 +198,25 @@ def normal_metric(
 def _several_factors(
     design: RandomDesign, sigma2: float, covariances: Sequence[FloatArray]
 ) -> SeveralFactors:
-    roots = [
-        kron(eye_array(factor.n_levels), _root(covariance / sigma2))
-        for factor, covariance in zip(design.factors, covariances, strict=True)
-    ]
-    loaded = csr_array(sparse_design(design) @ block_diag(roots, format="csr"))
+    roots = [root(covariance / sigma2) for covariance in covariances]
+    loaded = csr_array(sparse_design(design) @ loadings(design, roots))
     inner = csc_array(loaded.T @ loaded + eye_array(loaded.shape[1]))
     return SeveralFactors(loaded, splu(inner))
 
 
-def _root(covariance: FloatArray) -> FloatArray:
-    """Give a root, which exists while a variance is zero."""
+def loadings(design: RandomDesign, factors: Sequence[FloatArray]) -> csr_array:
+    """Give Lambda of all levels, ordered as the columns of `sparse_design`."""
+    parts = [
+        kron(eye_array(factor.n_levels), own)
+        for factor, own in zip(design.factors, factors, strict=True)
+    ]
+    return csr_array(block_diag(parts, format="csr"))
+
+
+def root(covariance: FloatArray) -> FloatArray:
+    """Give the symmetric root, which exists while a variance is zero.
+
+    It moves with the covariance, unlike a product with axes that may change sides.
+    """
     values, axes = np.linalg.eigh(covariance)
-    return np.asarray(axes * np.sqrt(np.maximum(values, 0.0)))
+    return np.asarray((axes * np.sqrt(np.maximum(values, 0.0))) @ axes.T)
