@@ -7,7 +7,6 @@ bin of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -88,14 +87,12 @@ def _cuts(column: FloatArray, max_bins: int) -> FloatArray:
     if len(known) == 0:
         return np.zeros(0)
     distinct = known[np.append(True, np.diff(known) > 0.0)]
+    below, above = distinct[:-1], distinct[1:]
     if len(distinct) > max_bins:
         ends = np.linspace(0, len(known), max_bins + 1)[1:-1].astype(np.intp)
-        distinct = _without_repeats([known[0], *known[ends]])
-    below, above = distinct[:-1], distinct[1:]
+        last = np.searchsorted(distinct, known[ends - 1])  # of each bin
+        places = np.unique(np.minimum(last, len(below) - 1))
+        below, above = below[places], above[places]
     middle = below + 0.5 * (above - below)
     # A middle that rounds up to the upper value would leave it in the lower bin.
     return np.asarray(np.where(middle < above, middle, below))
-
-
-def _without_repeats(values: Sequence[float]) -> FloatArray:
-    return np.unique(np.asarray(values, dtype=np.float64))
