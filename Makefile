@@ -35,5 +35,6 @@ $(VENV)/demo-installed: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(VENV)/dev-installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable ".[excel,xgboost,shap,mlflow,neptune,wandb,dask]" --group dev
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --editable ".[excel,xgboost,shap,mlflow,neptune,wandb,dask,neural]" --group dev
 	touch $@ $(VENV)/demo-installed

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from flexcv._compile import MerfSettings, with_lmer, with_merf
-from flexcv.dataset import Dataset
+from flexcv.dataset import Dataset, decide_task
+from flexcv.dataset.task import gives_probabilities
 from flexcv.evaluation import (
     CheckFinding,
     RunSettings,
@@ -17,7 +19,8 @@ from flexcv.evaluation import (
     run_checks,
 )
 from flexcv.evaluation.checks import Setup
-from flexcv.metrics import DEFAULT_METRICS, Metric
+from flexcv.metrics import DEFAULT_OBJECTIVE, Metric, default_metrics, try_metrics
+from flexcv.metrics.trying import refuse_without_probabilities
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import CrossValMethod, Plan, SplitSettings, make_plan
 from flexcv.resampling.registry import title_of
@@ -30,7 +33,7 @@ class Chain:
     dataset: Dataset | None = None
     splits: SplitSettings = field(default_factory=SplitSettings)
     scaling: ScalingSettings = field(default_factory=ScalingSettings)
-    metrics: tuple[Metric, ...] = DEFAULT_METRICS
+    metrics: tuple[Metric, ...] | None = None  # None: those of the kind of target
     specs: tuple[ModelSpec, ...] = ()
     tuning: TuningSettings = field(default_factory=TuningSettings)
     known_groups: bool | None = None
@@ -38,6 +41,7 @@ class Chain:
     run: RunSettings = field(default_factory=RunSettings)
     folder: Path | None = None
     targets: tuple[Any, ...] = ()
+    log_data: bool = False
     diagnostics: bool = False
     silence: frozenset[str] = frozenset()
 
@@ -53,18 +57,53 @@ class Chain:
         return replace(self, specs=(*self.specs, *specs))
 
     def known_dataset(self) -> Dataset:
-        """Give the dataset, or say that it is missing."""
+        """Give the dataset, knowing whether numbers or classes are predicted."""
         if self.dataset is None:
             raise ValueError("there are no data yet; call set_data(X, y, ...) first.")
-        return self.dataset
+        models = {spec.name: spec.estimator for spec in self.specs}
+        return self.dataset.with_task(decide_task(self.dataset.target, models))
+
+    def settled(self) -> Chain:
+        """Give the chain with all that depends on the kind of target decided.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When target, models, metrics and objective do not fit together.
+        """
+        dataset = self.known_dataset()
+        task = dataset.task
+        metrics = default_metrics(task.kind) if self.metrics is None else self.metrics
+        try_metrics(metrics, dataset.target, task.classes)
+        self._refuse_scores_without_probabilities()
+        if self._sets_objective:
+            self.tuning.objective.among(task.classes)
+        return replace(self, dataset=dataset, metrics=metrics)
+
+    @property
+    def _sets_objective(self) -> bool:
+        return self.tuning.objective is not DEFAULT_OBJECTIVE
+
+    def _refuse_scores_without_probabilities(self) -> None:
+        """Refuse what was asked for by name; defaults are NaN for such a model."""
+        silent = [
+            spec for spec in self.specs if not gives_probabilities(spec.estimator)
+        ]
+        fixed = [spec.name for spec in silent if not spec.is_tuned]
+        for metric in self.metrics or ():
+            if metric.needs_probabilities:
+                refuse_without_probabilities(f"metric {metric.name!r}", fixed)
+        if self._sets_objective and self.tuning.objective.needs_probabilities:
+            tuned = [spec.name for spec in silent if spec.is_tuned]
+            refuse_without_probabilities("the objective of the tuning", tuned)
 
     def compiled_specs(self) -> tuple[ModelSpec, ...]:
         """Give the models with the overrides of `set_lmer` and `set_merf` applied."""
         if not self.specs:
             raise ValueError("there is no model yet; call add_model(...) first.")
-        has_groups = self.known_dataset().groups is not None
+        dataset = self.known_dataset()
         return tuple(
-            with_merf(with_lmer(spec, self.known_groups), self.merf, has_groups)
+            with_merf(with_lmer(spec, self.known_groups), self.merf, dataset)
             for spec in self.specs
         )
 
@@ -86,7 +125,7 @@ class Chain:
             ("data", data),
             ("splits", self._splits_described()),
             ("models added", ", ".join(spec.name for spec in self.specs) or "none yet"),
-            ("metrics", ", ".join(metric.name for metric in self.metrics)),
+            ("metrics", ", ".join(metric.name for metric in self._shown_metrics())),
             ("seed", str(self.run.random_seed)),
             ("folder", str(self.folder or "none")),
         ]
@@ -97,6 +136,15 @@ class Chain:
         if self.merf.everywhere:
             lines.insert(3, ("MERF", "around every model without random effects"))
         return lines
+
+    def _shown_metrics(self) -> tuple[Metric, ...]:
+        """Give the metrics, as far as they are known yet; never an error."""
+        if self.metrics is not None:
+            return self.metrics
+        kind = "regression"
+        with contextlib.suppress(TypeError, ValueError):
+            kind = self.known_dataset().task.kind
+        return default_metrics(kind)
 
     def _splits_described(self) -> str:
         """Name the split, its folds where they are ours to choose, and repeats."""

@@ -13,7 +13,8 @@ from typing import Any
 
 from sklearn.base import clone
 
-from flexcv._checks import check_flag, check_integer, check_number
+from flexcv._checks import check_choice, check_flag, check_integer, check_number
+from flexcv.dataset import Dataset
 from flexcv.errors import CheckError, CheckWarning, FailedModelWarning, GroupsWarning
 from flexcv.evaluation import CheckFinding
 from flexcv.model_mapping import ModelSpec, Variant
@@ -31,6 +32,7 @@ class MerfSettings:
     tol: float | None = None
     patience: int | None = None
     is_fixed: bool = False  # run all iterations unless `tol` stops them
+    family: str | None = None
 
     def __post_init__(self) -> None:
         check_flag("add_merf_global", self.everywhere)
@@ -39,6 +41,8 @@ class MerfSettings:
             check_number("em_stopping_threshold", self.tol, 0.0)
         if self.patience is not None:
             check_integer("em_stopping_window", self.patience, 1)
+        if self.family is not None:
+            check_choice("family", self.family, ("binomial", "poisson"))
 
 
 def with_lmer(spec: ModelSpec, known_groups: bool | None) -> ModelSpec:
@@ -56,18 +60,19 @@ def with_lmer(spec: ModelSpec, known_groups: bool | None) -> ModelSpec:
     return replace(spec, estimator=clone(spec.estimator).set_params(**found))
 
 
-def with_merf(spec: ModelSpec, merf: MerfSettings, has_groups: bool) -> ModelSpec:
+def with_merf(spec: ModelSpec, merf: MerfSettings, dataset: Dataset) -> ModelSpec:
     """Add MERF around a model, or say why that cannot be.
 
     Raises
     ------
     ValueError
-        Without groups, or when asked for around a model that is mixed already.
+        Without groups, with more than two classes, or when asked for around a model
+        that is mixed already.
     """
     wanted = merf.everywhere if spec.add_merf is None else spec.add_merf
     if not wanted:
         return spec
-    if not has_groups:
+    if dataset.groups is None:
         raise ValueError(
             f"MERF around {spec.name!r} needs groups and the data have none; pass "
             "`groups` to set_data, or leave set_merf and add_merf off."
@@ -79,6 +84,13 @@ def with_merf(spec: ModelSpec, merf: MerfSettings, has_groups: bool) -> ModelSpe
             f"{spec.name!r} has random effects of its own, so add_merf=True cannot "
             "put MERF around it; leave add_merf out for this model."
         )
+    if dataset.task.kind == "multiclass":
+        raise ValueError(
+            f"MERF models two classes and the target has {len(dataset.task.classes)}; "
+            f"leave set_merf and add_merf off for {spec.name!r}, or keep two classes."
+        )
+    if dataset.task.is_classification:
+        merf = replace(merf, family="binomial")
     wrap = functools.partial(_merf_around, settings=merf)
     return replace(spec, variants=(Variant(f"MERF({spec.name})", wrap),))
 
@@ -133,6 +145,8 @@ def _merf_around(estimator: Any, settings: MerfSettings) -> Any:
     """Put MERF around an estimator; its module is imported when it is wanted."""
     merf = importlib.import_module("flexcv.merf")
     given: dict[str, Any] = {"max_iterations": settings.max_iterations}
+    if settings.family is not None:
+        given["family"] = settings.family
     if settings.tol is not None or settings.is_fixed:
         given["tol"] = settings.tol
     if settings.patience is not None:

@@ -30,7 +30,6 @@ from flexcv.evaluation.fingerprints import run_fingerprints, run_identity
 from flexcv.evaluation.progress import ProgressBar
 from flexcv.evaluation.tuning import Tuned
 from flexcv.evaluation.unit_tuning import tune_unit
-from flexcv.metrics import try_metrics
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Plan
 from flexcv.results import CrossValidationResults, FoldResult
@@ -69,10 +68,10 @@ def perform_chain(
         raise ValueError(
             "resume=True needs a run folder to go on in; name it in set_run."
         )
-    run_plan = _Run(chain, chain.compiled_specs(), chain.make_plan())
-    findings = chain.findings(run_plan.plan, run_plan.specs)
-    heed(findings, stacklevel + 1)
-    try_metrics(chain.metrics, run_plan.dataset.target)
+    specs, plan = chain.compiled_specs(), chain.make_plan()
+    heed(chain.findings(plan, specs), stacklevel + 1)
+    chain = chain.settled()
+    run_plan = _Run(chain, specs, plan)
     if chain.folder is None:
         yield from _perform(run_plan, None, None)
         return
@@ -87,6 +86,7 @@ def perform_chain(
 
 def tune_chain(chain: Chain, model: str, fold: int, repeat: int, storage: Any) -> Tuned:
     """Tune one model of the chain on one fold, together with other processes."""
+    chain = chain.settled()
     planned = _Run(chain, chain.compiled_specs(), chain.make_plan())
     names = [spec.name for spec in planned.specs]
     spec = planned.specs[names.index(check_choice("model", model, names))]
@@ -172,7 +172,7 @@ class _Run:
         return CrossValidationResults(
             self.finished.in_order(self.plan, self.specs),
             self.dataset,
-            self.chain.metrics,
+            self.chain.metrics or (),
             self.information,
             is_partial=status != "finished",
             diagnostics=diagnostics,
@@ -235,4 +235,6 @@ def _recorders(
     targets = importlib.import_module("flexcv.tracking.targets")
     records = (chain.splits, chain.scaling, chain.tuning, chain.run, chain.merf)
     about = {"metrics": chain.metrics, "information": information, "records": records}
-    return [targets.make_recorder(folder, chain.targets, **about)]
+    return [
+        targets.make_recorder(folder, chain.targets, log_data=chain.log_data, **about)
+    ]

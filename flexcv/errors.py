@@ -9,6 +9,7 @@
     ├── UnitError              one model failed on one fold
     ├── StorageError           a run folder cannot be read or written
     ├── MissingExtraError      an optional package is needed and absent
+    ├── UndefinedScoreError    a metric has no value for these rows
     └── ModelError             a mixed model cannot be fitted or asked for this
         └── NotIdentifiableError   the data cannot tell a variance from the residual
 
@@ -54,6 +55,10 @@ class StorageError(FlexcvError, OSError):
 
 class MissingExtraError(FlexcvError, ImportError):
     """An optional package is needed and absent; the message names the extra."""
+
+
+class UndefinedScoreError(FlexcvError, ValueError):
+    """A metric has no value for these rows; results then hold NaN and the reason."""
 
 
 class ModelError(FlexcvError, ValueError):

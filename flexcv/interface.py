@@ -63,7 +63,9 @@ class CrossValidation(AbstractBuilder):
             Features: DataFrame, dictionary of columns, or array of shape
             (n_rows, n_features). Categorical and text columns reach the models.
         y
-            Numeric target, shape (n_rows,); or the name of a column of `X`.
+            Target, shape (n_rows,), or the name of a column of `X`: numbers, or for
+            classifiers labels of classes (texts, whole numbers, truth values or a
+            category).
         groups
             Labels, shape (n_rows,); a DataFrame of several grouping columns, the
             first of which splits; or names of columns of `X`.
@@ -117,7 +119,8 @@ class CrossValidation(AbstractBuilder):
         metrics
             Names (of `flexcv.metrics` or scikit-learn's scorers), functions of
             (y_true, y_pred), `Metric` objects, or a dictionary of them by name. None
-            gives r2, mse and mae.
+            gives r2, mse and mae; of classes log_loss, brier, roc_auc (of more than
+            two roc_auc_ovr) and balanced_accuracy.
         n_repeats
             Repeat the outer split with other seeds.
         """
@@ -135,7 +138,7 @@ class CrossValidation(AbstractBuilder):
             self._chain,
             splits=splits,
             scaling=ScalingSettings(scale_out, scale_in),
-            metrics=resolve_metrics(metrics),
+            metrics=None if metrics is None else resolve_metrics(metrics),
         )
 
     @chained
@@ -251,7 +254,8 @@ class CrossValidation(AbstractBuilder):
         objective_scorer
             An `ObjectiveScorer`, a function of (y_valid, y_pred, y_train_in,
             y_pred_train) or of the first two (minimised), or a metric's name. None
-            gives the mean squared error of the validation part.
+            gives the mean squared error of the validation part; of classes the log
+            loss, or the error rate of a model without probabilities.
         sampler
             Class of an Optuna sampler, or a function of a seed that makes one; None
             is the TPE sampler.
@@ -301,11 +305,13 @@ class CrossValidation(AbstractBuilder):
         em_max_iterations: int = 100,
         em_stopping_threshold: float | None = None,
         em_stopping_window: int | None = None,
+        *,
+        family: str | None = None,
     ) -> None:
         """Set whether MERF is put around the models, and how its EM stops.
 
-        Each model is tuned bare; `MERF(<model>)` then wraps it with what tuning
-        chose. To tune with the random effects, add `flexcv.merf.MERF` as a model.
+        Each model is tuned bare; `MERF(<model>)` then wraps what tuning chose. To tune
+        with the random effects, add `flexcv.merf.MERF` as a model.
 
         Parameters
         ----------
@@ -319,6 +325,9 @@ class CrossValidation(AbstractBuilder):
             Stop when the likelihood's relative change per row stays below.
         em_stopping_window
             For how many iterations it must stay below; None is MERF's own.
+        family
+            ``"poisson"`` when the target holds counts. None is normal around
+            regressors; around classifiers MERF is binomial.
         """
         merf = MerfSettings(
             add_merf_global,
@@ -326,6 +335,7 @@ class CrossValidation(AbstractBuilder):
             em_stopping_threshold,
             em_stopping_window,
             is_fixed="em_max_iterations" in self._passed["set_merf"],
+            family=family,
         )
         self._chain = replace(self._chain, merf=merf)
 
@@ -337,6 +347,7 @@ class CrossValidation(AbstractBuilder):
         random_seed: int = 42,
         *,
         tracker: Any = None,
+        log_data: bool = False,
         n_jobs: int = 1,
         backend: str = "loky",
         keep_estimators: bool | None = None,
@@ -360,6 +371,8 @@ class CrossValidation(AbstractBuilder):
         tracker
             Also tell ``"mlflow"``, ``"neptune"`` or ``"wandb"``, with the folder's
             name as experiment; or a `Tracker`, or a list.
+        log_data
+            Whether trackers also keep the table itself, row by row.
         n_jobs
             Worker processes; -1 for all cores. Results do not depend on it.
         backend
@@ -384,6 +397,7 @@ class CrossValidation(AbstractBuilder):
             ),
             folder=folder,
             targets=tuple(targets),
+            log_data=check_flag("log_data", log_data),
             diagnostics=check_flag("diagnostics", diagnostics),
             silence=frozenset(check_names(silence)),
         )

@@ -178,11 +178,12 @@ REFUSED = {
         "`groups` column 'g' has 1 missing label(s); "
         "drop those rows from all inputs or give them a label of their own.",
     ),
-    "text target": (
-        (X4, ["low", "high", "low", "high"]),
+    "mixed labels": (
+        (X4, pd.Series(["low", 1, "low", 2.5], dtype=object)),
         TypeError,
-        "`y` must be numeric, got values of type str; "
-        "encode classes as numbers, for example with pd.factorize.",
+        "`y` must hold numbers, or labels that are all texts, all whole numbers or all "
+        "truth values, got values of type float, int, str; convert them, for example "
+        "with astype(str).",
     ),
     "empty": (
         (pd.DataFrame({"x": []}), []),

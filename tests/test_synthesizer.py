@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flexcv.models import LinearMixedEffectsModel, LinearModel
-from flexcv.synthesizer import GroupedRegression, generate_regression
+from flexcv.synthesizer import (
+    GroupedOutcome,
+    GroupedRegression,
+    generate_classification,
+    generate_counts,
+    generate_regression,
+)
 
 
 def least_squares_error(design: np.ndarray, y: pd.Series, rows: np.ndarray) -> float:
@@ -211,3 +217,101 @@ def test_bad_arguments_are_refused(arguments, error, message):
     with pytest.raises(error) as caught:
         generate_regression(**{"m_features": 3, "n_samples": 50, **arguments})
     assert str(caught.value) == message
+
+
+# -- outcomes of yes and no, and counts --
+
+
+def test_outcomes_have_the_features_and_effects_of_their_predictor():
+    problem = GroupedRegression(m_features=3, n_samples=80, n_groups=8)
+    sample, truth = GroupedOutcome(problem, "binomial").draw(5), problem.draw(5)
+    pd.testing.assert_frame_equal(sample.X, truth.X)
+    pd.testing.assert_series_equal(sample.group, truth.group)
+    pd.testing.assert_frame_equal(sample.random_effects, truth.random_effects)
+
+
+def _predictor(sample, intercept):
+    effects = sample.random_effects.loc[sample.group]
+    return (
+        intercept
+        + sample.X.to_numpy() @ sample.fixed_effects
+        + effects["Intercept"].to_numpy()
+    )
+
+
+def test_frequencies_follow_the_logit():
+    problem = GroupedRegression(
+        m_features=2, n_samples=40_000, n_groups=200, n_slopes=0
+    )
+    sample = GroupedOutcome(problem, "binomial", intercept=-1.0).draw(1)
+    chance = 1.0 / (1.0 + np.exp(-_predictor(sample, -1.0)))
+    error = (sample.y - chance) / np.sqrt(chance * (1.0 - chance))
+    assert set(sample.y) == {0, 1}
+    assert abs(error.mean()) < 4 / np.sqrt(len(error))
+    assert abs((error * sample.X["x1"]).mean()) < 4 / np.sqrt(len(error))
+
+
+def test_counts_follow_the_logarithm():
+    problem = GroupedRegression(
+        m_features=2,
+        n_samples=40_000,
+        n_groups=200,
+        n_slopes=0,
+        fixed_variance=0.25,
+        intercept_variance=0.25,
+    )
+    sample = GroupedOutcome(problem, "poisson", intercept=1.0).draw(1)
+    mean = np.exp(_predictor(sample, 1.0))
+    error = (sample.y - mean) / np.sqrt(mean)
+    assert abs(error.mean()) < 4 / np.sqrt(len(error))
+    assert error.var() == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("generate", [generate_classification, generate_counts])
+def test_generators_of_outcomes_repeat_with_their_seed(generate):
+    first, second, other = (generate(2, 60, random_seed=seed) for seed in (1, 1, 2))
+    assert first[1].tolist() == second[1].tolist() != other[1].tolist()
+    assert first[1].dtype == np.int64
+    assert generate(3, 60, n_slopes=2)[3].columns.tolist() == ["x1", "x2"]
+
+
+def test_the_group_variance_is_the_one_asked_for():
+    problem = GroupedRegression(
+        m_features=1, n_samples=2000, n_groups=2000, n_slopes=0, intercept_variance=4.0
+    )
+    effects = GroupedOutcome(problem).draw(0).random_effects["Intercept"]
+    assert effects.var() == pytest.approx(4.0, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"family": "gamma"},
+            "`family` must be one of 'binomial', 'poisson', got 'gamma'",
+        ),
+        ({"intercept": np.inf}, "`intercept` must be finite, got inf."),
+    ],
+)
+def test_unusable_outcomes_are_refused(arguments, message):
+    with pytest.raises(ValueError) as caught:
+        GroupedOutcome(GroupedRegression(m_features=1, n_samples=9), **arguments)
+    assert str(caught.value) == message
+
+
+def test_counts_too_large_to_draw_are_refused():
+    with pytest.raises(ValueError) as caught:
+        GroupedOutcome(
+            GroupedRegression(
+                m_features=1,
+                n_samples=9,
+                fixed_variance=0.0,
+                intercept_variance=0.0,
+                slope_variance=0.0,
+            ),
+            "poisson",
+            99.0,
+        ).draw()
+    assert str(caught.value) == (
+        "a count would have a mean of e^99, too large to draw; choose a smaller `intercept` or smaller variances."
+    )

@@ -13,6 +13,11 @@ def add_advice(error: Exception, dataset: Dataset) -> None:
     if not isinstance(error, TypeError | ValueError):
         return
     features = dataset.features
+    if "class" in str(error) and dataset.task.is_classification:
+        error.add_note(
+            "a part of a fold may lack a class; `cv.check()` says which, and a "
+            "stratified split avoids it"
+        )
     text = [
         name
         for name in features.columns

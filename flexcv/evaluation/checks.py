@@ -15,6 +15,7 @@ from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Plan
 
+from .class_checks import classes_missing, classes_told
 from .scaling import ScalingSettings
 
 LEVELS = ("stop", "warn", "note")
@@ -175,7 +176,7 @@ def _scaling_differs(setup: Setup) -> Iterator[tuple[str, str]]:
 
 
 def _target_inside(setup: Setup) -> Iterator[tuple[str, str]]:
-    target = setup.dataset.target.to_numpy(dtype=float)
+    target = setup.dataset.numbers
     if len(target) <= TINY or np.ptp(target) == 0:
         return
     numbers = setup.dataset.features.select_dtypes("number")
@@ -244,7 +245,9 @@ def _tiny_groups(setup: Setup) -> Iterator[tuple[str, str]]:
 
 
 def _flat_folds(setup: Setup) -> Iterator[tuple[str, str]]:
-    target = setup.dataset.target.to_numpy(dtype=float)
+    if setup.dataset.task.is_classification:
+        return  # `classes-missing` says more
+    target = setup.dataset.numbers
     for fold in setup.plan:
         for part, rows in (("training", fold.train), ("test", fold.test)):
             if np.ptp(target[rows]) == 0:
@@ -282,6 +285,14 @@ def _merf_left_out(setup: Setup) -> Iterator[tuple[str, str]]:
         )
 
 
+def _classes_told(setup: Setup) -> Iterator[tuple[str, str]]:
+    yield from classes_told(setup.dataset)
+
+
+def _classes_missing(setup: Setup) -> Iterator[tuple[str, str]]:
+    yield from classes_missing(setup.dataset, setup.plan)
+
+
 CHECKS: dict[str, Check] = {
     "target-inside": _target_inside,
     "groups-ignored": _groups_ignored,
@@ -292,6 +303,8 @@ CHECKS: dict[str, Check] = {
     "inner-split-blind": _inner_blind,
     "scaling-differs": _scaling_differs,
     "identical-rows": _identical_rows,
+    "classes-told": _classes_told,
+    "classes-missing": _classes_missing,
     "tiny-groups": _tiny_groups,
     "flat-folds": _flat_folds,
     "constant-within-groups": _constant_within_groups,

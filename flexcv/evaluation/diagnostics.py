@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from flexcv.dataset import Dataset
+from flexcv.dataset import Dataset, Task
 from flexcv.resampling import Plan
 
 
@@ -17,9 +18,10 @@ def fold_diagnostics(plan: Plan, dataset: Dataset) -> pd.DataFrame:
     Returns
     -------
     A row per fold and part: repeat, fold, part, n_rows, n_groups, n_new_groups (not
-    in training), target_mean, target_sd, target_min, target_max.
+    in training), target_mean, target_sd, target_min, target_max; of classes the
+    share of each, ``share_<class>``.
     """
-    target = dataset.target.to_numpy(dtype=float)
+    target = dataset.numbers
     codes = dataset.group_codes()
     rows = []
     for fold in plan:
@@ -35,9 +37,19 @@ def fold_diagnostics(plan: Plan, dataset: Dataset) -> pd.DataFrame:
                 here = np.unique(codes[positions])
                 row["n_groups"] = len(here)
                 row["n_new_groups"] = int((~np.isin(here, known)).sum())
-            values = target[positions]
-            row["target_mean"] = values.mean()
-            row["target_sd"] = values.std(ddof=1) if len(values) > 1 else np.nan
-            row["target_min"], row["target_max"] = values.min(), values.max()
-            rows.append(row)
+            rows.append(row | _target_described(target[positions], dataset.task))
     return pd.DataFrame(rows)
+
+
+def _target_described(values: npt.NDArray[np.float64], task: Task) -> dict[str, Any]:
+    """Give mean, spread and range of numbers, or the share of each class."""
+    if task.is_classification:
+        shares = np.bincount(values.astype(int), minlength=len(task.classes))
+        named = zip(task.classes, shares / len(values), strict=True)
+        return {f"share_{label}": float(share) for label, share in named}
+    return {
+        "target_mean": values.mean(),
+        "target_sd": values.std(ddof=1) if len(values) > 1 else np.nan,
+        "target_min": values.min(),
+        "target_max": values.max(),
+    }

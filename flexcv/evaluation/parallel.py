@@ -148,7 +148,12 @@ def _without_rows(result: FoldResult) -> FoldResult:
 def _bare(predictions: Predictions | None) -> Predictions | None:
     if predictions is None:
         return None
-    return Predictions(np.empty(0, dtype=np.intp), np.array(predictions.predicted))
+    probabilities = predictions.probabilities
+    return Predictions(
+        np.empty(0, dtype=np.intp),
+        np.array(predictions.predicted),
+        None if probabilities is None else np.array(probabilities),
+    )
 
 
 def _with_rows(unit: Unit, fold: Fold) -> Unit:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_flag
+
+IntArray = npt.NDArray[np.intp]
+BLOCK = 2**18  # values copied or scaled at a time: they fit into a core's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +75,69 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> FeatureTable:  # noqa: ARG002
         """Learn the columns, and the mean and scale of the numeric ones."""
-        self.columns_ = list(X.columns)
-        self.scaled_ = _numeric(X, self.passthrough) if self.scale else []
-        if self.scaled_:
-            self.scaler_ = StandardScaler().fit(self._chosen(X).to_numpy(float))
+        self._learn_columns(X)
+        numbers = _columns(X, self.scaled_)
+        blocks = _blocks(*numbers.shape) if self.scaled_ else ()
+        self._learn_scale(numbers.iloc[block].to_numpy(float) for block in blocks)
         return self
 
     def transform(self, X: Any) -> Any:
         """Give the known columns of `X`, scaled; `X` is not changed."""
         check_is_fitted(self)
-        table = self._scaled(self._known_columns(X))
-        return table.to_numpy() if self.as_array else table
+        return self._cut(self._known_columns(X), None)
 
-    def _scaled(self, table: Any) -> Any:
+    def fit_cut(self, X: pd.DataFrame, rows: IntArray) -> Any:
+        """Give ``fit_transform(X.iloc[rows])``, holding one copy of the rows.
+
+        Tables may be large: rows are copied once and scaled where they lie.
+        """
+        self._learn_columns(X)
         if not self.scaled_:
-            return table
-        # One copy, scaled in place: tables may be large.
-        values = self._chosen(table).to_numpy(float, copy=True)
-        scaled = self.scaler_.transform(values, copy=False)
-        if len(self.scaled_) == len(self.columns_):
-            return pd.DataFrame(scaled, index=table.index, columns=table.columns)
-        return table.assign(**dict(zip(self.scaled_, scaled.T, strict=True)))
+            return self._cut(X, rows)
+        values = _copied(_columns(X, self.scaled_), rows, float)
+        self._learn_scale(values[block] for block in _blocks(*values.shape))
+        return self._around(self._scaled(values), X, rows)
 
-    def _chosen(self, table: Any) -> Any:
-        """Give the columns to scale; selecting all of them would copy them."""
-        if len(self.scaled_) == len(self.columns_):
-            return table
-        return table[self.scaled_]
+    def cut(self, X: pd.DataFrame, rows: IntArray) -> Any:
+        """Give ``transform(X.iloc[rows])``, holding one copy of the rows."""
+        check_is_fitted(self)
+        return self._cut(self._known_columns(X), rows)
+
+    def _learn_columns(self, X: pd.DataFrame) -> None:
+        self.columns_ = list(X.columns)
+        self.scaled_ = _numeric(X, self.passthrough) if self.scale else []
+
+    def _learn_scale(self, blocks: Iterator[Any]) -> None:
+        if not self.scaled_:
+            return
+        self.scaler_ = StandardScaler()
+        for block in blocks:
+            self.scaler_.partial_fit(block)
+
+    def _cut(self, table: Any, rows: IntArray | None) -> Any:
+        if self.scaled_:
+            values = _copied(_columns(table, self.scaled_), rows, float)
+            return self._around(self._scaled(values), table, rows)
+        if self.as_array:
+            return _copied(table, rows, table.iloc[:0].to_numpy().dtype)
+        return table if rows is None else table.iloc[rows]
+
+    def _scaled(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Scale in place; the array is nobody else's."""
+        for block in _blocks(*values.shape):
+            self.scaler_.transform(values[block], copy=False)
+        return values
+
+    def _around(self, scaled: Any, table: Any, rows: IntArray | None) -> Any:
+        """Put the columns that are not scaled beside those that are, in order."""
+        if self.as_array and len(self.scaled_) == len(self.columns_):
+            return scaled
+        others = [name for name in self.columns_ if name not in set(self.scaled_)]
+        rest = table[others] if rows is None else table[others].iloc[rows]
+        inside = pd.DataFrame(scaled, rest.index, self.scaled_, copy=False)
+        if others:
+            inside = _columns(pd.concat([inside, rest], axis=1), self.columns_)
+        return inside.to_numpy() if self.as_array else inside
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:  # noqa: ARG002
         """Name the columns that come out."""
@@ -122,3 +162,26 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 def _numeric(X: pd.DataFrame, passthrough: Sequence[str]) -> list[str]:
     numeric = X.select_dtypes("number").columns
     return [name for name in numeric if name not in set(passthrough)]
+
+
+def _columns(table: Any, names: Sequence[str]) -> Any:
+    """Give the columns named; selecting all of them would copy them."""
+    return table if list(table.columns) == list(names) else table[list(names)]
+
+
+def _copied(table: Any, rows: IntArray | None, dtype: Any) -> npt.NDArray[Any]:
+    """Copy all rows, or some, into one array, a block at a time."""
+    values = np.empty(
+        (len(table) if rows is None else len(rows), table.shape[1]), dtype
+    )
+    for block in _blocks(*values.shape):
+        part = table.iloc[block if rows is None else rows[block]]
+        values[block] = part.to_numpy(dtype)
+    return values
+
+
+def _blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Give slices of rows that hold a moderate number of values each."""
+    step = max(1, BLOCK // max(1, n_columns))
+    for start in range(0, max(n_rows, 1), step):
+        yield slice(start, min(start + step, n_rows))

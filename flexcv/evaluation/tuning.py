@@ -23,6 +23,7 @@ from flexcv.errors import FlexcvError
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
 
 from .journal import RECORD, Direction, TrialLog, TrialStore, finished
+from .responses import class_probabilities
 from .sampling import MakeSampler, TrialSampler, check_sampler
 from .search import (
     RacingPruner,
@@ -82,6 +83,7 @@ class InnerFold:
     X_valid: Any
     y_valid: Any
     fit_params: Mapping[str, Any]
+    classes: tuple[Any, ...] = ()  # of the whole target, where classes are predicted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,10 +249,22 @@ def _copier(model: Any) -> Callable[[], Any]:
 
 def _score(model: Any, fold: InnerFold, objective: ObjectiveScorer) -> float:
     model.fit(fold.X_train, fold.y_train, **fold.fit_params)
-    predicted = model.predict(fold.X_valid)
+    predicted = _response(model, fold.X_valid, fold, objective)
     if not objective.needs_train:
         return objective(fold.y_valid, predicted)
-    return objective(fold.y_valid, predicted, fold.y_train, model.predict(fold.X_train))
+    inside = _response(model, fold.X_train, fold, objective)
+    return objective(fold.y_valid, predicted, fold.y_train, inside)
+
+
+def _response(model: Any, X: Any, fold: InnerFold, objective: ObjectiveScorer) -> Any:
+    """Predict what the objective scores; of two classes the last one's probability."""
+    if not objective.needs_probabilities:
+        return model.predict(X)
+    name = type(model).__name__
+    table = class_probabilities(model, X, fold.classes, name)
+    if table is None:
+        return np.full(len(fold.y_valid), np.nan)
+    return table[:, -1] if len(fold.classes) == 2 else table
 
 
 class _Best:

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,11 @@ from flexcv.dataset import Dataset
 from flexcv.errors import StorageError
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold
-from flexcv.results.fold import Finding, FoldResult, Predictions
+from flexcv.results.fold import Finding, FoldResult
 
 from .advice import add_advice
+from .lending import lent
+from .responses import Answer, answer
 from .roles import assign_roles, grouping_columns, seed_randomness
 from .scaling import FeatureTable
 from .unit_tuning import UnitSettings, cut_rows, model_seed, prepared, tuned_on
@@ -33,9 +36,11 @@ from .watching import trace_of, watched
 IntArray = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FittedFold:
     """What a post-processor looks at: one fitted model and its data.
+
+    The parts are cut from the table when somebody looks at them.
 
     Parameters
     ----------
@@ -43,28 +48,50 @@ class FittedFold:
         Its address.
     estimator
         The fitted pipeline: steps ``"table"`` and ``"model"``.
-    train, test
-        The parts as datasets.
-    X_train, X_test
-        The tables the pipeline reads: features and the grouping columns it uses.
+    dataset
+        The whole table.
+    group_names
+        The grouping columns that the pipeline reads.
     predicted_train, predicted_test
-        What it predicts for them.
+        What it predicts for them: numbers or labels.
     train_rows, test_rows
         Positions of their rows in the whole table.
+    probabilities_train, probabilities_test
+        Of a classifier that gives them: a column per class of `dataset.task.classes`.
     """
 
     model: str
     repeat: int
     fold: int
     estimator: Any
-    train: Dataset
-    test: Dataset
-    X_train: pd.DataFrame
-    X_test: pd.DataFrame
-    predicted_train: npt.NDArray[np.float64]
-    predicted_test: npt.NDArray[np.float64]
+    dataset: Dataset
+    group_names: tuple[str, ...]
+    predicted_train: npt.NDArray[Any]
+    predicted_test: npt.NDArray[Any]
     train_rows: IntArray
     test_rows: IntArray
+    probabilities_train: npt.NDArray[np.float64] | None = None
+    probabilities_test: npt.NDArray[np.float64] | None = None
+
+    @cached_property
+    def train(self) -> Dataset:
+        """The training part."""
+        return self.dataset.take(self.train_rows)
+
+    @cached_property
+    def test(self) -> Dataset:
+        """The test part."""
+        return self.dataset.take(self.test_rows)
+
+    @cached_property
+    def X_train(self) -> pd.DataFrame:  # noqa: N802
+        """The table the pipeline was trained on: features and grouping columns."""
+        return self.train.table(self.group_names)
+
+    @cached_property
+    def X_test(self) -> pd.DataFrame:  # noqa: N802
+        """The same columns of the test part."""
+        return self.test.table(self.group_names)
 
 
 def run_unit(
@@ -167,13 +194,15 @@ def _fit_and_predict(
     dataset: Dataset,
     settings: UnitSettings,
 ) -> FoldResult:
-    fitted, seconds = _fitted_fold(name, estimator, fold, spec, dataset, settings)
+    fitted, answers, seconds = _fitted_fold(
+        name, estimator, fold, spec, dataset, settings
+    )
     return FoldResult(
         name,
         fold.repeat,
         fold.index,
-        Predictions(fold.train, fitted.predicted_train),
-        Predictions(fold.test, fitted.predicted_test),
+        answers[0].at(fold.train),
+        answers[1].at(fold.test),
         traces=trace_of(estimator),
         findings=tuple(_findings(spec.post_processors, fitted)),
         seconds=seconds,
@@ -188,59 +217,46 @@ def _fitted_fold(
     spec: ModelSpec,
     dataset: Dataset,
     settings: UnitSettings,
-) -> tuple[FittedFold, dict[str, float]]:
+) -> tuple[FittedFold, tuple[Answer, Answer], dict[str, float]]:
     """Fit on the training part, predict both; give it all and the seconds spent."""
     groups = grouping_columns(estimator, dataset)
-    train, test = dataset.take(fold.train), dataset.take(fold.test)
-    X_train, X_test = train.table(groups), test.table(groups)
+    whole = dataset.table(groups)
     table = FeatureTable(
         settings.scaling.outside, groups, dataset.is_array and not groups
     )
-    inside = table.fit_transform(X_train)
+    inside = table.fit_cut(whole, fold.train)
+    target = dataset.target.to_numpy()[fold.train]
     fit_params = cut_rows(spec.fit_params, fold.train, len(dataset))
     start = time.perf_counter()
-    with watched(estimator, name, fold, settings.watch):
-        estimator.fit(inside, train.target.to_numpy(), **fit_params)
+    with (
+        lent(estimator, inside) as is_lent,
+        watched(estimator, name, fold, settings.watch),
+    ):
+        estimator.fit(inside, target, **fit_params)
     fitted_at = time.perf_counter()
-    predicted_train = _checked(estimator.predict(inside), len(train), name)
-    predicted_test = _checked(
-        estimator.predict(table.transform(X_test)), len(test), name
-    )
+    if is_lent:
+        del inside
+        inside = table.cut(whole, fold.train)
+    train = answer(estimator, inside, len(fold.train), dataset.task, name)
+    del inside  # tables may be large; the test part can have its place
+    inside = table.cut(whole, fold.test)
+    test = answer(estimator, inside, len(fold.test), dataset.task, name)
     seconds = {"fit": fitted_at - start, "predict": time.perf_counter() - fitted_at}
-    pipeline = Pipeline([("table", table), ("model", estimator)])
     fitted = FittedFold(
         name,
         fold.repeat,
         fold.index,
-        pipeline,
-        train,
-        test,
-        X_train,
-        X_test,
-        predicted_train,
-        predicted_test,
+        Pipeline([("table", table), ("model", estimator)]),
+        dataset,
+        groups,
+        train.values,
+        test.values,
         fold.train,
         fold.test,
+        train.probabilities,
+        test.probabilities,
     )
-    return fitted, seconds
-
-
-def _checked(predicted: Any, n_rows: int, name: str) -> npt.NDArray[np.float64]:
-    """Flatten predictions to one number a row, or say what came instead."""
-    values = np.asarray(predicted, dtype=float)
-    if values.shape == (n_rows, 1):
-        values = values[:, 0]
-    if values.shape != (n_rows,):
-        raise ValueError(
-            f"{name} must predict one number per row, here {n_rows}, "
-            f"but gave an array of shape {values.shape}."
-        )
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"{name} predicted a value that is not a finite number; "
-            "check the features and the model's settings."
-        )
-    return values
+    return fitted, (train, test), seconds
 
 
 def _findings(processors: Iterable[Any], fitted: FittedFold) -> Iterable[Finding]:

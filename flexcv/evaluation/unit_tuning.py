@@ -22,6 +22,7 @@ from flexcv.results.units import trials_file, unit_name
 
 from .events import Listener, TrialFinished
 from .fingerprints import model_fingerprint
+from .inner_classes import objective_for, usable_splits
 from .journal import TrialStore
 from .roles import assign_roles, grouping_columns, seed_randomness
 from .scaling import FeatureTable, ScalingSettings
@@ -105,11 +106,13 @@ def _tuned_with(
     tuning = settings.tuning
     if spec.n_trials is not None:
         tuning = replace(tuning, n_trials=spec.n_trials)
+    task = dataset.task
+    tuning = replace(tuning, objective=objective_for(estimator, tuning.objective, task))
     groups = grouping_columns(estimator, dataset)
     scale = settings.scaling.scales_inside
     folds = [
         _inner_fold(split, dataset, groups, scale, spec.fit_params)
-        for split in fold.inner
+        for split in usable_splits(fold, dataset, tuning.objective)
     ]
     return tune(
         estimator,
@@ -155,14 +158,15 @@ def _inner_fold(
     scale: bool,
     fit_params: Mapping[str, Any],
 ) -> InnerFold:
-    train, valid = dataset.take(split.train), dataset.take(split.test)
+    whole, target = dataset.table(groups), dataset.target.to_numpy()
     table = FeatureTable(scale, groups, dataset.is_array and not groups)
     return InnerFold(
-        table.fit_transform(train.table(groups)),
-        train.target.to_numpy(),
-        table.transform(valid.table(groups)),
-        valid.target.to_numpy(),
+        table.fit_cut(whole, split.train),
+        target[split.train],
+        table.cut(whole, split.test),
+        target[split.test],
         cut_rows(fit_params, split.train, len(dataset)),
+        dataset.task.classes,
     )
 
 

@@ -22,6 +22,7 @@ import pandas as pd
 
 from flexcv.resampling import Fold
 
+from .curves import curves_of
 from .events import Listener, TraceAdvanced
 
 
@@ -57,10 +58,14 @@ def can_be_watched(estimator: Any) -> bool:
 
 
 def trace_of(estimator: Any) -> pd.DataFrame | None:
-    """Give the trace of a fitted estimator, its iterations as the first column."""
-    trace = getattr(traced_part(estimator), "trace_", None)
+    """Give the trace of a fitted estimator, its iterations as the first column.
+
+    Estimators of other libraries keep their curves under other names, see `curves`.
+    """
+    part = traced_part(estimator)
+    trace = getattr(part, "trace_", None)
     if not isinstance(trace, pd.DataFrame):
-        return None
+        return curves_of(part)
     if "iteration" in trace:
         return trace.reset_index(drop=True)
     return trace.rename_axis("iteration").reset_index()

@@ -1,6 +1,7 @@
 """Looking at what was fitted: post-processors, one module a subject."""
 
 from .base import ModelPostProcessor as ModelPostProcessor
+from .classes import ClassifierModelPostProcessor as ClassifierModelPostProcessor
 from .importance import (
     PermutationImportancePostProcessor as PermutationImportancePostProcessor,
 )
@@ -14,6 +15,7 @@ from .mixed import LMERModelPostProcessor as LMERModelPostProcessor
 from .mixed import MERFModelPostProcessor as MERFModelPostProcessor
 
 __all__ = [
+    "ClassifierModelPostProcessor",
     "LMERModelPostProcessor",
     "LinearModelPostProcessor",
     "MERFModelPostProcessor",

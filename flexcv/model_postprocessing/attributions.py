@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,8 +64,8 @@ def forest_attributions(
     explainer = package.TreeExplainer(model)
     for part in ("train", "test"):
         table, positions = _chosen(fitted, part, settings.max_rows)
-        values = explainer.shap_values(table.to_numpy(dtype=float))
-        yield _finding(fitted, part, positions, list(table.columns), values)
+        values = np.asarray(explainer.shap_values(table.to_numpy(dtype=float)))
+        yield from _findings(fitted, part, positions, list(table.columns), values)
 
 
 def xgboost_attributions(
@@ -83,7 +83,10 @@ def xgboost_attributions(
             table if named else table.to_numpy(), enable_categorical=True
         )
         values = model.get_booster().predict(matrix, pred_contribs=True)
-        yield _finding(fitted, part, positions, list(table.columns), values[:, :-1])
+        if values.ndim == 3:  # rows, classes, features; others have features last
+            values = values.transpose(0, 2, 1)
+        names = list(table.columns)
+        yield from _findings(fitted, part, positions, names, values[:, :-1])
 
 
 def _shap() -> Any:
@@ -97,6 +100,25 @@ def _chosen(fitted: FittedFold, part: str, max_rows: int) -> tuple[pd.DataFrame,
     X = getattr(fitted, f"X_{part}")
     positions = rows_of(X, max_rows)
     return final_table(fitted, X.iloc[positions]), positions
+
+
+def _findings(
+    fitted: FittedFold, part: str, positions: Any, names: list[Any], values: Any
+) -> Iterator[Finding]:
+    """Give one finding; where more than two classes are explained, one for each.
+
+    Of two classes the last one is explained.
+    """
+    classes = fitted.train.task.classes
+    if values.ndim == 2:
+        yield _finding(fitted, part, positions, names, values)
+    elif len(classes) == 2:
+        yield _finding(fitted, part, positions, names, values[:, :, -1])
+    else:
+        seen = np.asarray(fitted.estimator.classes_).tolist()
+        for place, label in enumerate(seen):
+            one = _finding(fitted, part, positions, names, values[:, :, place])
+            yield replace(one, name=f"{one.name}_{label}")
 
 
 def _finding(

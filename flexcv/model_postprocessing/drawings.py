@@ -71,5 +71,20 @@ def draw_leverage(frame: pd.DataFrame, ax: Any = None) -> Any:
     return _plots().plot_leverage(frame, ax=ax)
 
 
+def draw_roc(frame: pd.DataFrame, ax: Any = None) -> Any:
+    """Draw ROC curves."""
+    return _plots().plot_roc(frame, ax=ax)
+
+
+def draw_calibration(frame: pd.DataFrame, ax: Any = None) -> Any:
+    """Draw how often a class came over the probability it was given."""
+    return _plots().plot_calibration(frame, ax=ax)
+
+
+def draw_confusion(frame: pd.DataFrame, ax: Any = None) -> Any:
+    """Draw how the rows of each true class were predicted."""
+    return _plots().plot_confusion(frame, ax=ax)
+
+
 def _plots() -> Any:
     return importlib.import_module("flexcv.plots")

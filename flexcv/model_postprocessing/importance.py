@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from sklearn.inspection import permutation_importance
 
 from flexcv._checks import check_integer
 from flexcv.evaluation import FittedFold
+from flexcv.evaluation.responses import class_probabilities
+from flexcv.metrics import log_loss
 from flexcv.results import Finding
 
 from .attributions import ShapSettings, forest_attributions, xgboost_attributions
@@ -99,7 +101,8 @@ class PermutationImportancePostProcessor(ModelPostProcessor):
     ----------
     scoring
         One of scikit-learn's scorers; by default importance is the increase of the
-        root mean squared error, in units of the target.
+        root mean squared error, in units of the target, and of classes that of the
+        log loss (of the error rate, for a model without probabilities).
     n_repeats
         How often each column is shuffled.
     random_state
@@ -108,7 +111,7 @@ class PermutationImportancePostProcessor(ModelPostProcessor):
 
     def __init__(
         self,
-        scoring: Any = "neg_root_mean_squared_error",
+        scoring: Any = None,
         n_repeats: int = 5,
         random_state: int = 0,
     ) -> None:
@@ -122,7 +125,7 @@ class PermutationImportancePostProcessor(ModelPostProcessor):
             fitted.estimator,
             fitted.X_test,
             fitted.test.target.to_numpy(),
-            scoring=self._scoring,
+            scoring=self._scoring or _default_scoring(fitted),
             n_repeats=self._n_repeats,
             random_state=self._random_state,
         )
@@ -139,7 +142,8 @@ class SVRModelPostProcessor(ModelPostProcessor):
     """Look at a support vector regression.
 
     Gives ``"support"`` (how many support vectors there are, and their share),
-    ``"permutation_importance"`` and, with a linear kernel, ``"coefficients"``.
+    ``"permutation_importance"`` and, with a linear kernel, ``"coefficients"`` (of more
+    than two classes none).
 
     Parameters
     ----------
@@ -165,13 +169,34 @@ class SVRModelPostProcessor(ModelPostProcessor):
             }
         )
         yield Finding("support", frame)
-        if model.kernel == "linear":
+        if model.kernel == "linear" and model.coef_.shape[0] == 1:
             names = list(final_table(fitted, fitted.X_train.head(1)).columns)
             values = np.ravel(model.coef_)
             yield Finding(
                 "coefficients", pd.DataFrame({"name": names, "estimate": values})
             )
         yield from self._importance(fitted)
+
+
+def _default_scoring(fitted: FittedFold) -> Any:
+    """Give the score whose fall is the importance, by what is predicted."""
+    task = fitted.test.task
+    if not task.is_classification:
+        return "neg_root_mean_squared_error"
+    if fitted.probabilities_test is None:
+        return "accuracy"
+    return _negative_log_loss(task.classes)
+
+
+def _negative_log_loss(classes: Sequence[Any]) -> Any:
+    """Give a scorer that also works where a part lacks some of the classes."""
+
+    def scorer(estimator: Any, X: Any, y: Any) -> float:
+        table = class_probabilities(estimator, X, classes, "the model")
+        response = table[:, -1] if len(classes) == 2 else table  # type: ignore[index]
+        return -log_loss(y, response, classes)
+
+    return scorer
 
 
 def _ranked(

@@ -2,12 +2,14 @@
 
 from .base import AbstractMixedModel as AbstractMixedModel
 from .boosting import MixedEffectsBoosting as MixedEffectsBoosting
+from .generalized import GeneralizedLinearMixedModel as GeneralizedLinearMixedModel
 from .linear import LinearMixedEffectsModel as LinearMixedEffectsModel
 from .ols import LinearModel as LinearModel
 from .terms import RandomTerm as RandomTerm
 
 __all__ = [
     "AbstractMixedModel",
+    "GeneralizedLinearMixedModel",
     "LinearMixedEffectsModel",
     "LinearModel",
     "MixedEffectsBoosting",

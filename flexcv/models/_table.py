@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import is_classifier
 from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
@@ -42,7 +41,7 @@ def training_table(
         estimator,
         X,
         y,
-        y_numeric=not is_classifier(estimator),
+        y_numeric=True,
         dtype=np.float64,
         reset=True,
         ensure_all_finite=_finite(estimator),

@@ -1,9 +1,9 @@
 """Turn by turn: refit the learner without the effects, the effects without the learner.
 
-Round k fits the learner to y - Z b of round k - 1, takes its honest fitted values, and
-gives what they leave to the random part. With honest fitted values the b of a row is
-predicted from the other rows of its level. Nothing is known of estimators here: a
-refitter and a solver are called, and each finished round is handed out.
+Round k fits the learner to what the outcome is without the effects of round k - 1,
+takes its honest fitted values, and gives what they leave to the random part. Nothing
+is known of estimators or distributions here: a refitter and an outcome are called, and
+each finished round is handed out.
 """
 
 from __future__ import annotations
@@ -15,15 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ._validate import FloatArray
 from .out_of_sample import Refit
-from .residual_effects import (
-    RandomColumns,
-    ResidualEffects,
-    Solver,
-    others_effects,
-    starting_effects,
-)
+from .outcomes import Outcome
+from .residual_effects import RandomColumns, ResidualEffects
+from .working import Task
 
 BEFORE = ("loglik", "gll", "sigma2", "trace_d", "logdet_d")
 AFTER = ("change", "validation_loss", "learner_seconds", "effects_seconds")
@@ -57,32 +52,25 @@ class Round:
 
 
 def alternate(
-    refitted: Callable[[FloatArray, Refit | None], Refit],
-    solve: Solver,
-    random: RandomColumns,
-    target: FloatArray,
+    refitted: Callable[[Task, Refit | None], Refit], outcome: Outcome
 ) -> Iterator[Round]:
     """Give round after round, without end; the caller decides when to stop.
 
     Parameters
     ----------
     refitted
-        Fits the learner to a target, given the refit before.
-    solve
-        One of `residual_effects.SOLVERS`.
-    random
-        The random columns of the training rows.
-    target
-        The target of the training rows.
+        Fits the learner to a task, given the refit before.
+    outcome
+        The outcome of the training rows.
     """
-    state, refit, iteration = starting_effects(random), None, 0
+    state, refit, iteration = outcome.start(), None, 0
     while True:
         iteration += 1
         began = time.perf_counter()
-        effects = _removed_effects(random, target, state, refit)
+        task = outcome.task(refit, state)
         half = time.perf_counter()
         try:
-            refit = refitted(target - effects, refit)
+            refit = refitted(task, refit)
         except Exception as error:
             error.add_note(
                 f"in iteration {iteration} of MERF; the {iteration - 1} finished "
@@ -90,26 +78,11 @@ def alternate(
             )
             raise
         done = time.perf_counter()
-        new = solve(random, target - refit.fitted, state)
+        new = outcome.solve(refit.fitted, state)
         change = relative_change(new, state)
         state = new
         spent = time.perf_counter() - done + (half - began)
         yield Round(iteration, refit, state, change, done - half, spent)
-
-
-def _removed_effects(
-    random: RandomColumns,
-    target: FloatArray,
-    state: ResidualEffects,
-    refit: Refit | None,
-) -> FloatArray:
-    """Give what is taken out of the target: with honest fits, effects of other rows."""
-    factors = random.design.factors
-    if refit is None or refit.kind == "in_sample" or not state.exact:
-        return random.design.effects_sum(state.effects)
-    if len(factors) > 1:  # leaving rows out would need one matrix over all levels
-        return random.design.effects_sum(state.effects)
-    return others_effects(random, target - refit.fitted, state)
 
 
 def relative_change(new: ResidualEffects, old: ResidualEffects) -> float:

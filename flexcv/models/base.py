@@ -126,13 +126,9 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
         encoder, design = learn_random(source, terms)
         self.random_encoder_ = encoder
         self._fit_design(
-            Training(source, terms, design, self._target(target, len(table)), left_out)
+            Training(source, terms, design, target_values(target, len(table)), left_out)
         )
         return self
-
-    def _target(self, y: Any, n_rows: int) -> FloatArray:
-        """Give the target as numbers; a classifier gives its labels as numbers."""
-        return target_values(y, n_rows)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "random_part_")

@@ -34,19 +34,21 @@ def encoded_classes(y: Any) -> tuple[npt.NDArray[Any], FloatArray]:
     if len(classes) == 1:
         raise ValueError(
             "a binomial target must have two classes, got only one class "
-            f"{classes[0]!r}; pass rows of both."
+            f"{classes.tolist()[0]!r}; pass rows of both."
         )
     if len(classes) > 2:
         raise ValueError(
             "Only binary classification is supported. A binomial target must have two "
-            f"classes, got {len(classes)}: {list(classes[:SHOWN])}; merge classes or "
-            "take a multiclass model."
+            f"classes, got {len(classes)}: {classes[:SHOWN].tolist()}; merge classes "
+            "or take a multiclass model."
         )
     return classes, codes.astype(float)
 
 
 def _plain(y: Any) -> npt.NDArray[Any]:
     """Give labels as a vector of one kind, without missing ones."""
+    if isinstance(y, list) and all(np.isscalar(label) for label in y):
+        y = pd.Series(y)  # an array would turn a mixture into text
     if hasattr(y, "dtype") and not isinstance(y.dtype, np.dtype):
         y = np.asarray(y, dtype=object)
     labels = column_or_1d(y, warn=True)

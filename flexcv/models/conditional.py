@@ -55,11 +55,7 @@ class Uncertainty:
         known_groups
             Whether the levels that training showed are made use of.
         """
-        total = np.zeros(len(design))
-        for factor, covariance in zip(design.factors, self.covariances, strict=True):
-            unknown = factor.codes < 0 if known_groups else np.full(len(design), True)
-            z = np.stack(factor.columns)
-            total += unknown * (z * (covariance @ z)).sum(axis=0)
+        total = unknown_variances(design, self.covariances, known_groups)
         if not known_groups or not design.factors:
             return total
         if len(design.factors) == 1:
@@ -87,6 +83,28 @@ class Uncertainty:
             part = z[rows]
             total[rows] = part.multiply(part @ self.joint).sum(axis=1)
         return total
+
+
+def unknown_variances(
+    design: RandomDesign, covariances: Sequence[FloatArray], known_groups: bool = True
+) -> FloatArray:
+    """Give the variance of that part of Z b whose levels training did not show.
+
+    Parameters
+    ----------
+    design
+        The rows to predict.
+    covariances
+        Per factor D.
+    known_groups
+        Whether the levels that training showed are made use of.
+    """
+    total = np.zeros(len(design))
+    for factor, covariance in zip(design.factors, covariances, strict=True):
+        unknown = factor.codes < 0 if known_groups else np.full(len(design), True)
+        z = np.stack(factor.columns)
+        total += unknown * (z * (covariance @ z)).sum(axis=0)
+    return total
 
 
 def learn_uncertainty(

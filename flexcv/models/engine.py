@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import issparse
 
 from ._validate import FloatArray
@@ -187,4 +188,35 @@ def _with_exact_zeros(problem: Problem, found: Minimum) -> Minimum:
     value, gradient, hessian = problem.objective(theta)
     if value > found.value + 1e-9:
         return found
-    return found._replace(theta=theta, value=value, gradient=gradient, hessian=hessian)
+    return found._replace(
+        theta=theta,
+        value=value,
+        gradient=gradient,
+        hessian=hessian,
+        path=(*found.path, (value, theta)),
+    )
+
+
+def search_table(fitted: Estimate) -> pd.DataFrame:
+    """Give criterion and theta, in the user's basis, after each iteration.
+
+    Row 0 is where the search began; columns are iteration, criterion, theta_0, ...
+    """
+    offset = fitted.criterion - fitted.at.value
+    rows = [
+        {"iteration": number, "criterion": value + offset}
+        | {f"theta_{k}": entry for k, entry in enumerate(_users_theta(fitted, theta))}
+        for number, (value, theta) in enumerate(fitted.minimum.path)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _users_theta(fitted: Estimate, theta: FloatArray) -> list[float]:
+    """Carry an internal theta to the user's basis."""
+    shapes, basis = fitted.problem.shapes, fitted.basis.random
+    factors = fitted.problem.factors(theta)
+    return [
+        float(entry)
+        for shape, factor, change in zip(shapes, factors, basis, strict=True)
+        for entry in shape.theta(changed_basis(factor, change))
+    ]

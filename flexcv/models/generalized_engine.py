@@ -126,8 +126,13 @@ def estimate_generalized(
     """
     problem, basis, order = laplace_problem(rows)
     if start is None:
-        start = first_guess(problem, rows.y[order], rows.weights[order])
+        start = first_guess_of(problem, rows, order)
     return in_users_basis(fit_laplace(problem, start), basis)
+
+
+def first_guess_of(problem: LaplaceProblem, rows: Rows, order: IntArray) -> FloatArray:
+    """Give internal parameters to begin from."""
+    return first_guess(problem, rows.y[order], rows.weights[order])
 
 
 def laplace_problem(rows: Rows) -> tuple[LaplaceProblem, LaplaceBasis, IntArray]:
@@ -164,7 +169,7 @@ def in_users_basis(fit: LaplaceFit, basis: LaplaceBasis) -> GeneralizedEstimate:
     point, stop = fit.point, len(basis.kept)
     first = len(fit.parameters) - stop - (1 if fit.has_dispersion else 0)
     part = slice(first, first + stop)
-    pairs = list(zip(fit.at.effects, fit.at.covariances, basis.random, strict=True))
+    pairs = list(zip(fit.effects, fit.conditional, basis.random, strict=True))
     return GeneralizedEstimate(
         fit,
         basis,

@@ -15,6 +15,7 @@ from .design import RandomDesign
 from .out_of_sample import Refit, refit, take_rows
 from .residual_effects import RandomColumns
 from .warm_start import can_renew, renewed
+from .working import Task, weight_argument
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +65,7 @@ class LearnerRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LearnerRefits:
-    """Refits of one learner to changing targets; call it with target and refit before.
+    """Refits of one learner to changing tasks; call it with a task and refit before.
 
     Attributes
     ----------
@@ -92,19 +93,28 @@ class LearnerRefits:
                 f"{self.learner!r}; leave it False."
             )
 
-    def __call__(self, target: FloatArray, before: Refit | None = None) -> Refit:
-        """Fit to a target."""
+    def __call__(self, task: Task, before: Refit | None = None) -> Refit:
+        """Fit to a task."""
         factors = self.rows.design.factors
         return refit(
             self.learner,
             self.rows.X,
-            target,
+            task.target,
             self.kind if before is None else before.kind,
             folds=self.folds,
             groups=factors[0].codes if factors else None,
-            fit_params=self.fit_params,
+            fit_params=self._params(task.weights),
             start=renewed(before.learner) if self.warm and before else None,
         )
+
+    def _params(self, weights: FloatArray | None) -> Mapping[str, Any]:
+        """Give the arguments of `fit`; the task's weights multiply the user's."""
+        name = None if weights is None else weight_argument(self.learner)
+        if name is None:
+            return self.fit_params
+        given = self.fit_params.get(name)
+        both = weights if given is None else weights * np.asarray(given, dtype=float)
+        return {**self.fit_params, name: both}
 
 
 def seeded(learner: Any, generator: np.random.RandomState) -> Any:

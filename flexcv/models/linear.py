@@ -6,6 +6,8 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 from flexcv.errors import ConvergenceWarning
 
@@ -18,7 +20,7 @@ from ._identify import (
 )
 from ._validate import FloatArray
 from .base import RandomPart, Training
-from .engine import Estimate, estimate
+from .engine import Estimate, estimate, search_table
 from .readings import AbstractLinearMixedModel
 from .rows import sums_and_basis
 
@@ -119,6 +121,18 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
                 stacklevel=3,
             )
         self._keep(fitted)
+
+    @property
+    def trace_(self) -> pd.DataFrame:
+        """How the search for the variances went: iteration, criterion and theta.
+
+        Row 0 is where it began; the last is where it ended. A model without random
+        effects searches nothing and has no trace.
+        """
+        check_is_fitted(self)
+        if not self.estimate_.problem.shapes:
+            raise AttributeError("a model without random effects has no `trace_`.")
+        return search_table(self.estimate_)
 
     def _new_weights(self, source: Columns) -> FloatArray:
         if self.weights is None or self.weights not in source.table.columns:

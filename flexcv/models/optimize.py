@@ -28,7 +28,10 @@ LARGEST_RADIUS = 1e6
 
 
 class Minimum(NamedTuple):
-    """Where a run ended and whether it is a minimum of second order."""
+    """Where a run ended, whether it is a minimum of second order, and its way there.
+
+    `path` holds value and theta where the run began and after each iteration.
+    """
 
     theta: FloatArray
     value: float
@@ -36,6 +39,7 @@ class Minimum(NamedTuple):
     hessian: FloatArray
     n_iter: int
     converged: bool
+    path: tuple[tuple[float, FloatArray], ...] = ()
 
 
 def minimise(
@@ -79,10 +83,13 @@ def minimise(
     theta = start
     value, gradient, hessian = objective(theta)
     correction = np.zeros_like(hessian)
+    path = [(value, theta)]
     for iteration in range(1, max_iterations + 1):
         step, decrease = _trust_step(gradient, hessian + correction, radius)
         if decrease <= LAST_GAIN + NOISE * abs(value):
-            reached = Minimum(theta, value, gradient, hessian, iteration, True)
+            reached = Minimum(
+                theta, value, gradient, hessian, iteration, True, tuple(path)
+            )
             enough = POLISHED if exact else POLISHED_BY_MODEL
             return _polished(objective, reached, correction, enough)
         trial = theta + step
@@ -95,9 +102,10 @@ def minimise(
         if ratio > 1e-4:
             theta, value = trial, new_value
             gradient, hessian = new_gradient, new_hessian
-        elif radius < 1e-12:
+        path.append((value, theta))
+        if radius < 1e-12:
             break
-    return Minimum(theta, value, gradient, hessian, iteration, False)
+    return Minimum(theta, value, gradient, hessian, iteration, False, tuple(path))
 
 
 def _polished(
@@ -113,8 +121,13 @@ def _polished(
         promised = _trust_step(gradient, hessian + correction, 1.0)[1]
         if promised >= decrease or value > reached.value + NOISE * abs(value):
             break
+        theta = reached.theta + step
         reached = reached._replace(
-            theta=reached.theta + step, value=value, gradient=gradient, hessian=hessian
+            theta=theta,
+            value=value,
+            gradient=gradient,
+            hessian=hessian,
+            path=(*reached.path, (value, theta)),
         )
     return reached
 

@@ -117,7 +117,7 @@ def offers_oob(learner: Any) -> bool:
 
 def is_rigid(fitted: Any, n_rows: int) -> bool:
     """Tell whether a fitted learner is linear and has many rows per coefficient."""
-    coefficients = getattr(_last_step(fitted), "coef_", None)
+    coefficients = getattr(last_step(fitted), "coef_", None)
     if coefficients is None:
         return False
     return bool(np.size(coefficients) * ROWS_PER_COEFFICIENT <= n_rows)
@@ -157,15 +157,31 @@ def _refit_oob(
         # Rows that no tree left out are found below and left out of the variances.
         warnings.filterwarnings("ignore", message=OOB_WARNING)
         fitted = private.fit(X, target, **params)
-    values = getattr(_last_step(fitted), "oob_prediction_", None)
+    values = _out_of_bag(fitted)
     if values is None:
         raise ValueError(
             f"fit_prediction='oob' needs `oob_prediction_` after fit, and "
-            f"{type(_last_step(fitted)).__name__} has none; use fit_prediction='cv'."
+            f"{type(last_step(fitted)).__name__} has none; use fit_prediction='cv'."
         )
-    values = np.array(values, dtype=np.float64).reshape(len(target))
-    values[_never_out_of_bag(_last_step(fitted), values)] = np.nan
-    return Refit(fitted, values, "oob")
+    return Refit(fitted, values.reshape(len(target)), "oob")
+
+
+def _out_of_bag(fitted: Any) -> FloatArray | None:
+    """Give out-of-bag predictions, NaN where there are none; None without any."""
+    ensemble, on_link = last_step(fitted), getattr(fitted, "on_link", None)
+    values = getattr(ensemble, "oob_prediction_", None)
+    if values is not None:
+        values = np.array(values, dtype=np.float64)
+        unknown = _never_out_of_bag(ensemble, values)
+    else:
+        values = getattr(ensemble, "oob_decision_function_", None)
+        if values is None or on_link is None:
+            return None
+        values = np.array(values, dtype=np.float64)
+        unknown = np.flatnonzero(~(values.sum(axis=1) > 0.5))  # zeros or NaN
+    made = values if on_link is None else on_link(values, ensemble)
+    made[unknown] = np.nan
+    return np.asarray(made)
 
 
 def _never_out_of_bag(ensemble: Any, values: FloatArray) -> IntArray:
@@ -226,7 +242,7 @@ def _cut(value: Any, rows: IntArray, n_rows: int) -> Any:
     return value
 
 
-def _last_step(learner: Any) -> Any:
+def last_step(learner: Any) -> Any:
     """Give the estimator that predicts, which in a pipeline is the last step."""
     while hasattr(learner, "steps"):
         learner = learner.steps[-1][1]

@@ -107,6 +107,11 @@ class ResidualEffects:
         Whether the maximiser was done.
     theta
         Where the next maximisation may begin.
+    slope
+        What the learner's fitted values are multiplied with.
+    conditional
+        Per factor the conditional covariance of b in each level, shape (levels,
+        effects, effects), where it does not follow from D and sigma^2.
     """
 
     sigma2: float
@@ -119,6 +124,8 @@ class ResidualEffects:
     exact: bool = False
     converged: bool = True
     theta: FloatArray | None = None
+    slope: float = 1.0
+    conditional: tuple[FloatArray, ...] = ()
 
 
 Solver = Callable[[RandomColumns, FloatArray, ResidualEffects], ResidualEffects]

@@ -14,13 +14,12 @@ from ._validate import FloatArray
 from .families import Family
 
 FAR = 9.0  # linear predictor, or effect of a standard deviation, that looks infinite
-MOVED = 1e-6
 
 
-def separating_direction(
+def separating_columns(
     family: Family, y: FloatArray, fixed: FloatArray
-) -> FloatArray | None:
-    """Give a direction of the coefficients that separates, or None.
+) -> list[int] | None:
+    """Give positions of a few columns that separate the target, or None.
 
     Parameters
     ----------
@@ -35,30 +34,48 @@ def separating_direction(
     --------
     >>> from flexcv.models.families import Binomial
     >>> y, x = np.array([0.0, 0.0, 1.0, 1.0]), np.array([-2.0, -1.0, 1.0, 2.0])
-    >>> separating_direction(Binomial(), y, x[None])
-    array([1.])
-    >>> separating_direction(Binomial(), y, x[None] ** 2) is None
+    >>> separating_columns(Binomial(), y, np.stack([np.ones(4), x]))
+    [1]
+    >>> separating_columns(Binomial(), y, np.stack([np.ones(4), x**2])) is None
     True
     """
     side = _side(family, y)
-    if side is None or not len(fixed):
+    if side is None or not len(fixed) or not side.any():
         return None
-    signed = fixed * side
+    direction = _direction(fixed, side)
+    if direction is None:
+        return None
+    constant = [k for k, line in enumerate(fixed) if line.min() == line.max()]
+    order = [int(k) for k in np.argsort(-np.abs(direction)) if k not in constant]
+    for size in range(len(order)):
+        chosen = sorted([*constant, *order[:size]])
+        if chosen and _direction(fixed[chosen], side) is not None:
+            return sorted(order[:size]) or constant
+    return sorted(order)
+
+
+def _direction(fixed: FloatArray, side: FloatArray) -> FloatArray | None:
+    """Give the smallest d with an average margin of one, None where there is none."""
     edge = side != 0.0
-    inside = _distinct(fixed[:, ~edge])
-    outside = _distinct(signed[:, edge])
+    inside, outside = _distinct(fixed[:, ~edge]), _distinct((fixed * side)[:, edge])
+    both = np.hstack([outside, -outside])
+    rows = [both.sum(axis=0, keepdims=True)]
+    right = [np.array([float(len(outside))])]
+    if len(inside):
+        rows.append(np.hstack([inside, -inside]))
+        right.append(np.zeros(len(inside)))
     found = linprog(
-        -outside.sum(axis=0),
-        A_ub=-outside,
-        b_ub=np.zeros(len(outside)),
-        A_eq=inside if len(inside) else None,
-        b_eq=np.zeros(len(inside)) if len(inside) else None,
-        bounds=[(-1.0, 1.0)] * len(fixed),
+        np.ones(2 * len(fixed)),
+        A_ub=-both,
+        b_ub=np.zeros(len(both)),
+        A_eq=np.vstack(rows),
+        b_eq=np.concatenate(right),
+        bounds=(0.0, None),
         method="highs",
     )
-    if not found.success or -found.fun <= MOVED:
+    if not found.success:
         return None
-    return np.asarray(found.x, dtype=float)
+    return np.asarray(found.x[: len(fixed)] - found.x[len(fixed) :])
 
 
 def looks_separated(beta: FloatArray, fixed: FloatArray, offset: FloatArray) -> bool:

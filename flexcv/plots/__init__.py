@@ -1,6 +1,9 @@
 """Frames in, axes out: pictures that know nothing of the rest of the package."""
 
 from .attributions import plot_attributions as plot_attributions
+from .classes import plot_calibration as plot_calibration
+from .classes import plot_confusion as plot_confusion
+from .classes import plot_roc as plot_roc
 from .convergence import plot_traces as plot_traces
 from .convergence import plot_tuning as plot_tuning
 from .diagnostics import plot_leverage as plot_leverage
@@ -22,7 +25,9 @@ from .scores import plot_fold_scores as plot_fold_scores
 __all__ = [
     "plot_attributions",
     "plot_base_against_mixed",
+    "plot_calibration",
     "plot_comparison",
+    "plot_confusion",
     "plot_effect_distribution",
     "plot_fixed_effects",
     "plot_fold_scores",
@@ -35,6 +40,7 @@ __all__ = [
     "plot_residuals",
     "plot_residuals_against_fitted",
     "plot_residuals_by_group",
+    "plot_roc",
     "plot_scale_location",
     "plot_traces",
     "plot_tuning",

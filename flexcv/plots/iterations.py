@@ -79,7 +79,8 @@ def _likelihood(trace: pd.DataFrame, ax: Axes) -> None:
 
 def _variances(trace: pd.DataFrame, ax: Axes) -> None:
     names = [name for name in trace.columns if name not in NOT_COMPONENTS]
-    for name in [*names, "sigma2"]:
+    shown = [name for name in [*names, "sigma2"] if trace[name].notna().any()]
+    for name in shown:
         label = "residual" if name == "sigma2" else str(name)
         ax.plot(trace.index, trace[name], marker="o", markersize=3, label=label)
     ax.set_ylim(bottom=0.0)

@@ -289,7 +289,10 @@ def _splits(
         with warnings.catch_warnings():
             # That a splitter ignores groups is for the pre-flight checks to say.
             warnings.filterwarnings("ignore", "The groups parameter is ignored")
-            target = dataset.target.to_numpy()
+            # Our own splitters see classes as a category, and do not bin them.
+            is_ours = isinstance(method, CrossValMethod)
+            keep = is_ours and dataset.task.is_classification
+            target = dataset.target if keep else dataset.target.to_numpy()
             pairs = list(splitter.split(dataset.features, target, labels))
     except (TypeError, ValueError) as error:
         raise PlanError(

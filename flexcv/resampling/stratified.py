@@ -50,7 +50,15 @@ def quantile_bins(target: Any, n_bins: int) -> IntArray:
 
 
 def strata_of(target: Any, n_splits: int) -> IntArray:
-    """Give each row its stratum: its class, or its bin of a continuous target."""
+    """Give each row its stratum: its class, or its bin of a continuous target.
+
+    Texts, truth values and categories are classes, however many there are.
+    """
+    is_category = isinstance(getattr(target, "dtype", None), pd.CategoricalDtype)
+    if is_category or np.asarray(target).dtype.kind not in "iuf":
+        labels = target if is_category else np.asarray(target)
+        codes, _ = pd.factorize(labels, sort=True)
+        return np.asarray(codes, dtype=np.intp)
     values = np.asarray(target, dtype=float)
     if len(np.unique(values)) <= MAX_BINS:
         return quantile_bins(values, MAX_BINS)
@@ -107,8 +115,9 @@ class _DealtKFold:
 class ContinuousStratifiedKFold(_DealtKFold):
     """Split rows so that each fold has the target's whole distribution.
 
-    A target with few values is stratified by value, a continuous one by quantile
-    bins (at most ten). The target itself is not changed. Rows are shuffled.
+    Classes (texts, categories, truth values) keep their shares, however many there
+    are; numbers are stratified by value when they are few, otherwise by quantile bins
+    (at most ten). The target itself is not changed. Rows are shuffled.
 
     Parameters
     ----------

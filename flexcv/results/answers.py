@@ -10,18 +10,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flexcv.dataset import Task
 from flexcv.metrics import Metric
+from flexcv.metrics.trying import refuse_misfit
 
 from ._aligned import fold_scores
 from .comparison import pairwise_comparison, score_intervals
 from .known_groups import COUNT, scores_by_known_group
-from .metric_choice import LostFunction, choose_metric, guarded, is_greater_better
+from .metric_choice import LostFunction, choose_metric, is_greater_better
+from .responses import check_probabilities_given, scorable
 
 
 class AbstractAnswers(ABC):
     """Answers from tidy scores and predictions, written once."""
 
     metrics: tuple[Metric, ...]
+    task: Task
 
     @property
     @abstractmethod
@@ -35,7 +39,7 @@ class AbstractAnswers(ABC):
 
     def compare(
         self,
-        metric: Any = "r2",
+        metric: Any = None,
         *,
         direction: str | None = None,
         rope: float | None = None,
@@ -49,21 +53,23 @@ class AbstractAnswers(ABC):
         ----------
         metric
             A name, a `Metric` or a function of (y_true, y_pred). One that the run did
-            not score is computed from the predictions.
+            not score is computed from the predictions. None is ``"r2"``, of classes
+            the run's first.
         direction
             ``"min"`` or ``"max"``; None takes the metric's own.
         rope, level, n_bootstrap, seed
             As in `flexcv.results.comparison.pairwise_comparison`, which also tells
             the columns.
         """
-        chosen = choose_metric(metric, self.metrics)
+        chosen = self._chosen(metric)
         greater = is_greater_better(chosen, direction)
+        predictions, function = self._scorable(chosen)
         return pairwise_comparison(
             self.scores,
-            self.predictions,
+            predictions,
             chosen.name,
             greater_is_better=greater,
-            function=_function(chosen),
+            function=function,
             rope=rope,
             level=level,
             n_bootstrap=n_bootstrap,
@@ -72,7 +78,7 @@ class AbstractAnswers(ABC):
 
     def interval(
         self,
-        metric: Any = "r2",
+        metric: Any = None,
         *,
         level: float = 0.95,
         n_bootstrap: int = 2000,
@@ -85,12 +91,13 @@ class AbstractAnswers(ABC):
         metric, level, n_bootstrap, seed
             As in `compare`.
         """
-        chosen = choose_metric(metric, self.metrics)
+        chosen = self._chosen(metric)
+        predictions, function = self._scorable(chosen)
         return score_intervals(
             self.scores,
-            self.predictions,
+            predictions,
             chosen.name,
-            function=_function(chosen),
+            function=function,
             level=level,
             n_bootstrap=n_bootstrap,
             seed=seed,
@@ -106,10 +113,9 @@ class AbstractAnswers(ABC):
         metric
             As in `compare`.
         """
-        chosen = choose_metric(metric, self.metrics)
-        table = fold_scores(
-            self.scores, self.predictions, chosen.name, _function(chosen)
-        )
+        chosen = self._chosen(metric)
+        predictions, function = self._scorable(chosen)
+        table = fold_scores(self.scores, predictions, chosen.name, function)
         return table.assign(part="test", metric=chosen.name)
 
     def by_known_group(self, *, pooled: bool = False) -> pd.DataFrame:
@@ -123,7 +129,8 @@ class AbstractAnswers(ABC):
         pooled
             Score all folds of a repeat together instead of averaging over folds.
         """
-        table = scores_by_known_group(self.predictions, self.metrics, pooled)
+        predictions, metrics = scorable(self.predictions, self.metrics, self.task)
+        table = scores_by_known_group(predictions, metrics, pooled)
         failed = self.scores.loc[self.scores["n_rows"].eq(0), "model"].unique()
         is_score = table.index.get_level_values("Metric") != COUNT
         table.loc[is_score, table.columns.isin(failed)] = np.nan
@@ -170,9 +177,19 @@ class AbstractAnswers(ABC):
         page: str = writing.write_report(self, path, title=title, metric=metric)
         return page
 
+    def _chosen(self, metric: Any) -> Metric:
+        """Find the metric that is meant, and refuse one of another kind of target."""
+        classes = self.task.classes
+        if metric is None:
+            metric = self.metrics[0] if classes else "r2"
+        chosen = choose_metric(metric, self.metrics)
+        refuse_misfit(f"metric {chosen.name!r}", chosen.function, classes)
+        check_probabilities_given(chosen, classes)
+        return chosen
 
-def _function(metric: Metric) -> Any:
-    """Give what scores predictions, or None where it was not stored."""
-    if isinstance(metric.function, LostFunction):
-        return None
-    return guarded(metric).function
+    def _scorable(self, metric: Metric) -> tuple[pd.DataFrame, Any]:
+        """Give predictions and what scores them; None where that was not stored."""
+        if isinstance(metric.function, LostFunction):
+            return self.predictions, None
+        predictions, [scored] = scorable(self.predictions, [metric], self.task)
+        return predictions, scored.function

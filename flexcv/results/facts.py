@@ -23,10 +23,7 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
         "n_rows": len(dataset),
         "features": [str(name) for name in dataset.features.columns],
         "target": str(target.name),
-        "target_mean": float(target.mean()),
-        "target_std": float(target.std()),
-        "target_min": float(target.min()),
-        "target_max": float(target.max()),
+        **_target_facts(dataset),
         "groups": [str(name) for name in dataset.group_names],
         "slopes": list(dataset.slopes),
     }
@@ -41,3 +38,16 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
             "largest_group": int(sizes.max()),
         }
     return facts
+
+
+def _target_facts(dataset: Dataset) -> dict[str, Any]:
+    target = dataset.target
+    if dataset.task.is_classification:
+        counts = target.value_counts(sort=False)
+        return {"classes": {str(label): int(n) for label, n in counts.items()}}
+    return {
+        "target_mean": float(target.mean()),
+        "target_std": float(target.std()),
+        "target_min": float(target.min()),
+        "target_max": float(target.max()),
+    }

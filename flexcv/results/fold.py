@@ -34,10 +34,21 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """Predicted values of one part of one fold, with their row positions."""
+    """Hold what was predicted for one part of one fold.
+
+    Parameters
+    ----------
+    rows
+        Positions in the whole table.
+    predicted
+        Numbers; of classes their places among all classes of the task.
+    probabilities
+        A column per class, or None.
+    """
 
     rows: IntArray
-    predicted: npt.NDArray[np.float64]
+    predicted: npt.NDArray[Any]
+    probabilities: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

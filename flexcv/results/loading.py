@@ -6,13 +6,14 @@ import importlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from flexcv.dataset import Dataset
+from flexcv.dataset import Dataset, Task
 from flexcv.errors import StorageError
 from flexcv.metrics import KNOWN_METRICS, Metric, resolve_metrics
 
@@ -109,12 +110,13 @@ def _parts(
 ) -> dict[str, Any]:
     stored = {name: tables[f"{name}.csv"] for name in STORED}
     findings = _findings(content, tables)
-    by_part = _predictions(tables["predictions.csv"])
+    task = Task(tuple(decode_value(label) for label in content.get("classes", ())))
+    by_part = _predictions(tables["predictions.csv"], task)
     of_fold = {name: _by_fold(stored[name]) for name in STORED}
     folds = [_fold(entry, by_part, of_fold, findings) for entry in content["folds"]]
     return {
         "folds": folds,
-        "dataset": _dataset(tables["rows.csv"]),
+        "dataset": _dataset(tables["rows.csv"], task),
         "metrics": [_metric(*entry) for entry in content["metrics"]],
         "information": content["information"],
         "is_partial": content["is_partial"],
@@ -124,23 +126,30 @@ def _parts(
     }
 
 
-def _dataset(rows: pd.DataFrame) -> Dataset:
+def _dataset(rows: pd.DataFrame, task: Task) -> Dataset:
     """Give a dataset that has target and groups, and no features."""
     groups = rows.iloc[:, 1:]
     return Dataset(
         pd.DataFrame(index=rows.index),
         rows.iloc[:, 0],
         groups if groups.shape[1] else None,
+        task=task,
     )
 
 
-def _metric(name: str, greater_is_better: bool | None, is_known: bool) -> Metric:
+def _metric(
+    name: str,
+    greater_is_better: bool | None,
+    is_known: bool,
+    response: str = "predict",
+) -> Metric:
     """Find a metric by its name; the function of a user's own is lost."""
-    function: Any = LostFunction(name)
-    if is_known:
-        known = KNOWN_METRICS.get(name) or resolve_metrics([name])[0]
-        function = known.function
-    return Metric(name, function, greater_is_better)
+    if not is_known:
+        return Metric(name, LostFunction(name), greater_is_better, response)
+    known = KNOWN_METRICS.get(name)
+    if known is None or known.response != response:
+        [known] = resolve_metrics([name])
+    return replace(known, greater_is_better=greater_is_better)
 
 
 def _by_fold(table: pd.DataFrame) -> dict[Any, pd.DataFrame]:
@@ -151,13 +160,21 @@ def _by_fold(table: pd.DataFrame) -> dict[Any, pd.DataFrame]:
     }
 
 
-def _predictions(table: pd.DataFrame) -> dict[Any, Predictions]:
+def _predictions(table: pd.DataFrame, task: Task) -> dict[Any, Predictions]:
     return {
-        key: Predictions(
-            rows["row"].to_numpy(np.intp), rows["y_pred"].to_numpy(np.float64)
-        )
+        key: _part_of(rows, task)
         for key, rows in table.groupby([*ADDRESS, "part"], sort=False, observed=True)
     }
+
+
+def _part_of(rows: pd.DataFrame, task: Task) -> Predictions:
+    positions = rows["row"].to_numpy(np.intp)
+    if not task.is_classification:
+        return Predictions(positions, rows["y_pred"].to_numpy(np.float64))
+    codes = rows["y_pred"].cat.codes.to_numpy(np.int16)
+    probabilities = rows[list(task.columns)].to_numpy(np.float64)
+    is_missing = np.isnan(probabilities).any()
+    return Predictions(positions, codes, None if is_missing else probabilities)
 
 
 def _findings(

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from flexcv._checks import near_miss
+from flexcv.errors import UndefinedScoreError
 from flexcv.metrics import KNOWN_METRICS, Metric, resolve_metrics
 
 
@@ -70,12 +71,17 @@ def is_greater_better(metric: Metric, direction: str | None) -> bool:
 
 
 def guarded(metric: Metric) -> Metric:
-    """Give NaN for r2 of a single row, which has none."""
-    if metric.name != "r2" or isinstance(metric.function, LostFunction):
+    """Give NaN where a metric has no value, as r2 of a single row has none."""
+    if isinstance(metric.function, LostFunction):
         return metric
 
     def function(y_true: Any, y_pred: Any) -> float:
-        return metric(y_true, y_pred) if len(y_true) > 1 else float(np.nan)
+        if metric.name == "r2" and len(y_true) < 2:
+            return float(np.nan)
+        try:
+            return metric(y_true, y_pred)
+        except UndefinedScoreError:
+            return float(np.nan)
 
     return replace(metric, function=function)
 

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from flexcv import plots
 from flexcv._checks import near_miss
 
+from .class_tables import calibration_of, confusion_of, refuse_classes, roc_of
 from .metric_choice import choose_metric
 from .results import CrossValidationResults
 from .tables import ADDRESS
@@ -76,21 +77,21 @@ class Pictures:
         ax
             Axes to draw on; new ones by default.
         """
-        rows = self._results.predictions
+        rows = self._number_rows("`predicted`")
         return plots.plot_predicted_against_actual(rows, model, part, ax)
 
     def residuals(
         self, model: str | None = None, part: str = "test", ax: Axes | None = None
     ) -> Axes:
         """Draw residuals over predicted values; arguments as in `predicted`."""
-        rows = self._results.predictions
+        rows = self._number_rows("`residuals`")
         return plots.plot_residuals_against_fitted(rows, model, part, ax)
 
     def residuals_by_group(
         self, model: str | None = None, part: str = "test", ax: Axes | None = None
     ) -> Axes:
         """Draw each group's residuals; arguments as in `predicted`, of one model."""
-        rows = self._results.predictions
+        rows = self._number_rows("`residuals_by_group`")
         if rows["group"].isna().all():
             raise ValueError(
                 "residuals by group need groups, and this run has none; pass `groups` "
@@ -102,7 +103,37 @@ class Pictures:
         self, model: str | None = None, part: str = "test", ax: Axes | None = None
     ) -> Axes:
         """Draw quantiles of residuals; arguments as in `predicted`."""
-        return plots.plot_qq(self._results.predictions, model, part, ax)
+        return plots.plot_qq(self._number_rows("`qq`"), model, part, ax)
+
+    def roc(
+        self, model: str | None = None, part: str = "test", ax: Axes | None = None
+    ) -> Axes:
+        """Draw ROC curves of classifiers, from the rows of all folds.
+
+        Of two classes the curve is that of the last one, otherwise there is one for
+        each class against the rest; arguments as in `predicted`.
+        """
+        rows = self._results.predictions
+        return plots.plot_roc(roc_of(rows, self._results.task, model, part), ax)
+
+    def calibration(
+        self, model: str | None = None, part: str = "test", ax: Axes | None = None
+    ) -> Axes:
+        """Draw how often a class came over its probability; as in `roc`."""
+        rows = self._results.predictions
+        bins = calibration_of(rows, self._results.task, model, part)
+        return plots.plot_calibration(bins, ax)
+
+    def confusion(
+        self, model: str | None = None, part: str = "test", ax: Axes | None = None
+    ) -> Axes:
+        """Draw how the rows of each true class were predicted, by one model.
+
+        Arguments as in `predicted`; the first model by default.
+        """
+        rows = self._results.predictions
+        counts = confusion_of(rows, self._results.task, model, part)
+        return plots.plot_confusion(counts, ax=ax)
 
     def tuning(
         self,
@@ -231,6 +262,10 @@ class Pictures:
         return self._draw((name,), model, ax, fold)
 
     # -- helpers --
+
+    def _number_rows(self, picture: str) -> pd.DataFrame:
+        refuse_classes(self._results.task, picture)
+        return self._results.predictions
 
     def _metric(self, metric: Any) -> Any:
         return self._results.metrics[0] if metric is None else metric

@@ -111,7 +111,7 @@ class PlansCompared(Mapping[str, CrossValidationResults]):
         """The warnings of all plans, with the plan as first column."""
         return self._stacked(lambda results: results.warnings)
 
-    def compare(self, metric: Any = "r2", **settings: Any) -> pd.DataFrame:
+    def compare(self, metric: Any = None, **settings: Any) -> pd.DataFrame:
         """Compare all pairs of models, plan by plan.
 
         Parameters
@@ -121,7 +121,7 @@ class PlansCompared(Mapping[str, CrossValidationResults]):
         """
         return self._stacked(lambda results: results.compare(metric, **settings))
 
-    def interval(self, metric: Any = "r2", **settings: Any) -> pd.DataFrame:
+    def interval(self, metric: Any = None, **settings: Any) -> pd.DataFrame:
         """Give each model's score with its interval, indexed by (plan, model).
 
         Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from flexcv import plots
+from flexcv.dataset import Task
 from flexcv.errors import StorageError
 
 from . import page
+from .class_tables import calibration_of, confusion_of, roc_of
 from .metric_choice import choose_metric
 from .pictures import Pictures
 from .results import CrossValidationResults
@@ -225,10 +227,7 @@ class _Report:
             "name": facts.get("name"),
             "rows": facts.get("n_rows"),
             "target": facts.get("target"),
-            "target, mean ± sd": f"{page.number(facts.get('target_mean'))} ± "
-            f"{page.number(facts.get('target_std'))}",
-            "target, range": f"{page.number(facts.get('target_min'))} to "
-            f"{page.number(facts.get('target_max'))}",
+            **_target_facts(facts),
             "groups": ", ".join(facts.get("groups", [])),
             "number of groups": n_groups,
             "rows per group": None
@@ -248,10 +247,12 @@ class _Report:
             own = rows[rows["model"].eq(model) & rows["part"].eq("test")]
             if own.empty:
                 continue
-            content = page.pictures(_rows_drawn(own))
+            drawn = _classes_drawn if self._results.task.classes else _rows_drawn
+            content = page.pictures(drawn(own, self._results.task))
             parts.append(page.folded(model, content, is_open=model == self._best))
         note = "Test rows of all folds."
-        if len(rows) and self._results.facts["n_rows"] > MOST_POINTS:
+        is_thinned = len(rows) and self._results.facts["n_rows"] > MOST_POINTS
+        if is_thinned and not self._results.task.classes:
             note += f" Pictures of rows show {MOST_POINTS} of them, evenly chosen."
         return page.note(note) + "".join(parts) if parts else ""
 
@@ -327,7 +328,29 @@ _GROUPS_TREATED = {
 }
 
 
-def _rows_drawn(own: pd.DataFrame) -> Iterator[tuple[str, Any]]:
+def _target_facts(facts: Mapping[str, Any]) -> dict[str, str]:
+    if "classes" in facts:
+        counted = (f"{label}: {n}" for label, n in facts["classes"].items())
+        return {"rows of each class": ", ".join(counted)}
+    return {
+        "target, mean ± sd": f"{page.number(facts.get('target_mean'))} ± "
+        f"{page.number(facts.get('target_std'))}",
+        "target, range": f"{page.number(facts.get('target_min'))} to "
+        f"{page.number(facts.get('target_max'))}",
+    }
+
+
+def _classes_drawn(own: pd.DataFrame, task: Task) -> Iterator[tuple[str, Any]]:
+    own = own.astype({"model": str, "part": str})
+    if own[list(task.columns)].notna().all(axis=None):
+        yield "ROC", plots.plot_roc(roc_of(own, task, None, "test"))
+        bins = calibration_of(own, task, None, "test")
+        yield "Calibration", plots.plot_calibration(bins)
+    counts = confusion_of(own, task, None, "test")
+    yield "Confusion", plots.plot_confusion(counts)
+
+
+def _rows_drawn(own: pd.DataFrame, _task: Task) -> Iterator[tuple[str, Any]]:
     own = own.assign(model=own["model"].astype(str), part=own["part"].astype(str))
     places = np.linspace(0, len(own) - 1, min(len(own), MOST_POINTS)).round()
     few = own.iloc[np.unique(places.astype(int))]

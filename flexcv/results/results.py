@@ -20,7 +20,8 @@ from .answers import AbstractAnswers
 from .facts import data_facts
 from .findings import FoldFindings, collect_findings
 from .fold import FoldResult, Predictions
-from .metric_choice import is_greater_better
+from .metric_choice import LostFunction, is_greater_better
+from .responses import labels_of, why_undefined
 from .tables import (
     AVERAGES,
     address,
@@ -86,6 +87,7 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         self.facts = dict(data_facts(dataset) if facts is None else facts)
         self._stored = dict(stored or {})
         self._target = dataset.target
+        self.task = dataset.task
         self._groups = dataset.splitting_groups
 
     # -- as a mapping of models --
@@ -116,9 +118,9 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
             "folds_by_metrics": {  # type: ignore[dict-item]
                 name: [scores[name] for scores in metrics] for name in metrics[0]
             },
-            "y_pred": [_values(fold.test) for fold in folds],
+            "y_pred": [self._predicted(fold.test) for fold in folds],
             "y_test": [self._truth(fold.test) for fold in folds],
-            "y_pred_train": [_values(fold.train) for fold in folds],
+            "y_pred_train": [self._predicted(fold.train) for fold in folds],
             "y_train": [self._truth(fold.train) for fold in folds],
         }
 
@@ -133,7 +135,7 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         """
         if "scores" in self._stored:
             return self._stored["scores"]
-        return scores_table(self.folds, self.metrics, self._target)
+        return scores_table(self.folds, self.metrics, self._target, self.task)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -151,9 +153,10 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
 
         Columns: model, repeat, fold, row (its position in the table), group,
         known_group (whether the group was in the fold's training part), y_true,
-        y_pred, part.
+        y_pred, part. Where classes are predicted, y_true and y_pred are categories,
+        and ``proba_<class>`` holds the probability of each class.
         """
-        return predictions_table(self.folds, self._target, self._groups)
+        return predictions_table(self.folds, self._target, self._groups, self.task)
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -184,8 +187,11 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
 
     @property
     def warnings(self) -> pd.DataFrame:
-        """One row per warning or failure: address, category, message."""
-        return warnings_table(self.folds)
+        """One row per warning or failure: address, category, message.
+
+        A metric that has no value for a part of a fold is here with its reason.
+        """
+        return warnings_table(self.folds, self._undefined)
 
     @property
     def seconds(self) -> pd.DataFrame:
@@ -240,7 +246,7 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
     def get_best_model_by_metric(
         self,
         model_name: str | None = None,
-        metric_name: str = "mse",
+        metric_name: str | None = None,
         direction: str | None = None,
     ) -> Any:
         """Give the fitted model of the fold with the best test score.
@@ -250,10 +256,12 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         model_name
             Look at this model only; None looks at all.
         metric_name
-            One of the metrics of the run.
+            One of the metrics of the run; None is ``"mse"``, of classes the first.
         direction
             ``"min"`` or ``"max"``; None takes the metric's own.
         """
+        if metric_name is None:
+            metric_name = self.metrics[0].name if self.task.classes else "mse"
         metric = self._metric(metric_name)
         greater = is_greater_better(metric, direction)
         folds = self.folds if model_name is None else self._folds_of(model_name)
@@ -269,7 +277,15 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
 
     def get_predictions(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
         """Give the test predictions of one model on one fold, shape (n_test,)."""
-        return _values(self._fold(model_name, fold_id, repeat).test)
+        return self._predicted(self._fold(model_name, fold_id, repeat).test)
+
+    def get_probabilities(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
+        """Give the probabilities of one model on one fold, shape (n_test, n_classes).
+
+        Columns are in the order of `task.classes`; None from a model without them.
+        """
+        test = self._fold(model_name, fold_id, repeat).test
+        return None if test is None else test.probabilities
 
     def get_true_values(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
         """Give the true test values of one fold, shape (n_test,)."""
@@ -346,6 +362,23 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
     def _truth(self, predictions: Predictions | None) -> npt.NDArray[Any]:
         return truth(predictions, self._target)
 
+    def _predicted(self, predictions: Predictions | None) -> npt.NDArray[Any]:
+        return labels_of(predictions, self.task)
 
-def _values(predictions: Predictions | None) -> npt.NDArray[np.float64]:
-    return np.empty(0) if predictions is None else predictions.predicted
+    @property
+    def _undefined(self) -> Iterator[tuple[FoldResult, str]]:
+        """Give the scores that have no value, with the reason."""
+        scores = self.scores
+        empty = scores[scores["value"].isna() & scores["n_rows"].gt(0)]
+        by_name = {metric.name: metric for metric in self.metrics}
+        folds = {fold.key: fold for fold in self.folds}
+        for row in empty.to_dict("records"):
+            fold = folds[row["model"], row["repeat"], row["fold"]]
+            metric, part = by_name[row["metric"]], row["part"]
+            predictions = fold.test if part == "test" else fold.train
+            if isinstance(metric.function, LostFunction):
+                continue
+            known = self._truth(predictions)
+            reason = why_undefined(metric, predictions, known, self.task)
+            if reason:
+                yield fold, f"{metric.name} of the {part} part is NaN: {reason}."

@@ -113,6 +113,7 @@ def write_results(
         "is_partial": results.is_partial,
         "information": results.information,
         "facts": results.facts,
+        "classes": [encode_value(label) for label in results.task.classes],
         "metrics": [metric_entry(m) for m in results.metrics],
         "folds": [_fold_entry(fold) for fold in results.folds],
         "findings": findings,
@@ -205,10 +206,11 @@ def name_of_drawing(draw: Any) -> str | None:
 
 
 def metric_entry(metric: Metric) -> list[Any]:
-    """Give name, direction, and whether the name alone tells the function."""
+    """Give name, direction, whether the name alone tells the function, and response."""
     by_name = KNOWN_METRICS.get(metric.name)
     is_known = by_name is not None and by_name.function is metric.function
-    return [metric.name, metric.greater_is_better, is_known or is_scorer(metric)]
+    is_known = is_known or is_scorer(metric)
+    return [metric.name, metric.greater_is_better, is_known, metric.response]
 
 
 def _fold_entry(fold: FoldResult) -> dict[str, Any]:

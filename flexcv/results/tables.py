@@ -10,9 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from flexcv.dataset import REGRESSION, Task
+from flexcv.errors import UndefinedScoreError
 from flexcv.metrics import Metric
 
 from .fold import FoldResult, Predictions
+from .metric_choice import guarded
+from .responses import response_of
 
 AVERAGES = ("mean", "median", "std")
 ADDRESS = ["model", "repeat", "fold"]
@@ -36,20 +40,32 @@ def truth(predictions: Predictions | None, target: pd.Series[Any]) -> npt.NDArra
     """Give the true values of predicted rows; empty without predictions."""
     if predictions is None:
         return np.empty(0)
+    if isinstance(target.dtype, pd.CategoricalDtype):  # take first: texts are slow
+        return np.asarray(target.array[predictions.rows])
     return target.to_numpy()[predictions.rows]
 
 
 def score(
-    metric: Metric, predictions: Predictions | None, target: pd.Series[Any]
+    metric: Metric,
+    predictions: Predictions | None,
+    target: pd.Series[Any],
+    task: Task = REGRESSION,
 ) -> float:
-    """Score predictions; NaN where a model failed, or r2 has a single row."""
-    if predictions is None or (metric.name == "r2" and len(predictions.rows) < 2):
+    """Score predictions; NaN where a model failed, or the metric has no value."""
+    if predictions is None:
         return float("nan")
-    return metric(truth(predictions, target), predictions.predicted)
+    try:
+        response = response_of(predictions, metric, task)
+    except UndefinedScoreError:
+        return float("nan")
+    return guarded(metric.among(task.classes))(truth(predictions, target), response)
 
 
 def scores_table(
-    folds: Iterable[FoldResult], metrics: Sequence[Metric], target: pd.Series[Any]
+    folds: Iterable[FoldResult],
+    metrics: Sequence[Metric],
+    target: pd.Series[Any],
+    task: Task = REGRESSION,
 ) -> pd.DataFrame:
     """Score every part of every fold: a row per model, fold, part and metric."""
     rows = [
@@ -57,7 +73,7 @@ def scores_table(
             **address(fold),
             "part": part,
             "metric": metric.name,
-            "value": score(metric, predictions, target),
+            "value": score(metric, predictions, target, task),
             "n_rows": 0 if predictions is None else len(predictions.rows),
         }
         for fold in folds
@@ -111,21 +127,26 @@ def predictions_table(
     folds: Iterable[FoldResult],
     target: pd.Series[Any],
     groups: pd.Series[Any] | None,
+    task: Task = REGRESSION,
 ) -> pd.DataFrame:
-    """Stack all predictions: a row per model, fold and predicted row."""
+    """Stack all predictions: a row per model, fold and predicted row.
+
+    Of classes there is a column of probabilities for each, before the part.
+    """
     folds = list(folds)
+    columns = [*PREDICTION_COLUMNS[:-1], *task.columns, PREDICTION_COLUMNS[-1]]
     codes = None if groups is None else pd.factorize(groups)[0]
     frames = [
-        _prediction_frame(fold, part, predictions, target).assign(
+        _prediction_frame(fold, part, predictions, target, task).assign(
             group=_labels(groups, predictions),
             known_group=_known_groups(fold, predictions, codes),
-        )[PREDICTION_COLUMNS]
+        )[columns]
         for fold in folds
         for part, predictions in (("test", fold.test), ("train", fold.train))
         if predictions is not None
     ]
     if not frames:
-        return pd.DataFrame(columns=PREDICTION_COLUMNS)
+        return pd.DataFrame(columns=columns)
     table = pd.concat(frames, ignore_index=True)
     models = pd.CategoricalDtype(list(dict.fromkeys(fold.model for fold in folds)))
     parts = pd.CategoricalDtype(["train", "test"])
@@ -133,14 +154,30 @@ def predictions_table(
 
 
 def _prediction_frame(
-    fold: FoldResult, part: str, predictions: Predictions, target: pd.Series[Any]
+    fold: FoldResult,
+    part: str,
+    predictions: Predictions,
+    target: pd.Series[Any],
+    task: Task,
 ) -> pd.DataFrame:
+    y_true: Any = truth(predictions, target)
+    y_pred: Any = predictions.predicted
+    probabilities = predictions.probabilities
+    if task.is_classification:
+        y_true = target.array[predictions.rows]
+        y_pred = pd.Categorical.from_codes(y_pred, dtype=target.array.dtype)
+        if probabilities is None:
+            probabilities = np.full((len(predictions.rows), len(task.classes)), np.nan)
+    shown = (
+        {} if probabilities is None else zip(task.columns, probabilities.T, strict=True)
+    )
     return pd.DataFrame(
         {
             **address(fold),
             "row": predictions.rows,
-            "y_true": truth(predictions, target),
-            "y_pred": predictions.predicted,
+            "y_true": y_true,
+            "y_pred": y_pred,
+            **dict(shown),
             "part": part,
         }
     )
@@ -186,14 +223,21 @@ def _parameter(values: list[Any]) -> Any:
     return values
 
 
-def warnings_table(folds: Iterable[FoldResult]) -> pd.DataFrame:
-    """Stack warnings and failures: a row each."""
+def warnings_table(
+    folds: Iterable[FoldResult],
+    undefined: Iterable[tuple[FoldResult, str]] = (),
+) -> pd.DataFrame:
+    """Stack warnings and failures, and scores without a value: a row each."""
     rows = []
     for fold in folds:
         pairs = list(fold.warnings)
         if fold.error:
             pairs.append(("Failure", fold.error))
         rows += [{**address(fold), "category": c, "message": m} for c, m in pairs]
+    rows += [
+        {**address(fold), "category": "UndefinedScore", "message": reason}
+        for fold, reason in undefined
+    ]
     return pd.DataFrame(rows, columns=[*ADDRESS, "category", "message"])
 
 

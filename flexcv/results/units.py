@@ -4,7 +4,7 @@
 
     units/<model>-r0-f2-<checksum>/
       unit.json     what was done, and a fingerprint of how
-      arrays.npz    rows and predictions; no pickled objects
+      arrays.npz    rows, predictions and probabilities; no pickled objects
 
 Fitted estimators are not stored.
 """
@@ -140,7 +140,10 @@ def _write_unit(folder: Path, unit: Sequence[FoldResult], how: str) -> None:
 def _arrays(predictions: Predictions | None) -> list[tuple[str, Any]]:
     if predictions is None:
         return []
-    return [("rows", predictions.rows), ("predicted", predictions.predicted)]
+    arrays = [("rows", predictions.rows), ("predicted", predictions.predicted)]
+    if predictions.probabilities is not None:
+        arrays.append(("probabilities", predictions.probabilities))
+    return arrays
 
 
 def _to_json(result: FoldResult) -> dict[str, Any]:
@@ -182,7 +185,12 @@ def _from_json(
 def _predictions(arrays: Mapping[str, Any], prefix: str) -> Predictions | None:
     if f"{prefix}-rows" not in arrays:
         return None
-    return Predictions(arrays[f"{prefix}-rows"], arrays[f"{prefix}-predicted"])
+    probabilities = f"{prefix}-probabilities"
+    return Predictions(
+        arrays[f"{prefix}-rows"],
+        arrays[f"{prefix}-predicted"],
+        arrays.get(probabilities),
+    )
 
 
 def _frame_to_json(frame: pd.DataFrame | None) -> Any:

@@ -10,6 +10,8 @@ from enum import Enum
 from numbers import Number
 from typing import Any
 
+import pandas as pd
+
 from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
 
@@ -42,6 +44,8 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
         "data/n_features": dataset.features.shape[1],
         "data/target": str(dataset.target.name),
     }
+    if dataset.task.is_classification:
+        facts["data/classes"] = readable(list(dataset.task.classes))
     labels = dataset.splitting_groups
     if labels is not None:
         sizes = labels.value_counts()
@@ -56,6 +60,19 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
     if dataset.slopes:
         facts["data/slopes"] = ", ".join(dataset.slopes)
     return facts
+
+
+def dataset_rows(dataset: Dataset) -> pd.DataFrame:
+    """Give the table itself: the row's number, features, groups and target."""
+    parts = [dataset.table(dataset.group_names), dataset.target]
+    rows: pd.DataFrame = pd.concat(parts, axis=1).reset_index(drop=True)
+    return rows.rename_axis("row").reset_index(names=_unused("row", rows))
+
+
+def _unused(name: str, table: pd.DataFrame) -> str:
+    while name in table.columns:
+        name += "_"
+    return name
 
 
 def model_facts(spec: ModelSpec) -> dict[str, Any]:

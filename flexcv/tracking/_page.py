@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, field
 from html import escape
 
@@ -11,7 +10,7 @@ import pandas as pd
 STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#222;background:#fff}"
     "table{border-collapse:collapse}td,th{padding:.2rem .7rem;text-align:right;"
-    "border-bottom:1px solid #ddd}img{max-width:100%}h2{margin-top:2rem}"
+    "border-bottom:1px solid #ddd}svg{max-width:100%;height:auto}h2{margin-top:2rem}"
 )
 
 
@@ -22,16 +21,16 @@ class ResidualPage:
     Examples
     --------
     >>> page = ResidualPage()
-    >>> page.add("Ridge", "fold 0", b"...")
+    >>> page.add("Ridge", "<svg></svg>")
     >>> "<h2>Ridge</h2>" in page.html("Radon", None)
     True
     """
 
-    pictures: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
+    pictures: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, model: str, fold: str, png: bytes) -> None:
-        """Keep the picture of one model on one fold."""
-        self.pictures.setdefault(model, []).append((fold, png))
+    def add(self, model: str, svg: str) -> None:
+        """Keep the picture of one model on one fold; its title says which."""
+        self.pictures.setdefault(model, []).append(svg)
 
     def html(self, title: str, summary: pd.DataFrame | None) -> str:
         """Give the page: the summary first, then the models one after another."""
@@ -43,12 +42,5 @@ class ResidualPage:
         if summary is not None:
             parts.append(summary.to_html(float_format="{:.4g}".format, border=0))
         for model, pictures in self.pictures.items():
-            parts.append(f"<h2>{escape(model)}</h2>")
-            parts += [_image(f"{model}, {fold}", png) for fold, png in pictures]
+            parts += [f"<h2>{escape(model)}</h2>", *pictures]
         return "\n".join([*parts, "</body></html>\n"])
-
-
-def _image(label: str, png: bytes) -> str:
-    data = base64.b64encode(png).decode()
-    text = escape(label, quote=True)
-    return f"<img alt='{text}' title='{text}' src='data:image/png;base64,{data}'>"

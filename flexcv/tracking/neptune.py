@@ -115,9 +115,10 @@ class NeptuneTracker:
         self._upload(f"tables/{key}_csv", table.to_csv(index=False), "csv")
 
     def log_text(self, key: str, text: str) -> None:
-        """Upload a text below ``files``; its ending says what it is."""
+        """Upload a text below ``files``, a drawing below ``figures``."""
         stem, dot, ending = key.rpartition(".")
-        self._upload(f"files/{stem if dot else key}", text, ending if dot else "txt")
+        place = "figures" if ending == "svg" else "files"
+        self._upload(f"{place}/{stem if dot else key}", text, ending if dot else "txt")
 
     def log_artifact(self, key: str, path: Path) -> None:
         """Upload a file below ``files``."""

@@ -2,18 +2,21 @@
 
 ::
 
-    cross-validation   settings, data/..., versions/...; tables summary, scores, plan;
-                       picture scores; page residuals.html
+    cross-validation   settings, data/..., versions/...; tables summary, scores, plan,
+                       and data when asked for;
+                       picture scores; page residuals.html, or classes.html
     model              mean/test/mse, std/test/mse, ...; param/...; pictures
                        convergence and tuning with a line per fold
     fold               test/mse, train/mse, ..., seconds/fit; the tuned parameters;
                        series convergence/<column> by iteration, tuning/value and
-                       tuning/best_value by trial; pictures residuals and tuning
+                       tuning/best_value by trial; pictures residuals (of classes:
+                       classes) and tuning
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -35,12 +38,19 @@ from flexcv.evaluation import (
 )
 from flexcv.metrics import Metric
 from flexcv.results import CrossValidationResults, FoldResult
-from flexcv.results.tables import truth
 
-from . import _figures as figures
-from ._facts import dataset_facts, git_commit, model_facts, readable, run_facts
+from . import _pictures as pictures
+from ._facts import (
+    dataset_facts,
+    dataset_rows,
+    git_commit,
+    model_facts,
+    readable,
+    run_facts,
+)
 from ._guard import Guard, GuardedTracker
 from ._page import ResidualPage
+from ._predictions import predictions_picture
 from ._secrets import redact, redact_params
 from ._tuning import importances, with_best
 from .base import SeveralTrackers, Tracker
@@ -63,6 +73,8 @@ class Recorder:
         What the run says about itself.
     records
         The run's settings; `TuningSettings` among them says what is better.
+    log_data
+        Whether to tell the table, row by row.
     """
 
     def __init__(
@@ -72,6 +84,8 @@ class Recorder:
         metrics: Sequence[Metric],
         information: Mapping[str, Any],
         records: Sequence[Any] = (),
+        *,
+        log_data: bool = False,
     ) -> None:
         self._run = SeveralTrackers(trackers)
         self._own = Guard("recorder")
@@ -79,6 +93,7 @@ class Recorder:
         self._metrics = tuple(metrics)
         self._information = dict(information)
         self._records = tuple(records)
+        self._log_data = log_data
         self._models: dict[str, SeveralTrackers] = {}
         self._folds: dict[Key, SeveralTrackers] = {}
         self._heard: dict[Key, int] = {}
@@ -116,6 +131,8 @@ class Recorder:
         facts = run_facts(self._information, self._records)
         self._run.log_params(facts | dataset_facts(event.dataset))
         self._run.log_table("plan", event.plan.to_frame())
+        if self._log_data:
+            self._run.log_table("data", dataset_rows(event.dataset))
         for spec in event.specs:
             self._model_run(spec.name).log_params(model_facts(spec))
             for variant in spec.variants:
@@ -184,7 +201,9 @@ class Recorder:
         seconds = {f"seconds/{step}": value for step, value in result.seconds.items()}
         if result.error:
             run.log_text("error.txt", redact(result.error + "\n"))
-        run.log_metrics((finite if result.error else scores) | seconds)
+        # A metric of classes may have no value; `results.warnings` says why.
+        is_told = not (result.error or results.task.is_classification)
+        run.log_metrics((scores if is_told else finite) | seconds)
         run.log_params(redact_params(_readable(result.params)))
         self._tell_flat(result, scores)
 
@@ -229,8 +248,8 @@ class Recorder:
         shares = importances(trials, self._space(result.model), greater)
         self._shares[result.key] = shares
         run.log_metrics({f"importance/{name}": share for name, share in shares.items()})
-        addressed = trials.assign(model=result.model, repeat=0, fold=0)
-        run.log_figure("tuning", figures.tuning_figure(addressed, self._title(result)))
+        drawn = pictures.tuning_picture(trials, self._title(result))
+        run.log_text("tuning.svg", drawn)
 
     def _tell_findings(self, result: FoldResult, run: Tracker) -> None:
         if result.warnings:
@@ -241,24 +260,18 @@ class Recorder:
             run.log_table(name, _with_index(finding.frame))
             if finding.draw is not None:
                 title = f"{finding.name}: {self._title(result)}"
+                figures = importlib.import_module("flexcv.tracking._figures")
                 picture = figures.finding_figure(finding.frame, finding.draw, title)
                 run.log_figure(name, picture)
 
     def _tell_residuals(self, result: FoldResult, run: Tracker) -> None:
         if result.test is None or self._start is None:
             return
-        target = self._start.dataset.target
-        tested = pd.DataFrame(
-            {
-                "model": result.model,
-                "part": "test",
-                "y_true": truth(result.test, target).astype(float),
-                "y_pred": result.test.predicted,
-            }
-        )
-        picture = figures.residuals_figure(tested, self._title(result))
-        run.log_figure("residuals", picture)
-        self._page.add(result.model, self._fold_name(result), picture.png)
+        dataset, title = self._start.dataset, self._title(result)
+        name = "classes" if dataset.task.is_classification else "residuals"
+        drawn = predictions_picture(result.test, dataset, title)
+        run.log_text(f"{name}.svg", drawn)
+        self._page.add(result.model, drawn)
 
     # -- the end --
 
@@ -281,9 +294,11 @@ class Recorder:
         self._run.log_table("scores", results.scores)
         averages = results.summary.loc[["mean", "std"]]
         page = self._page.html("Cross-validation", averages)
-        self._run.log_text("residuals.html", page)
+        name = "classes.html" if results.task.classes else "residuals.html"
+        self._run.log_text(name, page)
         names = [metric.name for metric in self._metrics]
-        self._run.log_figure("scores", figures.scores_figure(results.scores, names))
+        drawn = pictures.scores_picture(results.scores, names)
+        self._run.log_text("scores.svg", drawn)
 
     def _tell_model(self, model: str, results: CrossValidationResults) -> None:
         run = self._models[model]
@@ -295,15 +310,16 @@ class Recorder:
                 {f"{kind}/{name}": float(known[name]) for name in known.index}
             )
         traces = _of_model(results.traces, model)
-        if len(traces) and figures.main_columns(traces):
-            run.log_figure("convergence", figures.convergence_figure(traces, model))
+        if len(traces) and pictures.main_columns(traces):
+            drawn = pictures.convergence_picture(traces, model)
+            run.log_text("convergence.svg", drawn)
         trials = _of_model(results.trials, model)
         if len(trials):
             folds = trials.groupby(["repeat", "fold"], sort=False)
             best = [with_best(part, self._greater_is_better) for _, part in folds]
             shares = self._importance_table(model)
-            picture = figures.tuning_overlay(pd.concat(best), shares, model)
-            run.log_figure("tuning", picture)
+            drawn = pictures.tuning_overlay(pd.concat(best), shares, model)
+            run.log_text("tuning.svg", drawn)
 
     def _importance_table(self, model: str) -> pd.DataFrame:
         rows = [
@@ -347,7 +363,7 @@ class Recorder:
                 "flexcv.repeat": str(repeat),
                 "flexcv.fold": str(fold),
             }
-            name = figures.fold_name(repeat, fold, self._has_repeats)
+            name = pictures.fold_name(repeat, fold, self._has_repeats)
             self._folds[key] = self._model_run(model).child(name, "fold", tags)
         return self._folds[key]
 
@@ -356,7 +372,7 @@ class Recorder:
         return self._start is not None and self._start.plan.n_repeats > 1
 
     def _fold_name(self, result: FoldResult) -> str:
-        return figures.fold_name(result.repeat, result.fold, self._has_repeats)
+        return pictures.fold_name(result.repeat, result.fold, self._has_repeats)
 
     def _title(self, result: FoldResult) -> str:
         return f"{result.model}, {self._fold_name(result)}"

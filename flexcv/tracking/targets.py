@@ -80,7 +80,7 @@ def make_recorder(
     targets
         Further places.
     about
-        Metrics, information and records, as `Recorder` takes them.
+        Metrics, information, records and the like, as `Recorder` takes them.
     """
     chosen = list(targets)
     if folder is not None:

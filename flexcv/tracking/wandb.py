@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 STEP = "step"  # the horizontal axis of every curve
 EXIT_CODES = {"finished": 0}
+PLACES = {"html": "pages", "svg": "figures"}  # of texts that are shown as panels
 
 
 def open_run(
@@ -98,10 +99,11 @@ class WandbTracker:
         self._run.log({f"tables/{key}": kept})
 
     def log_text(self, key: str, text: str) -> None:
-        """Keep a page as a panel, any other text as a file."""
-        if key.endswith(".html"):
+        """Keep a page or a drawing as a panel, any other text as a file."""
+        stem, _, ending = key.rpartition(".")
+        if ending in PLACES:
             page = wandb.Html(text, inject=False)
-            self._run.log({f"pages/{key.removesuffix('.html')}": page})
+            self._run.log({f"{PLACES[ending]}/{stem}": page})
         else:
             self._keep(key, text.encode())
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from flexcv.evaluation import FeatureTable
+from flexcv.evaluation import FeatureTable, scaling
 
 
 @pytest.fixture
@@ -67,3 +67,41 @@ def test_a_missing_column_is_named(table):
         "the model was trained with the column 'group', which the table to predict "
         "lacks; add it (groups are columns here: X.assign(name=groups))."
     )
+
+
+ROWS = np.array([2, 0, 2])
+
+
+@pytest.mark.parametrize("columns", [["a", "n"], ["kind", "a", "flag", "n", "group"]])
+@pytest.mark.parametrize("scale", [True, False])
+def test_rows_cut_in_one_pass_are_those_cut_first(table, columns, scale, monkeypatch):
+    monkeypatch.setattr(scaling, "BLOCK", 2)
+    cut, whole = (FeatureTable(scale, ("group",)) for _ in range(2))
+    chosen = table[columns]
+
+    inside = cut.fit_cut(chosen, ROWS)
+
+    pd.testing.assert_frame_equal(inside, whole.fit_transform(chosen.iloc[ROWS]))
+    pd.testing.assert_frame_equal(cut.cut(chosen, ROWS), inside)
+
+
+@pytest.mark.parametrize("scale", [True, False])
+def test_an_array_is_cut_into_an_array_of_its_own(scale):
+    table = pd.DataFrame({"x0": [1, 2, 3], "x1": [4, 5, 6]})
+    cut, whole = (FeatureTable(scale, as_array=True) for _ in range(2))
+
+    inside = cut.fit_cut(table, ROWS)
+
+    np.testing.assert_array_equal(inside, whole.fit_transform(table.iloc[ROWS]))
+    assert inside.flags.writeable
+    assert inside.flags.owndata
+
+
+def test_blocks_of_rows_give_the_scale_of_all_rows(monkeypatch):
+    table = pd.DataFrame(np.random.default_rng(0).normal(50, 2, size=(1000, 3)))
+    monkeypatch.setattr(scaling, "BLOCK", 100)
+
+    out = FeatureTable().fit_transform(table)
+
+    expected = StandardScaler().fit_transform(table.to_numpy())
+    np.testing.assert_allclose(out, expected, atol=1e-12)

@@ -1,3 +1,4 @@
+import tracemalloc
 import warnings
 from typing import ClassVar
 
@@ -11,7 +12,13 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 
 from flexcv.dataset import make_dataset
-from flexcv.evaluation import FittedFold, ScalingSettings, UnitSettings, run_unit
+from flexcv.evaluation import (
+    FittedFold,
+    ScalingSettings,
+    UnitSettings,
+    run_unit,
+    scaling,
+)
 from flexcv.evaluation.tuning import TuningSettings
 from flexcv.model_mapping import ModelSpec, Variant, make_spec
 from flexcv.resampling import SplitSettings, make_plan
@@ -269,3 +276,21 @@ def test_a_failure_points_to_text_and_missing_values(data, fold):
     (result,) = run_unit(fold, make_spec(Ridge), table, settings)
     assert "not numbers, which many models do not take: 'kind'" in result.error
     assert "missing values, which many models do not take: 'gap'" in result.error
+
+
+@pytest.mark.parametrize("is_array", [True, False])
+def test_a_unit_holds_one_copy_of_its_training_rows(is_array):
+    X = np.random.default_rng(0).normal(size=(40_000, 50))
+    table = X if is_array else pd.DataFrame(X).rename(columns=str)
+    data = make_dataset(table, X[:, 0])
+    fold = make_plan(data, SplitSettings(n_splits_out=5), seed=3).folds[0]
+    settings = UnitSettings(keep_estimators=False)
+    run_unit(fold, make_spec(DummyRegressor), data, settings)
+
+    tracemalloc.start()
+    run_unit(fold, make_spec(DummyRegressor), data, settings)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    # one copy of the rows; a few blocks for whatever else is in flight
+    assert peak < 0.8 * X.nbytes + 3 * 8 * scaling.BLOCK

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from flexcv.models.alternation import alternate, has_settled, relative_change
 from flexcv.models.design import RandomDesign
 from flexcv.models.out_of_sample import Refit
+from flexcv.models.outcomes import NormalOutcome
 from flexcv.models.residual_effects import (
     distinct_columns,
     no_effects,
@@ -52,7 +53,7 @@ def test_one_large_new_change_unsettles():
 def test_a_failing_learner_says_in_which_iteration():
     outcomes = iter([Refit("learner", np.zeros(4), "in_sample")] * 2)
 
-    def fails_the_third_time(target, before):
+    def fails_the_third_time(task, before):
         try:
             return next(outcomes)
         except StopIteration:
@@ -61,7 +62,8 @@ def test_a_failing_learner_says_in_which_iteration():
     def solve(random, residuals, previous):
         return no_effects(random, residuals)
 
-    rounds = alternate(fails_the_third_time, solve, NOTHING, np.arange(4.0))
+    outcome = NormalOutcome(NOTHING, np.arange(4.0), solve)
+    rounds = alternate(fails_the_third_time, outcome)
     with pytest.raises(ValueError, match="out of luck") as caught:
         list(itertools.islice(rounds, 5))
     assert caught.value.__notes__ == [

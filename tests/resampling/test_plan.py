@@ -3,10 +3,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
 from flexcv import CrossValMethod
-from flexcv.dataset import make_dataset
+from flexcv.dataset import decide_task, make_dataset
 from flexcv.errors import PlanError
 from flexcv.resampling import SplitSettings, make_plan
 from flexcv.resampling.registry import needs_groups, resolve_method
@@ -229,3 +230,25 @@ def test_impossible_pairs_are_refused(data, pairs, message):
 def test_a_class_splitter_with_a_continuous_target_is_refused_with_its_reason(data):
     with pytest.raises(PlanError, match="Supported target types"):
         make_plan(data, SplitSettings(StratifiedKFold(3)), 0)
+
+
+# -- classes --
+
+
+@pytest.mark.parametrize(
+    "method", ["StratifiedKFold", "StratifiedGroupKFold", "ConcatenatedStratifiedKFold"]
+)
+def test_stratified_splits_share_text_classes_and_many_whole_numbers(method):
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 4)
+    for y in (np.array(["a", "b", "c"])[groups % 3], groups % 15):
+        data = make_dataset(pd.DataFrame({"x": rng.normal(size=240)}), y, groups)
+        task = decide_task(data.target, {"m": DummyClassifier()})
+        plan = make_plan(
+            data.with_task(task), splits_of(resolve_method("split_out", method)), seed=1
+        )
+        for fold in plan:
+            for split in fold.splits:
+                counts = pd.Series(y[split.test]).value_counts()
+                assert len(counts) == len(task.classes)
+                assert counts.max() <= 3 * counts.min()

@@ -1,10 +1,11 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flexcv.resampling import ConcatenatedStratifiedKFold, ContinuousStratifiedKFold
-from flexcv.resampling.stratified import quantile_bins, strata_of
+from flexcv.resampling.stratified import MAX_BINS, quantile_bins, strata_of
 
 targets = st.lists(
     st.one_of(st.floats(-1e6, 1e6), st.integers(0, 3).map(float)),
@@ -72,3 +73,19 @@ def test_more_folds_than_rows_are_refused():
 def test_fewer_than_two_folds_are_refused(n_splits):
     with pytest.raises(ValueError, match="`n_splits` must be at least 2"):
         ContinuousStratifiedKFold(n_splits)
+
+
+# -- classes --
+
+
+def test_many_classes_are_strata_of_their_own():
+    labels = pd.Categorical(np.repeat(np.arange(30), 4))
+    assert len(np.unique(strata_of(labels, 2))) == 30
+    assert len(np.unique(strata_of(np.repeat(np.arange(30), 4), 2))) == MAX_BINS
+
+
+@pytest.mark.parametrize(
+    "labels", [["b", "a", "b"], [True, False, True], pd.Categorical(["y", "x", "y"])]
+)
+def test_texts_truth_values_and_categories_are_classes(labels):
+    assert strata_of(labels, 2).tolist() == [1, 0, 1]

@@ -61,7 +61,7 @@ def test_a_direction_is_asked_for_where_it_is_unknown(rich):
 
 REFUSED = {
     "near miss": ("mze", "metric 'mze' was not computed and is not known; did you mean 'mse'?"),
-    "unknown": ("joy", "metric 'joy' was not computed and is not known; known are r2, mse, bias, mae, rmse, medae, max_error, mape, explained_variance and scikit-learn's."),
+    "unknown": ("joy", "metric 'joy' was not computed and is not known; known are r2, mse, bias, mae, rmse, medae, max_error, mape, explained_variance, poisson_deviance, log_loss, brier, roc_auc, roc_auc_ovr, balanced_accuracy, accuracy and scikit-learn's."),
     "another of that name": (Metric("mse", bias, False), "the run scored another metric called 'mse'; pass a Metric with another name."),
 }  # fmt: skip
 

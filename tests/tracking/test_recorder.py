@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from flexcv.dataset import make_dataset
 from flexcv.errors import FailedModelWarning, TrackingWarning, UnitError
 from flexcv.merf import MERF
+from flexcv.tracking._facts import dataset_rows
 
 from .chains import Memory, ridge_chain
 
@@ -90,8 +92,30 @@ def test_the_top_run_carries_the_summary_and_no_row_of_the_data(told):
     assert store["data/n_groups"] == 5
     tables = [value for value in store.values() if isinstance(value, pd.DataFrame)]
     assert all("y_true" not in table for table in tables)
-    assert store["residuals.html"].count("<img ") == 2
+    assert "data.csv" not in store
+    assert store["residuals.html"].count("<svg ") == 2
     assert not re.search("(src|href)='http", store["residuals.html"])
+
+
+def test_the_rows_of_the_table_are_told_when_asked_for():
+    memory = Memory()
+    chain = ridge_chain(memory, log_data=True)
+
+    chain.perform()
+
+    told, dataset = memory.store["data.csv"], chain._chain.dataset
+    assert told["row"].tolist() == list(range(80))
+    for name in dataset.features:
+        assert told[name].tolist() == dataset.features[name].tolist()
+    assert told[dataset.target.name].tolist() == dataset.target.tolist()
+    assert told["group"].tolist() == dataset.groups["group"].tolist()
+
+
+def test_a_feature_called_row_stays_what_it_is():
+    data = make_dataset({"row": [5.0, 6.0]}, [1.0, 2.0])
+    told = dataset_rows(data)
+    assert list(told) == ["row_", "row", "y"]
+    assert told["row_"].tolist() == [0, 1]
 
 
 def test_tuning_is_two_series_a_table_and_the_chosen_parameters(told):
@@ -114,7 +138,7 @@ def test_each_iteration_is_a_point(told_merf):
 
     assert found == list(zip(trace["iteration"], trace["sigma2"], strict=True))
     assert "MERF(Ridge)/fold 1/convergence/validation_loss" not in store
-    assert "MERF(Ridge)/convergence.png" in store
+    assert "MERF(Ridge)/convergence.svg" in store
 
 
 def test_points_come_while_the_fit_runs():
@@ -175,7 +199,7 @@ def test_a_failing_tracker_warns_once_and_keeps_what_it_can():
     ]
     assert results.warnings.empty
     assert "summary.csv" in broken.store
-    assert f"{FOLD}residuals.png" in broken.store
+    assert f"{FOLD}residuals.svg" in broken.store
 
 
 def test_the_callbacks_of_a_fitted_model_do_not_hold_the_tracker():

@@ -62,7 +62,7 @@ def test_a_run_folder_holds_the_tables_and_the_tracking(tmp_path):
     tracking = tmp_path / "radon" / "tracking"
     assert read_run(tracking).status == "finished"
     assert read_run(tracking).name == "radon"
-    assert (tracking / "Ridge" / "fold 1" / "residuals.png").is_file()
+    assert (tracking / "Ridge" / "fold 1" / "residuals.svg").is_file()
 
 
 def test_a_target_that_cannot_be_opened_is_left_out_with_a_warning():

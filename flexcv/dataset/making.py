@@ -1,106 +1,17 @@
-"""One table and the role of each of its columns."""
+"""From what a user has to one checked table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from flexcv._checks import check_text, listed, near_miss
 
-IntArray: TypeAlias = npt.NDArray[np.intp]
+from .table import Dataset
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dataset:
-    """Hold features, target, groups and slopes of the same rows.
-
-    Build one with `make_dataset`, which checks and aligns what a user has.
-
-    Parameters
-    ----------
-    features
-        The columns that models learn from, shape (n_rows, n_features).
-    target
-        What is predicted, numeric, shape (n_rows,).
-    groups
-        One column per grouping factor, or None. The first one splits.
-    slopes
-        Names of features whose effect may differ between groups.
-    name
-        A name for the table, shown in results.
-    is_array
-        Whether the features came as an array, so models get one too.
-
-    Examples
-    --------
-    >>> data = make_dataset({"x": [1.0, 2.0, 3.0]}, [0.1, 0.2, 0.3])
-    >>> len(data), data.take(np.array([0, 2])).target.tolist()
-    (3, [0.1, 0.3])
-    """
-
-    features: pd.DataFrame
-    target: pd.Series[Any]
-    groups: pd.DataFrame | None = None
-    slopes: tuple[str, ...] = ()
-    name: str = ""
-    is_array: bool = False
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    def take(self, rows: IntArray) -> Dataset:
-        """Keep the given rows, in the given order.
-
-        Parameters
-        ----------
-        rows
-            Positions in this dataset; they may repeat.
-        """
-        return Dataset(
-            self.features.iloc[rows],
-            self.target.iloc[rows],
-            None if self.groups is None else self.groups.iloc[rows],
-            self.slopes,
-            self.name,
-            self.is_array,
-        )
-
-    def table(self, group_names: Sequence[str] = ()) -> pd.DataFrame:
-        """Give the features, followed by the grouping columns asked for."""
-        if not group_names:
-            return self.features
-        assert self.groups is not None, "grouping columns asked of a table without any"
-        return pd.concat([self.features, self.groups[list(group_names)]], axis=1)
-
-    @property
-    def group_names(self) -> tuple[str, ...]:
-        """Names of the grouping columns; empty without groups."""
-        return () if self.groups is None else tuple(self.groups.columns)
-
-    @property
-    def splitting_groups(self) -> pd.Series[Any] | None:
-        """The grouping column that splitters see: the first one."""
-        return None if self.groups is None else self.groups.iloc[:, 0]
-
-    def group_codes(self) -> IntArray | None:
-        """Give each row the number of its splitting group, or None without groups."""
-        labels = self.splitting_groups
-        return None if labels is None else pd.factorize(labels)[0].astype(np.intp)
-
-    def __repr__(self) -> str:
-        title = f" {self.name!r}" if self.name else ""
-        parts = [f"{len(self)} rows", f"{self.features.shape[1]} features"]
-        labels = self.splitting_groups
-        if labels is not None:
-            parts.append(f"{labels.nunique()} groups by {labels.name!r}")
-        if self.slopes:
-            parts.append(f"slopes {listed(self.slopes)}")
-        return f"<Dataset{title}: target {self.target.name!r}, {', '.join(parts)}>"
+LABEL_KINDS = {str, int, float, bool}  # what a category may be
 
 
 def make_dataset(
@@ -119,8 +30,9 @@ def make_dataset(
         Features: a DataFrame, a dictionary of columns or a 2-D array (columns are
         then called x0, x1, ...). Names become strings.
     y
-        Target: a Series, one-column DataFrame, array or list with a number per row,
-        or the name of a column of `X`, which is then moved out of the features.
+        Target: a Series, one-column DataFrame, array or list with a number or class
+        label per row, or the name of a column of `X`, which is then moved out of the
+        features.
     groups
         Labels: a Series, a DataFrame of several grouping columns, an array or list,
         or the names of columns of `X`, which are then moved out of the features.
@@ -177,7 +89,7 @@ def _features(X: Any) -> pd.DataFrame:
                 f"`X` must be a table with rows and columns, got an array with "
                 f"{values.ndim} dimension(s); use X.reshape(-1, 1) for one feature."
             )
-        frame = pd.DataFrame(values.copy())
+        frame = pd.DataFrame(values.copy(), copy=False)
         frame.columns = pd.Index([f"x{number}" for number in range(values.shape[1])])
     frame.columns = pd.Index([str(name) for name in frame.columns])
     _refuse_duplicates(frame, "X")
@@ -205,7 +117,7 @@ def _target(y: Any, features: pd.DataFrame) -> pd.Series[Any]:
             values = values[:, 0]
         if values.ndim != 1:
             raise ValueError(
-                f"`y` must have one number per row of `X`, "
+                f"`y` must have one value per row of `X`, "
                 f"got an array of shape {values.shape}."
             )
         # From a list, None becomes a missing number rather than an object.
@@ -272,21 +184,36 @@ def _own_name(target: pd.Series[Any], features: pd.DataFrame) -> str:
 
 
 def _check_target(target: pd.Series[Any]) -> None:
-    if not pd.api.types.is_numeric_dtype(target.dtype):
-        raise TypeError(
-            f"`y` must be numeric, got values of type {target.dtype}; "
-            "encode classes as numbers, for example with pd.factorize."
-        )
-    if target.dtype.kind == "c":
-        raise TypeError("`y` must be real numbers, got complex ones.")
     missing = int(target.isna().sum())
     if missing:
         raise ValueError(
             f"`y` has {missing} missing value(s); drop those rows from all inputs."
         )
+    if not pd.api.types.is_numeric_dtype(target.dtype):
+        _check_labels(target)
+        return
+    if target.dtype.kind == "c":
+        raise TypeError("`y` must be real numbers, got complex ones.")
     values = target.to_numpy(dtype=float)
     if not np.isfinite(values).all():
         raise ValueError("`y` has infinite values; drop or correct those rows.")
+
+
+def _check_labels(target: pd.Series[Any]) -> None:
+    """Refuse labels that do not sort: texts, numbers or truth values, of one kind."""
+    if isinstance(target.dtype, pd.CategoricalDtype):
+        labels: Any = target.cat.categories.to_numpy()
+    else:
+        labels = target.unique()
+    kinds = {type(label) for label in np.asarray(labels, dtype=object).tolist()}
+    if len(kinds) == 1 and kinds <= LABEL_KINDS:
+        return
+    found = ", ".join(sorted(kind.__name__ for kind in kinds))
+    raise TypeError(
+        "`y` must hold numbers, or labels that are all texts, all whole numbers or all "
+        f"truth values, got values of type {found}; convert them, for example with "
+        "astype(str)."
+    )
 
 
 def _check_groups(

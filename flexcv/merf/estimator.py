@@ -1,8 +1,7 @@
-"""Mixed effects around any regressor: MERF, the mixed-effects random forest."""
+"""Mixed effects around any learner: MERF, the mixed-effects random forest."""
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -11,26 +10,20 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice, check_flag, check_integer, check_number
 from flexcv.errors import ConvergenceWarning
-from flexcv.models._effects import Columns
 from flexcv.models._identify import require_identifiable
-from flexcv.models._table import prediction_table
 from flexcv.models.alternation import (
     Round,
     alternate,
     has_settled,
+    relative_change,
     trace_frame,
     trace_row,
 )
-from flexcv.models.base import AbstractMixedModel, RandomPart, Training
-from flexcv.models.conditional import (
-    learn_uncertainty,
-    normal_interval,
-)
+from flexcv.models.base import RandomPart, Training
+from flexcv.models.binary_labels import encoded_classes
 from flexcv.models.learner_rows import (
     LearnerRefits,
     LearnerRows,
@@ -42,25 +35,32 @@ from flexcv.models.out_of_sample import (
     is_rigid,
     predictions,
 )
+from flexcv.models.outcomes import Outcome
 from flexcv.models.residual_effects import (
     SOLVERS,
     RandomColumns,
     average_part,
-    columns_of,
     distinct_columns,
-    no_effects,
 )
+
+from .learners import chosen_learner, on_its_scale, outcome_of
+from .readings import FAMILIES, AbstractMERF
 
 FloatArray = npt.NDArray[np.float64]
 Callback = Callable[[Mapping[str, float]], bool | None]
 
 TOL = 1e-2  # above the tremble that a forest's likelihood keeps from refit to refit
 RIGID_TOL = 1e-6  # refits of a linear learner repeat exactly
-LEARNED = ("learner_", "random_part_", "uncertainty_")  # forgotten before a fit
+LEARNED = (
+    "learner_",
+    "random_part_",
+    "uncertainty_",
+    "_state",
+)  # forgotten before a fit
 
 
-class MERF(AbstractMixedModel):
-    r"""Random effects around any regressor, by alternating refits.
+class MERF(AbstractMERF):
+    r"""Random effects around any regressor or classifier, by alternating refits.
 
     The model is :math:`y = f(X) + Zb + e` with :math:`b \sim N(0, D)` in each level
     of a grouping column and :math:`e \sim N(0, \sigma^2)`. Hajjem, Bellavance &
@@ -69,12 +69,22 @@ class MERF(AbstractMixedModel):
     Here the residuals come from rows that the learner had not seen, and by default
     (b, D, sigma^2) are maximised exactly in each round.
 
+    With a `family` the model is :math:`g(E[y]) = s f(X) + Z\gamma + Zb`. A classifier
+    is fitted to the labels and a learner of rates to the counts, with weights that
+    take the effects out; another regressor is fitted to the working response (Hajjem,
+    Larocque & Bellavance 2017, *Generalized mixed effects regression trees*, Stat.
+    Prob. Lett. 126, 114-118). Each round then maximises the marginal likelihood over
+    (s, gamma, D) by quadrature or Laplace's approximation, with f out of sample.
+
     Parameters
     ----------
     estimator
-        The regressor or pipeline that learns f; None is a random forest.
+        The regressor, classifier or pipeline that learns f; None is a random forest.
     groups, slopes, random
         The random part, as in `LinearMixedEffectsModel`; None is the plain learner.
+    family
+        None for a normal outcome, ``"binomial"`` for two classes, ``"poisson"`` for
+        counts.
     max_iterations
         The most refits; 0 is the plain learner.
     tol
@@ -109,6 +119,9 @@ class MERF(AbstractMixedModel):
         For a forest: keep the newer half of the trees in a refit.
     keep_random_effects
         Whether to keep the effects of each iteration as `random_effects_trace_`.
+    n_quadrature
+        With a family, nodes of adaptive Gauss-Hermite quadrature for one factor with
+        one effect per level; other designs get Laplace's approximation.
 
     Attributes
     ----------
@@ -118,9 +131,14 @@ class MERF(AbstractMixedModel):
         Which fitted values were used.
     average_effects_
         What the learner missed of the average effects, added to its predictions.
+    learner_slope_
+        What its predictions are multiplied with: 1 for a normal outcome; below 1 where
+        they are spread too widely on the scale of the link.
     sigma_
         Standard deviation of what the fixed part does not predict: noise and, with
-        honest fitted values, the learner's own error.
+        honest fitted values, the learner's own error. NaN with a family.
+    classes_
+        The two classes, with ``family="binomial"``.
     random_effects_, variance_components_
         As in `LinearMixedEffectsModel`.
     trace_
@@ -137,9 +155,14 @@ class MERF(AbstractMixedModel):
     'oob'
     >>> model.random_effects_["group"].shape
     (20, 1)
-    """
 
-    trace_: pd.DataFrame
+    Two classes, for a known and a new group:
+
+    >>> model = MERF(groups="group", family="binomial", random_state=1)
+    >>> model = model.fit(X.assign(group=group), y > y.mean())
+    >>> model.predict_proba(X.assign(group=group).head(3)).shape
+    (3, 2)
+    """
 
     def __init__(
         self,
@@ -148,6 +171,7 @@ class MERF(AbstractMixedModel):
         slopes: Any = (),
         *,
         random: Any = None,
+        family: str | None = None,
         max_iterations: int = 50,
         tol: float | str | None = "auto",
         patience: int = 2,
@@ -160,11 +184,13 @@ class MERF(AbstractMixedModel):
         folds: Any = 5,
         warm_start: bool = False,
         keep_random_effects: bool = False,
+        n_quadrature: int = 9,
     ) -> None:
         self.estimator = estimator
         self.groups = groups
         self.slopes = slopes
         self.random = random
+        self.family = family
         self.max_iterations = max_iterations
         self.tol = tol
         self.patience = patience
@@ -177,6 +203,7 @@ class MERF(AbstractMixedModel):
         self.folds = folds
         self.warm_start = warm_start
         self.keep_random_effects = keep_random_effects
+        self.n_quadrature = n_quadrature
 
     def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:
         """Fit the model.
@@ -187,66 +214,20 @@ class MERF(AbstractMixedModel):
             A table with the features and the columns that the parameters name; an
             array will do when no column is named.
         y
-            The target, one number per row.
+            The target, one number per row, or one of two labels.
         fit_params
             Arguments of the learner's `fit`. The random part weighs all rows alike.
         """
         self._check_settings()
         self._fit_params = fit_params
         try:
-            return super().fit(X, y)
+            return super().fit(X, self._numbers(y))
         finally:
             del self._fit_params
-
-    def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
-        """Predict with an interval for a new row of each group.
-
-        Known levels add the conditional variance of their effects to sigma^2,
-        unknown levels the variance of the effects themselves.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        level
-            Coverage of the intervals.
-
-        Returns
-        -------
-        Columns prediction, lower and upper.
-        """
-        predicted = self.predict(X)
-        source = Columns(prediction_table(self, X))
-        design = self.random_encoder_.design(source)
-        known = self.known_groups == "conditional"
-        variance = self.sigma_**2 + self.uncertainty_.variances(design, known)
-        return normal_interval(predicted, variance, level, X)
-
-    def plot_convergence(self, axes: Any = None) -> Any:
-        """Draw likelihood, variances, change and validation loss by iteration.
-
-        Parameters
-        ----------
-        axes
-            Axes to draw on, one per picture; new ones by default.
-        """
-        check_is_fitted(self)
-        drawing = importlib.import_module("flexcv.plots.iterations")
-        return drawing.plot_iterations(self.trace_, axes)
 
     def grouping_columns(self) -> tuple[Any, ...]:
         """Name the grouping columns it reads."""
         return tuple(name for term in self._terms() for name in term.columns)
-
-    @property
-    def random_effects_trace_(self) -> pd.DataFrame:
-        """The predicted effects after each iteration: iteration, group, level."""
-        check_is_fitted(self)
-        if not self.keep_random_effects:
-            raise AttributeError(
-                "`random_effects_trace_` is kept with keep_random_effects=True."
-            )
-        return pd.concat(self._effects_kept, names=["iteration"])
 
     def _check_settings(self) -> None:
         check_integer("max_iterations", self.max_iterations, 0)
@@ -254,12 +235,19 @@ class MERF(AbstractMixedModel):
         check_choice("fit_prediction", self.fit_prediction, KINDS)
         check_flag("warm_start", self.warm_start)
         check_choice("solver", self.solver, ("auto", *SOLVERS))
+        check_integer("n_quadrature", self.n_quadrature, 1)
+        if self.family is not None:
+            check_choice("family", self.family, FAMILIES)
+            self._require_no_normal_settings()
+        chosen_learner(self.estimator, self.family)
         if self.tol is not None and self.tol != "auto":
             check_number("tol", self.tol, 0.0)
 
     def _fit_design(self, training: Training) -> None:
         design, target = training.design, training.target
         require_identifiable(design)
+        if self.family is not None:
+            self._family().require_target(target, np.ones(len(target)))
         if design.factors and np.ptp(target) == 0.0:
             raise ValueError(
                 "`y` must vary for random effects to be found, got the same value in "
@@ -269,49 +257,45 @@ class MERF(AbstractMixedModel):
         random = distinct_columns(design, training.source.ones)
         rows = LearnerRows(self._learner_table(training.source.table), random, target)
         generator = generator_from(self.random_state)
-        given = RandomForestRegressor() if self.estimator is None else self.estimator
-        learner = seeded(given, generator)
+        given = chosen_learner(self.estimator, self.family)
+        learner = on_its_scale(seeded(given, generator), self.family)
         train, valid = rows.split(self.validation_fraction, generator)
         for name in LEARNED:
             self.__dict__.pop(name, None)
         self.trace_ = trace_frame([], random)
         self.converged_ = self.stopped_ = False
         self._effects_kept: dict[int, pd.DataFrame] = {}
+        refits = self._refits(learner, train)
+        outcome = outcome_of(
+            learner, train, self.family, self.solver, self.n_quadrature
+        )
         if not design.factors or self.max_iterations == 0:
-            self._keep_plain(learner, train)
+            self._keep_plain(refits, outcome, random)
         else:
-            self._alternate(learner, train, valid)
-
-    def _learner_table(self, table: pd.DataFrame) -> Any:
-        """Give what the learner reads: a table where columns have names."""
-        if not self._feature_names:
-            raise ValueError(
-                "`X` must have a feature beside the grouping columns, got none; add a "
-                "column for the learner."
-            )
-        features = table[self._feature_names]
-        return features if hasattr(self, "feature_names_in_") else features.to_numpy()
+            self._alternate(refits, outcome, random, valid)
 
     def _refits(self, learner: Any, train: LearnerRows) -> LearnerRefits:
         wanted, folds, warm = self.fit_prediction, self.folds, self.warm_start
         return LearnerRefits(learner, train, wanted, folds, self._fit_params, warm)
 
     def _alternate(
-        self, learner: Any, train: LearnerRows, valid: LearnerRows | None
+        self,
+        refits: LearnerRefits,
+        outcome: Outcome,
+        random: RandomColumns,
+        valid: LearnerRows | None,
     ) -> None:
-        solve = SOLVERS["profile" if self.solver == "auto" else self.solver]
-        refits = self._refits(learner, train)
-        rounds = alternate(refits, solve, train.random, train.target)
+        rounds = alternate(refits, outcome)
         kept: list[dict[str, float]] = []
         try:
             for finished in itertools.islice(rounds, self.max_iterations):
-                self._keep(finished, train.random)
-                loss = np.nan if valid is None else self._loss(valid)
-                kept.append(trace_row(finished, train.random, loss))
+                self._keep(finished, random)
+                loss = np.nan if valid is None else self._loss(outcome, valid)
+                kept.append(trace_row(finished, random, loss))
                 if self._is_done(kept):
                     break
         finally:
-            self._finish(kept, train)
+            self._finish(kept, outcome, random)
         self._warn_unsettled(kept)
 
     def _is_done(self, rows: Sequence[Mapping[str, float]]) -> bool:
@@ -330,13 +314,20 @@ class MERF(AbstractMixedModel):
         rigid = is_rigid(self.learner_, len(self.fitted_))
         return RIGID_TOL if rigid and self.fit_prediction_ == "in_sample" else TOL
 
-    def _keep_plain(self, learner: Any, train: LearnerRows) -> None:
+    def _keep_plain(
+        self, refits: LearnerRefits, outcome: Outcome, random: RandomColumns
+    ) -> None:
         """Keep the learner alone: no random effects, no correction."""
-        refit = self._refits(learner, train)(train.target)
-        nothing = no_effects(train.random, train.target - refit.fitted)
-        self._keep(Round(0, refit, nothing, np.nan, 0.0, 0.0), train.random)
+        refit, state = None, outcome.start()
+        for _ in range(outcome.n_plain):
+            refit = refits(outcome.task(refit, state), refit)
+            before, state = state, outcome.without_effects(refit.fitted)
+            if relative_change(state, before) < TOL:
+                break
+        assert refit is not None
+        self._keep(Round(0, refit, state, np.nan, 0.0, 0.0), random)
         self.converged_ = True
-        self._finish([], train)
+        self._finish([], outcome, random)
 
     def _keep(self, finished: Round, random: RandomColumns) -> None:
         """Take over the state of a finished round, so that a failure keeps it."""
@@ -348,27 +339,52 @@ class MERF(AbstractMixedModel):
         self.random_part_ = RandomPart(state.effects, state.covariances)
         names = pd.Index(random.names, name="effect")
         self.average_effects_ = pd.Series(state.average, index=names)
-        self.loglik_ = state.loglik
+        self.learner_slope_, self.loglik_ = state.slope, state.loglik
+        self._state = state
         if self.keep_random_effects:
             self._effects_kept[finished.iteration] = pd.concat(
                 self.random_effects_, names=["group", "level"]
             )
 
-    def _finish(self, rows: Sequence[Mapping[str, float]], train: LearnerRows) -> None:
+    def _finish(
+        self,
+        rows: Sequence[Mapping[str, float]],
+        outcome: Outcome,
+        random: RandomColumns,
+    ) -> None:
         if not hasattr(self, "learner_"):
             return
-        self.trace_ = trace_frame(rows, train.random)
-        known = np.flatnonzero(np.isfinite(self.fitted_))
-        design = train.random.take(known).design
-        covariances = self.random_part_.covariances
-        self.uncertainty_ = learn_uncertainty(design, self.sigma_**2, covariances)
+        self.trace_ = trace_frame(rows, random)
+        self.uncertainty_ = outcome.uncertainty(self.fitted_, self._state)
+        del self._state
 
-    def _loss(self, valid: LearnerRows) -> float:
-        """Give the mean squared error of rows kept out of training."""
+    def _loss(self, outcome: Outcome, valid: LearnerRows) -> float:
+        """Give the loss of rows kept out of training."""
         predicted = predictions(self.learner_, valid.X, len(valid.target))
+        predicted *= self.learner_slope_
         predicted += average_part(valid.random.columns, self._average())
         predicted += valid.design.effects_sum(self.random_part_.effects)
-        return float(np.mean((valid.target - predicted) ** 2))
+        return outcome.loss(valid.target, predicted)
+
+    def _numbers(self, y: Any) -> Any:
+        """Give a target of numbers; two classes become zeros and ones."""
+        if self.family != "binomial" or y is None:
+            return y
+        self.classes_, target = encoded_classes(y)
+        return target
+
+    def _require_no_normal_settings(self) -> None:
+        """Refuse what is written for normal outcomes."""
+        if self.solver not in ("auto", "profile"):
+            raise ValueError(
+                f"solver='em' is for normal outcomes, got it with family="
+                f"{self.family!r}; leave `solver` out."
+            )
+        if self.warm_start:
+            raise ValueError(
+                "warm_start=True is for normal outcomes, got it with family="
+                f"{self.family!r}; leave `warm_start` out."
+            )
 
     def _warn_unsettled(self, rows: Sequence[Mapping[str, float]]) -> None:
         tol = self._tolerance()
@@ -381,17 +397,6 @@ class MERF(AbstractMixedModel):
             ConvergenceWarning,
             stacklevel=6,
         )
-
-    def _fixed_part(self, source: Columns) -> FloatArray:
-        table = self._learner_table(source.table)
-        predicted = predictions(self.learner_, table, len(source.table))
-        if self.average_effects_.any():
-            columns = columns_of(self.random_encoder_, source)
-            predicted += average_part(columns, self._average())
-        return predicted
-
-    def _average(self) -> FloatArray:
-        return np.asarray(self.average_effects_, dtype=np.float64)
 
 
 def _as_list(callbacks: Any) -> list[Callback]:

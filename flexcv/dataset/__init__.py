@@ -1,0 +1,19 @@
+"""One table, the role of each of its columns, and what is asked of its target."""
+
+from .making import make_dataset as make_dataset
+from .table import Dataset as Dataset
+from .table import IntArray as IntArray
+from .task import REGRESSION as REGRESSION
+from .task import Task as Task
+from .task import decide_task as decide_task
+from .task import predicts_classes as predicts_classes
+
+__all__ = [
+    "REGRESSION",
+    "Dataset",
+    "IntArray",
+    "Task",
+    "decide_task",
+    "make_dataset",
+    "predicts_classes",
+]

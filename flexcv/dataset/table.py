@@ -1,0 +1,140 @@
+"""One table and the role of each of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from flexcv._checks import listed
+
+from .task import REGRESSION, Task
+
+IntArray: TypeAlias = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Hold features, target, groups and slopes of the same rows.
+
+    Build one with `make_dataset`, which checks and aligns what a user has.
+
+    Parameters
+    ----------
+    features
+        The columns that models learn from, shape (n_rows, n_features).
+    target
+        What is predicted: numbers, or classes as a category, shape (n_rows,).
+    groups
+        One column per grouping factor, or None. The first one splits.
+    slopes
+        Names of features whose effect may differ between groups.
+    name
+        A name for the table, shown in results.
+    is_array
+        Whether the features came as an array, so models get one too.
+    task
+        Whether the target is a number or a class; `with_task` sets it.
+
+    Examples
+    --------
+    >>> from flexcv.dataset import make_dataset
+    >>> data = make_dataset({"x": [1.0, 2.0, 3.0]}, [0.1, 0.2, 0.3])
+    >>> len(data), data.take(np.array([0, 2])).target.tolist()
+    (3, [0.1, 0.3])
+    """
+
+    features: pd.DataFrame
+    target: pd.Series[Any]
+    groups: pd.DataFrame | None = None
+    slopes: tuple[str, ...] = ()
+    name: str = ""
+    is_array: bool = False
+    task: Task = REGRESSION
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def take(self, rows: IntArray) -> Dataset:
+        """Keep the given rows, in the given order.
+
+        Parameters
+        ----------
+        rows
+            Positions in this dataset; they may repeat.
+        """
+        return Dataset(
+            self.features.iloc[rows],
+            self.target.iloc[rows],
+            None if self.groups is None else self.groups.iloc[rows],
+            self.slopes,
+            self.name,
+            self.is_array,
+            self.task,
+        )
+
+    def with_task(self, task: Task) -> Dataset:
+        """Give the dataset with its task set, and a target of classes as a category.
+
+        Parameters
+        ----------
+        task
+            From `decide_task`.
+        """
+        if self.task == task:
+            return self
+        if not task.is_classification:
+            return replace(self, task=task)
+        target = self.target
+        if isinstance(target.dtype, pd.CategoricalDtype):
+            target = target.cat.remove_unused_categories()
+        classes = pd.Categorical(target, list(task.classes), ordered=False)
+        target = pd.Series(classes, index=target.index, name=target.name)
+        return replace(self, target=target, task=task)
+
+    @property
+    def numbers(self) -> npt.NDArray[np.float64]:
+        """The target as numbers; classes are counted from 0."""
+        if self.task.is_classification:
+            return np.asarray(self.target.cat.codes, dtype=float)
+        return self.target.to_numpy(dtype=float)
+
+    def table(self, group_names: Sequence[str] = ()) -> pd.DataFrame:
+        """Give the features, followed by the grouping columns asked for."""
+        if not group_names:
+            return self.features
+        assert self.groups is not None, "grouping columns asked of a table without any"
+        return pd.concat([self.features, self.groups[list(group_names)]], axis=1)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Names of the grouping columns; empty without groups."""
+        return () if self.groups is None else tuple(self.groups.columns)
+
+    @property
+    def splitting_groups(self) -> pd.Series[Any] | None:
+        """The grouping column that splitters see: the first one."""
+        return None if self.groups is None else self.groups.iloc[:, 0]
+
+    def group_codes(self) -> IntArray | None:
+        """Give each row the number of its splitting group, or None without groups."""
+        labels = self.splitting_groups
+        return None if labels is None else pd.factorize(labels)[0].astype(np.intp)
+
+    def __repr__(self) -> str:
+        title = f" {self.name!r}" if self.name else ""
+        parts = [f"{len(self)} rows", f"{self.features.shape[1]} features"]
+        labels = self.splitting_groups
+        if labels is not None:
+            parts.append(f"{labels.nunique()} groups by {labels.name!r}")
+        if self.slopes:
+            parts.append(f"slopes {listed(self.slopes)}")
+        kind = ""
+        if self.task.is_classification:
+            kind = f" of {len(self.task.classes)} classes"
+        target = f"target {self.target.name!r}{kind}"
+        return f"<Dataset{title}: {target}, {', '.join(parts)}>"

@@ -1,0 +1,171 @@
+"""What is asked of the target: a number, or one of several classes.
+
+Decided once, from the target and the models, before anything is split or fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import is_classifier
+
+from flexcv._checks import listed
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Say what kind of prediction a run asks for.
+
+    Parameters
+    ----------
+    classes
+        All classes of the target, sorted as scikit-learn sorts them; empty when the
+        target is a number. Of two classes the last is the positive one.
+
+    Examples
+    --------
+    >>> task = Task(("no", "yes"))
+    >>> task.kind, task.columns
+    ('binary', ('proba_no', 'proba_yes'))
+    """
+
+    classes: tuple[Any, ...] = ()
+
+    @property
+    def is_classification(self) -> bool:
+        """Tell whether classes are predicted."""
+        return bool(self.classes)
+
+    @property
+    def kind(self) -> str:
+        """Give ``"regression"``, ``"binary"`` or ``"multiclass"``."""
+        if not self.classes:
+            return "regression"
+        return "binary" if len(self.classes) == 2 else "multiclass"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Name the column of each class's probability in `results.predictions`."""
+        return tuple(f"proba_{label}" for label in self.classes)
+
+    @property
+    def labels(self) -> npt.NDArray[Any]:
+        """The classes as an array of the kind that models are given."""
+        return label_array(self.classes)
+
+
+REGRESSION = Task()
+
+
+def label_array(classes: Sequence[Any]) -> npt.NDArray[Any]:
+    """Give labels as an array; texts as objects, as a table holds them."""
+    has_text = any(isinstance(label, str) for label in classes)
+    return np.asarray(classes, dtype=object) if has_text else np.asarray(classes)
+
+
+def decide_task(target: pd.Series[Any], models: Mapping[str, Any]) -> Task:
+    """Decide whether numbers or classes are predicted.
+
+    The models decide: classifiers predict classes, anything else numbers, so that a
+    target of 0 and 1 is a number to a regressor. Without models the target does:
+    texts, categories and truth values are classes.
+
+    Parameters
+    ----------
+    target
+        The target, without missing values.
+    models
+        Estimators by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When models and target do not fit together.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression, LogisticRegression
+    >>> target = pd.Series([0, 1, 1, 0], name="y")
+    >>> decide_task(target, {"Logit": LogisticRegression()}).classes
+    (0, 1)
+    >>> decide_task(target, {"OLS": LinearRegression()}).kind
+    'regression'
+    """
+    classifiers = [name for name, model in models.items() if predicts_classes(model)]
+    others = [name for name in models if name not in classifiers]
+    if classifiers and others:
+        raise ValueError(
+            f"{listed(classifiers)} predicts classes but {listed(others)} numbers; "
+            "one run scores one kind of prediction, so describe a chain for each."
+        )
+    if others:
+        _refuse_labels(target, others[0])
+        return REGRESSION
+    if not models and not _are_labels(target):
+        return REGRESSION
+    if classifiers:
+        _refuse_continuous(target, classifiers[0])
+    classes = classes_of(target)
+    if len(classes) < 2:
+        raise ValueError(
+            f"the target {target.name!r} has one class only, {classes[0]!r}; a "
+            "classifier needs at least two."
+        )
+    return Task(classes)
+
+
+def predicts_classes(estimator: Any) -> bool:
+    """Tell whether an estimator is a classifier, or gives probabilities of classes."""
+    try:
+        if is_classifier(estimator):
+            return True
+    except AttributeError:  # an estimator without scikit-learn's tags
+        if getattr(estimator, "_estimator_type", None) == "classifier":
+            return True
+    return gives_probabilities(estimator)
+
+
+def gives_probabilities(estimator: Any) -> bool:
+    """Tell whether an estimator has `predict_proba`, as far as it knows yet."""
+    return callable(getattr(estimator, "predict_proba", None))
+
+
+def classes_of(target: pd.Series[Any]) -> tuple[Any, ...]:
+    """Give the distinct values of a target, sorted, as plain Python values."""
+    if isinstance(target.dtype, pd.CategoricalDtype):
+        target = target.cat.remove_unused_categories()
+        found: Any = target.cat.categories.to_numpy()
+    else:
+        found = target.unique()
+    return tuple(np.sort(label_array(np.asarray(found).tolist())).tolist())
+
+
+def _are_labels(target: pd.Series[Any]) -> bool:
+    is_number = pd.api.types.is_numeric_dtype(target.dtype)
+    return not is_number or pd.api.types.is_bool_dtype(target.dtype)
+
+
+def _refuse_labels(target: pd.Series[Any], model: str) -> None:
+    if not pd.api.types.is_numeric_dtype(target.dtype):
+        raise TypeError(
+            f"the target {target.name!r} holds labels such as {target.iloc[0]!r}, but "
+            f"{model!r} predicts numbers; use a classifier, or encode the target as "
+            "numbers."
+        )
+
+
+def _refuse_continuous(target: pd.Series[Any], model: str) -> None:
+    if not pd.api.types.is_float_dtype(target.dtype):
+        return
+    values = target.to_numpy(dtype=float)
+    broken = values[values != np.round(values)]
+    if len(broken):
+        raise ValueError(
+            f"{model!r} is a classifier but the target {target.name!r} is continuous, "
+            f"with values such as {broken[0]:.6g}; pass classes, or use a regressor."
+        )

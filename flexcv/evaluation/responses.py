@@ -1,0 +1,154 @@
+"""What a fitted model answers about a table: numbers, or classes and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from flexcv.dataset import IntArray, Task
+from flexcv.dataset.task import gives_probabilities
+from flexcv.results.fold import Predictions
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What one model says about the rows of one table.
+
+    Parameters
+    ----------
+    values
+        Numbers, or labels of classes, shape (n_rows,).
+    codes
+        The place of each label among all classes; None for numbers.
+    probabilities
+        A column per class, zero for a class that the model never saw; None for
+        numbers, and from a model that gives none.
+    """
+
+    values: npt.NDArray[Any]
+    codes: npt.NDArray[np.int16] | None = None
+    probabilities: FloatArray | None = None
+
+    def at(self, rows: IntArray) -> Predictions:
+        """Give the answer as predictions of these rows."""
+        stored = self.values if self.codes is None else self.codes
+        return Predictions(rows, stored, self.probabilities)
+
+
+def answer(model: Any, X: Any, n_rows: int, task: Task, name: str) -> Answer:
+    """Ask a fitted model about a table, and check what it says.
+
+    Parameters
+    ----------
+    model
+        Fitted.
+    X
+        The table as the model reads it.
+    n_rows
+        Its number of rows.
+    task
+        Whether numbers or classes are predicted.
+    name
+        Of the model, for the message.
+
+    Raises
+    ------
+    ValueError
+        When it is not one finite number, or one class, per row.
+    """
+    if not task.is_classification:
+        return Answer(_numbers(model.predict(X), n_rows, name))
+    predicted = _flat(model.predict(X), n_rows, name, "class")
+    codes = _codes(predicted, task, name)
+    probabilities = class_probabilities(model, X, task.classes, name)
+    return Answer(task.labels[codes], codes, probabilities)
+
+
+def class_probabilities(
+    model: Any, X: Any, classes: Sequence[Any], name: str
+) -> FloatArray | None:
+    """Give probabilities with a column for every class, in order.
+
+    A class that was not in the model's training rows has probability zero.
+
+    Parameters
+    ----------
+    model
+        Fitted; one without `predict_proba` gives None.
+    X
+        The table as the model reads it.
+    classes
+        All classes, sorted.
+    name
+        Of the model, for the message.
+    """
+    if not gives_probabilities(model):
+        return None
+    given = np.asarray(model.predict_proba(X), dtype=float)
+    known = np.asarray(getattr(model, "classes_", classes), dtype=object).tolist()
+    if given.ndim != 2 or given.shape[1] != len(known):
+        raise ValueError(
+            f"{name} must give a probability for each of its {len(known)} classes, but "
+            f"gave an array of shape {given.shape}."
+        )
+    if not np.isfinite(given).all():
+        raise ValueError(
+            f"{name} gave a probability that is not a finite number; "
+            "check the features and the model's settings."
+        )
+    if known == list(classes):
+        return given
+    places = {label: place for place, label in enumerate(classes)}
+    table = np.zeros((len(given), len(classes)))
+    for column, label in enumerate(known):
+        if label not in places:
+            raise ValueError(_stranger(name, label, classes))
+        table[:, places[label]] = given[:, column]
+    return table
+
+
+def _numbers(predicted: Any, n_rows: int, name: str) -> FloatArray:
+    """Flatten predictions to one number a row, or say what came instead."""
+    values = _flat(np.asarray(predicted, dtype=float), n_rows, name, "number")
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{name} predicted a value that is not a finite number; "
+            "check the features and the model's settings."
+        )
+    return values
+
+
+def _flat(predicted: Any, n_rows: int, name: str, kind: str) -> npt.NDArray[Any]:
+    values = np.asarray(predicted)
+    if values.shape == (n_rows, 1):
+        values = values[:, 0]
+    if values.shape != (n_rows,):
+        raise ValueError(
+            f"{name} must predict one {kind} per row, here {n_rows}, "
+            f"but gave an array of shape {values.shape}."
+        )
+    return values
+
+
+def _codes(predicted: npt.NDArray[Any], task: Task, name: str) -> npt.NDArray[np.int16]:
+    codes = np.full(len(predicted), -1, dtype=np.int16)
+    for place, label in enumerate(task.classes):
+        codes[predicted == label] = place
+    strangers = np.flatnonzero(codes < 0)
+    if len(strangers):
+        [label] = predicted[strangers[:1]].tolist()
+        raise ValueError(_stranger(name, label, task.classes))
+    return codes
+
+
+def _stranger(name: str, label: Any, classes: Sequence[Any]) -> str:
+    return (
+        f"{name} predicted the class {label!r}, which the target does not have; it has "
+        f"{', '.join(map(repr, classes))}."
+    )

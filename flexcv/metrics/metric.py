@@ -1,0 +1,87 @@
+"""A metric: a function of truth and prediction, and what to know about it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+RESPONSES = ("predict", "predict_proba")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """Score predictions with a function of (y_true, y_pred).
+
+    Parameters
+    ----------
+    name
+        The row it has in the summary.
+    function
+        Takes true and predicted values, each of shape (n_rows,), gives a number.
+    greater_is_better
+        The direction; None when unknown.
+    response
+        The method of the model that it scores: ``"predict"``, or ``"predict_proba"``.
+        The function is then given probabilities as scikit-learn gives them: of two
+        classes that of the last one, shape (n_rows,), of more all of them, shape
+        (n_rows, n_classes), sorted by class.
+    takes_classes
+        Whether the function is also passed ``classes``, all classes of the target in
+        order; a fold may lack some.
+
+    Examples
+    --------
+    >>> import sklearn.metrics as skm
+    >>> Metric("mae", skm.mean_absolute_error, False)([1.0, 3.0], [1.0, 2.0])
+    0.5
+    >>> spread = Metric("spread", lambda y, p: p.std(), response="predict_proba")
+    """
+
+    name: str
+    function: Callable[..., float]
+    greater_is_better: bool | None = None
+    response: str = "predict"
+    takes_classes: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise TypeError(f"a metric's name must be a text, got {self.name!r}.")
+        if not callable(self.function):
+            raise TypeError(
+                f"metric {self.name!r} must be a function of (y_true, y_pred), "
+                f"got {self.function!r}."
+            )
+        check_response(f"metric {self.name!r}", self.response)
+
+    @property
+    def needs_probabilities(self) -> bool:
+        """Tell whether it scores probabilities."""
+        return self.response == "predict_proba"
+
+    def among(self, classes: Sequence[Any]) -> Metric:
+        """Give the metric with the classes filled in, where it takes them.
+
+        Parameters
+        ----------
+        classes
+            All classes of the target, sorted; none when it is a number.
+        """
+        if not self.takes_classes:
+            return self
+        filled = functools.partial(self.function, classes=tuple(classes))
+        return replace(self, function=filled, takes_classes=False)
+
+    def __call__(self, y_true: Any, y_pred: Any) -> float:
+        """Score predictions against the truth."""
+        return float(self.function(y_true, y_pred))
+
+
+def check_response(owner: str, response: object) -> None:
+    """Refuse a response that no model gives."""
+    if response not in RESPONSES:
+        raise ValueError(
+            f"{owner}: `response` must be 'predict' or 'predict_proba', "
+            f"got {response!r}."
+        )

@@ -1,0 +1,133 @@
+"""scikit-learn's scorers, by name, as functions of truth and prediction."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import sklearn.metrics as skm
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import UndefinedMetricWarning
+
+from flexcv.errors import UndefinedScoreError
+
+from .classes import class_codes
+from .metric import Metric
+
+# What scikit-learn's scorers of numbers compute; all its others score classes.
+NUMBER_FUNCTIONS = (
+    "r2_score",
+    "explained_variance_score",
+    "max_error",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_gamma_deviance",
+    "mean_poisson_deviance",
+    "mean_squared_error",
+    "mean_squared_log_error",
+    "median_absolute_error",
+    "d2_absolute_error_score",
+    "root_mean_squared_error",
+    "root_mean_squared_log_error",
+)
+
+
+class _Echo(BaseEstimator):  # type: ignore[misc]
+    """An estimator whose prediction is what it is given, for scorers."""
+
+    def predict(self, X: Any) -> Any:
+        return X
+
+
+class _ClassEcho(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier whose prediction is what it is given."""
+
+    def __init__(self, classes: Any = None) -> None:
+        self.classes = classes
+        self.classes_ = classes
+
+    def predict(self, X: Any) -> Any:
+        return X
+
+    def predict_proba(self, X: Any) -> Any:
+        values = np.asarray(X, dtype=float)
+        return np.column_stack([1.0 - values, values]) if values.ndim == 1 else values
+
+
+class ScorerFunction:
+    """One of scikit-learn's scorers as a function of (y_true, y_pred).
+
+    Parameters
+    ----------
+    name
+        One of scikit-learn's names.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def scores_numbers(self) -> bool:
+        """Tell whether it is a scorer of numbers, not of classes."""
+        return skm.get_scorer(self.name)._score_func.__name__ in NUMBER_FUNCTIONS
+
+    @property
+    def response(self) -> str:
+        """Say which method of a model it scores."""
+        asked = skm.get_scorer(self.name)._response_method
+        return "predict_proba" if "predict_proba" in asked else "predict"
+
+    def __call__(self, y_true: Any, y_pred: Any, classes: Sequence[Any] = ()) -> float:
+        """Score; texts are numbered in their order first, so the last is positive."""
+        if not len(classes):
+            return self._of_numbers(y_true, y_pred)
+        labels = np.asarray(classes)
+        if labels.dtype.kind not in "iufb":
+            y_true = class_codes(y_true, classes)
+            if self.response == "predict":
+                y_pred = class_codes(y_pred, classes)
+            labels = np.arange(len(classes))
+        elif self.response == "predict":
+            y_pred = np.asarray(y_pred).astype(labels.dtype)
+        return self._of_classes(y_true, y_pred, labels)
+
+    def _of_numbers(self, y_true: Any, y_pred: Any) -> float:
+        try:
+            return float(skm.get_scorer(self.name)(_Echo(), y_pred, y_true))
+        except ValueError as error:
+            if "deviance" not in self.name:
+                raise
+            raise UndefinedScoreError(_first_sentence(error)) from error
+
+    def _of_classes(self, y_true: Any, y_pred: Any, labels: Any) -> float:
+        """Score classes; where scikit-learn cannot, say its reason."""
+        scorer, echo = skm.get_scorer(self.name), _ClassEcho(labels)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of classes that a fold lacks
+            warnings.simplefilter("error", UndefinedMetricWarning)
+            try:
+                value = float(scorer(echo, y_pred, np.asarray(y_true)))
+            except (ValueError, UndefinedMetricWarning) as error:
+                raise UndefinedScoreError(_first_sentence(error)) from error
+        if np.isnan(value):
+            raise UndefinedScoreError("scikit-learn gives no number for these rows")
+        return value
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).split(". ")[0].split("\n")[0].rstrip(".")
+
+
+def metric_of(name: str) -> Metric:
+    """Make a metric of one of scikit-learn's scorers."""
+    function = ScorerFunction(name)
+    is_number = function.scores_numbers
+    return Metric(name, function, True, function.response, takes_classes=not is_number)
+
+
+def is_scorer(metric: Metric) -> bool:
+    """Tell whether a metric is one of scikit-learn's scorers, by its own name."""
+    function = metric.function
+    return isinstance(function, ScorerFunction) and function.name == metric.name

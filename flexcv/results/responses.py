@@ -1,0 +1,113 @@
+"""What metrics score: truth beside numbers, labels or probabilities.
+
+A metric of probabilities scores several columns. So that whoever draws, deletes and
+swaps rows of predictions need not know, `scorable` puts the number of the row where
+the prediction stood, and the metrics look their columns up by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from flexcv.dataset import Task
+from flexcv.errors import UndefinedScoreError
+from flexcv.metrics import Metric, response_columns
+
+from .fold import Predictions
+from .metric_choice import LostFunction, guarded
+
+
+def labels_of(predictions: Predictions | None, task: Task) -> npt.NDArray[Any]:
+    """Give what was predicted as a user knows it: numbers, or labels of classes."""
+    if predictions is None:
+        return np.empty(0)
+    if not task.is_classification:
+        return predictions.predicted
+    return np.asarray(task.labels[predictions.predicted])
+
+
+def response_of(predictions: Predictions, metric: Metric, task: Task) -> Any:
+    """Give what a metric scores.
+
+    Raises
+    ------
+    UndefinedScoreError
+        When it scores probabilities and there are none.
+    """
+    if not metric.needs_probabilities:
+        return labels_of(predictions, task)
+    if predictions.probabilities is None:
+        raise UndefinedScoreError("the model gives no probabilities")
+    table = predictions.probabilities
+    return table[:, -1] if len(task.classes) == 2 else table
+
+
+def scorable(
+    predictions: pd.DataFrame, metrics: Iterable[Metric], task: Task
+) -> tuple[pd.DataFrame, list[Metric]]:
+    """Give predictions and metrics that score one number a row, NaN where undefined.
+
+    Parameters
+    ----------
+    predictions
+        Tidy predictions.
+    metrics
+        Those whose function was not stored stay as they are.
+    task
+        Whether numbers or classes were predicted.
+    """
+    if not task.is_classification:
+        return predictions, [guarded(metric) for metric in metrics]
+    frame = predictions.assign(y_pred=np.arange(len(predictions)))
+    columns: dict[str, Any] = {}
+    looked_up = []
+    for metric in metrics:
+        if metric.response not in columns and not _is_lost(metric):
+            names = response_columns(metric.response, task.columns)
+            columns[metric.response] = predictions[names].to_numpy()
+        looked_up.append(_looking_up(metric, columns.get(metric.response), task))
+    return frame, looked_up
+
+
+def why_undefined(
+    metric: Metric, predictions: Predictions | None, truth: Any, task: Task
+) -> str:
+    """Say why a metric has no value for these rows; empty when there is no reason."""
+    if predictions is None:
+        return ""
+    try:
+        metric.among(task.classes)(truth, response_of(predictions, metric, task))
+    except UndefinedScoreError as error:
+        return str(error)
+    return ""
+
+
+def check_probabilities_given(metric: Metric, classes: Sequence[Any]) -> None:
+    """Refuse a metric of probabilities where numbers were predicted."""
+    if metric.needs_probabilities and not len(classes):
+        raise ValueError(
+            f"metric {metric.name!r} scores probabilities of classes, and this run "
+            "predicted numbers; use for example 'r2' or 'mse'."
+        )
+
+
+def _is_lost(metric: Metric) -> bool:
+    return isinstance(metric.function, LostFunction)
+
+
+def _looking_up(metric: Metric, table: Any, task: Task) -> Metric:
+    """Give a metric of (y_true, numbers of rows)."""
+    if table is None:
+        return metric
+    bound = guarded(metric.among(task.classes))
+
+    def function(y_true: Any, places: Any) -> float:
+        return bound(y_true, table[np.asarray(places, dtype=np.intp)])
+
+    return replace(bound, function=function, response="predict")
