@@ -22,7 +22,7 @@ from .crossed_rows import crossed_rows
 from .design import RandomDesign
 from .families import Family
 from .group_modes import group_rows
-from .laplace_problem import LARGEST_LOG_DISPERSION, Evaluation, RandomRows
+from .laplace_problem import LOG_DISPERSIONS, Evaluation, RandomRows
 from .marginal_metric import (
     Explained,
     MarginalMetric,
@@ -165,7 +165,7 @@ class LaplaceLikelihood:
 
         best = 0.0
         if self.family.has_dispersion:
-            reach = (-LARGEST_LOG_DISPERSION, LARGEST_LOG_DISPERSION)
+            reach = LOG_DISPERSIONS[self.family.name]
             best = float(minimize_scalar(lost, bounds=reach, method="bounded").x)
         start = starting_effects(self.random)
         return replace(start, sigma2=float(np.exp(best)), loglik=-lost(best))
