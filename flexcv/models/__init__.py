@@ -1,6 +1,7 @@
 """Mixed-effects and linear models as scikit-learn estimators."""
 
 from .base import AbstractMixedModel as AbstractMixedModel
+from .boosting import MixedEffectsBoosting as MixedEffectsBoosting
 from .deep_mixture import DeepMixtureLMM as DeepMixtureLMM
 from .generalized import GeneralizedLinearMixedModel as GeneralizedLinearMixedModel
 from .linear import LinearMixedEffectsModel as LinearMixedEffectsModel
@@ -17,6 +18,7 @@ __all__ = [
     "GeneralizedLinearMixedModel",
     "LinearMixedEffectsModel",
     "LinearModel",
+    "MixedEffectsBoosting",
     "PenalizedGeneralizedMixedModel",
     "PenalizedLinearMixedModel",
     "RandomTerm",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
 from ._validate import near_miss, require_unique_columns
@@ -37,7 +38,13 @@ def training_table(
     if named and np.ndim(X) != 2:
         _refuse_unnamed(X)
     values, target = validate_data(
-        estimator, X, y, y_numeric=True, dtype=np.float64, reset=True
+        estimator,
+        X,
+        y,
+        y_numeric=True,
+        dtype=np.float64,
+        reset=True,
+        ensure_all_finite=_finite(estimator),
     )
     return pd.DataFrame(values, columns=_names(estimator, values)), target
 
@@ -51,8 +58,18 @@ def prediction_table(estimator: Any, X: Any) -> pd.DataFrame:
             return X
     elif names is not None and estimator.random_encoder_.factors:
         _refuse_unnamed(X)
-    values = validate_data(estimator, X, dtype=np.float64, reset=False)
+    values = validate_data(
+        estimator,
+        X,
+        dtype=np.float64,
+        reset=False,
+        ensure_all_finite=_finite(estimator),
+    )
     return pd.DataFrame(values, columns=_names(estimator, values))
+
+
+def _finite(estimator: Any) -> bool | str:
+    return "allow-nan" if get_tags(estimator).input_tags.allow_nan else True
 
 
 def _names(estimator: Any, values: Any) -> Any:
