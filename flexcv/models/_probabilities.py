@@ -20,6 +20,20 @@ def bounded_exp(eta: FloatArray) -> FloatArray:
     return np.exp(np.minimum(eta, BIGGEST))
 
 
+def logistic_terms(hits: FloatArray, trials: FloatArray, eta: FloatArray) -> LogTerms:
+    """Give log-likelihood, score, information and its slope of the logit link.
+
+    All of it from one exponential: this is the inner loop of most fits.
+    """
+    small = np.exp(-np.abs(eta))
+    total = 1.0 + small
+    p = np.where(eta >= 0.0, 1.0, small) / total
+    information = trials * small / (total * total)
+    loglik = hits * eta - trials * (np.maximum(eta, 0.0) + np.log1p(small))
+    slope = information * (1.0 - 2.0 * p)
+    return loglik, hits - trials * p, information, slope
+
+
 def _log_logistic(eta: FloatArray) -> LogTerms:
     """Give log p of the logit link and three derivatives."""
     miss = expit(-eta)

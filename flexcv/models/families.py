@@ -16,7 +16,12 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from scipy.special import expit, gammaln
 
-from ._probabilities import LOG_PROBABILITIES, PROBABILITIES, bounded_exp
+from ._probabilities import (
+    LOG_PROBABILITIES,
+    PROBABILITIES,
+    bounded_exp,
+    logistic_terms,
+)
 from ._validate import FloatArray, near_miss
 
 
@@ -59,6 +64,19 @@ class Family(ABC):
         """Give the mean at a linear predictor."""
 
     @abstractmethod
+    def kernel(
+        self,
+        y: FloatArray,
+        eta: FloatArray,
+        weights: FloatArray,
+        dispersion: float = 1.0,
+    ) -> RowTerms:
+        """Give `terms` less what no parameter changes."""
+
+    @abstractmethod
+    def constant(self, y: FloatArray, weights: FloatArray) -> FloatArray:
+        """Give the part of each row's log-likelihood that no parameter changes."""
+
     def terms(
         self,
         y: FloatArray,
@@ -67,6 +85,8 @@ class Family(ABC):
         dispersion: float = 1.0,
     ) -> RowTerms:
         """Give log-likelihood and derivatives of each row."""
+        at = self.kernel(y, eta, weights, dispersion)
+        return at._replace(loglik=at.loglik + self.constant(y, weights))
 
     @abstractmethod
     def fisher(
@@ -104,21 +124,31 @@ class Binomial(Family):
         """Give the probability of a success."""
         return np.asarray(PROBABILITIES[self.link](eta))
 
-    def terms(
+    def kernel(
         self,
         y: FloatArray,
         eta: FloatArray,
         weights: FloatArray,
         dispersion: float = 1.0,  # noqa: ARG002
     ) -> RowTerms:
-        """Give log-likelihood and derivatives of each row."""
+        """Give log-likelihood, less its constant, and derivatives of each row."""
+        hits = weights * y
+        if self.link == "logit":
+            return RowTerms(*logistic_terms(hits, weights, eta))
         success, failure = LOG_PROBABILITIES[self.link](eta)
-        hits, misses = weights * y, weights * (1.0 - y)
+        misses = weights - hits
         loglik, first, second, third = (
             hits * s + misses * f for s, f in zip(success, failure, strict=True)
         )
-        ways = gammaln(weights + 1.0) - gammaln(hits + 1.0) - gammaln(misses + 1.0)
-        return RowTerms(loglik + ways, first, -second, -third)
+        return RowTerms(loglik, first, -second, -third)
+
+    def constant(self, y: FloatArray, weights: FloatArray) -> FloatArray:
+        """Give the logarithm of the number of ways to the successes."""
+        if weights.max() == 1.0:
+            return np.zeros(len(y))
+        hits = weights * y
+        ways = gammaln(weights + 1.0) - gammaln(hits + 1.0)
+        return np.asarray(ways - gammaln(weights - hits + 1.0))
 
     def fisher(
         self,
@@ -165,19 +195,22 @@ class Poisson(Family):
         """Give the expected count."""
         return bounded_exp(eta)
 
-    def terms(
+    def kernel(
         self,
         y: FloatArray,
         eta: FloatArray,
         weights: FloatArray,
         dispersion: float = 1.0,  # noqa: ARG002
     ) -> RowTerms:
-        """Give log-likelihood and derivatives of each row."""
+        """Give log-likelihood, less its constant, and derivatives of each row."""
         mu = bounded_exp(eta)
-        loglik = y * eta - mu - gammaln(y + 1.0)
-        return RowTerms(
-            weights * loglik, weights * (y - mu), weights * mu, weights * mu
-        )
+        information = weights * mu
+        loglik = weights * (y * eta - mu)
+        return RowTerms(loglik, weights * y - information, information, information)
+
+    def constant(self, y: FloatArray, weights: FloatArray) -> FloatArray:
+        """Give minus the logarithm of y!."""
+        return np.asarray(-weights * gammaln(y + 1.0))
 
     def fisher(
         self,
@@ -209,17 +242,17 @@ class NegativeBinomial(Family):
         """Give the expected count."""
         return bounded_exp(eta)
 
-    def terms(
+    def kernel(
         self,
         y: FloatArray,
         eta: FloatArray,
         weights: FloatArray,
         dispersion: float = 1.0,
     ) -> RowTerms:
-        """Give log-likelihood and derivatives of each row."""
+        """Give log-likelihood, less its constant, and derivatives of each row."""
         size = dispersion
         share = expit(eta - np.log(size))  # mu / (mu + k)
-        ways = gammaln(y + size) - gammaln(size) - gammaln(y + 1.0)
+        ways = gammaln(y + size) - gammaln(size)
         # log(k / (k + mu)) = -log(1 + mu / k)
         loglik = ways + y * (eta - np.log(size))
         loglik -= (y + size) * np.logaddexp(0.0, eta - np.log(size))
@@ -230,6 +263,10 @@ class NegativeBinomial(Family):
             weights * information,
             weights * information * (1.0 - 2.0 * share),
         )
+
+    def constant(self, y: FloatArray, weights: FloatArray) -> FloatArray:
+        """Give minus the logarithm of y!."""
+        return np.asarray(-weights * gammaln(y + 1.0))
 
     def fisher(
         self, eta: FloatArray, weights: FloatArray, dispersion: float = 1.0
@@ -258,21 +295,24 @@ class Gamma(Family):
         """Give the expected value."""
         return bounded_exp(eta)
 
-    def terms(
+    def kernel(
         self,
         y: FloatArray,
         eta: FloatArray,
         weights: FloatArray,
         dispersion: float = 1.0,
     ) -> RowTerms:
-        """Give log-likelihood and derivatives of each row."""
+        """Give log-likelihood, less its constant, and derivatives of each row."""
         shape = 1.0 / dispersion
         ratio = y * bounded_exp(-eta)
-        loglik = shape * (np.log(shape) + np.log(y) - eta - ratio)
-        loglik -= np.log(y) + gammaln(shape)
+        loglik = shape * (np.log(shape) + np.log(y) - eta - ratio) - gammaln(shape)
         information = weights * shape * ratio
         score = weights * shape * (ratio - 1.0)
         return RowTerms(weights * loglik, score, information, -information)
+
+    def constant(self, y: FloatArray, weights: FloatArray) -> FloatArray:
+        """Give minus the logarithm of y."""
+        return np.asarray(-weights * np.log(y))
 
     def fisher(
         self, eta: FloatArray, weights: FloatArray, dispersion: float = 1.0

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from flexcv.models._dispersion import DISPERSION_TERMS
 from flexcv.models.families import (
     FAMILIES,
     Binomial,
@@ -156,3 +157,14 @@ def test_a_target_that_does_not_fit_is_refused(family, y, message):
     with pytest.raises(ValueError) as error:
         family.require_target(np.array(y), np.ones(2))
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("name", ["gamma", "negative_binomial"])
+def test_dispersion_derivatives_equal_differences(name):
+    family, y, step = family_of(name), TARGETS[name], 1e-5
+    at = DISPERSION_TERMS[name](y, ETA, WEIGHTS, 0.6)
+    ahead = family.terms(y, ETA, WEIGHTS, 0.6 * np.exp(step))
+    behind = family.terms(y, ETA, WEIGHTS, 0.6 * np.exp(-step))
+    for which in ("loglik", "score", "information"):
+        slope = (getattr(ahead, which) - getattr(behind, which)) / (2.0 * step)
+        np.testing.assert_allclose(getattr(at, which), slope, atol=1e-7)
