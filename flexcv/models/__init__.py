@@ -2,6 +2,8 @@
 
 from .base import AbstractMixedModel as AbstractMixedModel
 from .linear import LinearMixedEffectsModel as LinearMixedEffectsModel
+from .neural import NeuralMixedEffectsClassifier as NeuralMixedEffectsClassifier
+from .neural import NeuralMixedEffectsRegressor as NeuralMixedEffectsRegressor
 from .ols import LinearModel as LinearModel
 from .terms import RandomTerm as RandomTerm
 
@@ -9,5 +11,7 @@ __all__ = [
     "AbstractMixedModel",
     "LinearMixedEffectsModel",
     "LinearModel",
+    "NeuralMixedEffectsClassifier",
+    "NeuralMixedEffectsRegressor",
     "RandomTerm",
 ]

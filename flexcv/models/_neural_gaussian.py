@@ -230,7 +230,7 @@ class GaussianResponse:
 
     @cached_property
     def _train_columns(self) -> RandomColumns:
-        if not len(self.apart):
+        if len(self.train) == len(self.target):
             return self.random
         return self.random.take(self.train)
 

@@ -1,267 +1,36 @@
-"""Neural networks with random effects, fitted by their exact marginal likelihood."""
+"""Neural networks with random effects, fitted by their exact marginal likelihood.
+
+Needs the extra `neural` (torch) when a model is fitted, not when it is made.
+"""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from flexcv.errors import ConvergenceWarning, MissingExtraError, RankDeficiencyWarning
+from flexcv.errors import ModelError
 
 from ._effects import Columns
-from ._identify import require_groups_apart, require_identifiable
-from ._neural_gaussian import GaussianResponse
-from ._neural_rows import (
-    automatic_batch_size,
-    automatic_epochs,
-    learn_scale,
-    make_batches,
-    split_groups,
-    split_rows,
-)
-from ._neural_settings import NeuralSettings
-from ._neural_trace import entry_names, trace_frame, trace_row
+from ._neural_model import AbstractNeuralModel
 from ._table import prediction_table
-from ._validate import FloatArray, IntArray
-from .base import AbstractMixedModel, Training
+from ._validate import FloatArray, near_miss
 from .conditional import normal_interval
-from .design import learn_fixed
-from .learner_rows import generator_from
-from .residual_effects import RandomColumns, average_part, columns_of, distinct_columns
+from .families import Binomial, Family, Poisson
 
-LEARNED = ("network_", "random_part_", "uncertainty_")  # forgotten before a fit
-Callback = Callable[[Mapping[str, float]], bool | None]
-
-
-class AbstractNeuralModel(AbstractMixedModel):
-    """A network for the fixed part, the mixed-model engine for everything else."""
-
-    trace_: pd.DataFrame
-    column_roles: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(
-        self,
-        groups: Any = None,
-        slopes: Any = (),
-        *,
-        random: Any = None,
-        hidden_layer_sizes: Any = (64, 32),
-        activation: str = "silu",
-        learning_rate: float = 0.01,
-        weight_decay: float = 1e-4,
-        dropout: float = 0.0,
-        n_epochs: int | str = "auto",
-        batch_size: int | str = "auto",
-        network: Any = None,
-        early_stopping: str | None = "rows",
-        validation_fraction: float = 0.1,
-        patience: int = 20,
-        device: str = "auto",
-        callbacks: Any = None,
-        random_state: Any = None,
-        known_groups: str = "conditional",
-    ) -> None:
-        self.groups = groups
-        self.slopes = slopes
-        self.random = random
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.dropout = dropout
-        self.n_epochs = n_epochs
-        self.batch_size = batch_size
-        self.network = network
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.device = device
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.known_groups = known_groups
-
-    def plot_convergence(self, axes: Any = None) -> Any:
-        """Draw likelihood, variances, change and losses by epoch.
-
-        Parameters
-        ----------
-        axes
-            Axes to draw on, one per picture; new ones by default.
-        """
-        check_is_fitted(self)
-        drawing = importlib.import_module("flexcv.plots.iterations")
-        return drawing.plot_iterations(self.trace_, axes)
-
-    def _settings(self) -> NeuralSettings:
-        names = NeuralSettings.__dataclass_fields__
-        return NeuralSettings(**{name: getattr(self, name) for name in names})
-
-    def _fit_design(self, training: Training) -> None:
-        settings = self._settings()
-        torch_parts()
-        for name in LEARNED:
-            self.__dict__.pop(name, None)
-        design = training.design
-        require_identifiable(design)
-        require_groups_apart(training.terms, set())
-        self._learn_features(training)
-        generator = generator_from(self.random_state)
-        seed = int(generator.randint(2**31 - 1))
-        draws = np.random.default_rng(seed)
-        random = distinct_columns(design, training.source.ones)
-        kept, apart = _held_out(settings, random, draws)
-        response = self._response(training, random, kept, apart, settings)
-        values = self._features(training.source)
-        self._learn(settings, response, values, seed, draws)
-
-    def _learn_features(self, training: Training) -> None:
-        """Learn how features become scaled numbers; say which of them are constant."""
-        if not training.features:
-            raise ValueError(
-                "`X` must have a feature beside the grouping columns, got none; add a "
-                "column for the network."
-            )
-        table = training.source.table
-        self.fixed_encoder_ = learn_fixed(table, leave_out=training.left_out)
-        columns = self.fixed_encoder_.columns(training.source)[1:]
-        names = self.fixed_encoder_.names[1:]
-        flat = [n for n, c in zip(names, columns, strict=True) if np.ptp(c) == 0.0]
-        if flat:
-            warnings.warn(
-                f"features {flat} have the same value in every row and tell the "
-                "network nothing; remove them to silence this.",
-                RankDeficiencyWarning,
-                stacklevel=5,
-            )
-        self.feature_scale_ = learn_scale(columns)
-
-    def _features(self, source: Columns) -> FloatArray:
-        columns = self.fixed_encoder_.columns(source)[1:]
-        return self.feature_scale_.scaled(columns)
-
-    def _response(
-        self,
-        training: Training,
-        random: RandomColumns,
-        kept: IntArray,
-        apart: IntArray,
-        settings: NeuralSettings,
-    ) -> GaussianResponse:
-        target, factors = training.target, training.design.factors
-        if factors and np.ptp(target) == 0.0:
-            raise ValueError(
-                "`y` must vary for random effects to be found, got the same value in "
-                f"all {len(target)} rows; check the target."
-            )
-        scale = learn_scale([target])
-        self.target_scale_ = scale
-        size = _batch_size(settings, len(kept))
-        return GaussianResponse(
-            scale.scaled([target])[:, 0],
-            random,
-            kept,
-            apart,
-            settings.early_stopping == "groups" and len(apart) > 0,
-            make_batches(factors, kept, size),
-            float(scale.spread[0]),
-        )
-
-    def _learn(
-        self,
-        settings: NeuralSettings,
-        response: GaussianResponse,
-        values: FloatArray,
-        seed: int,
-        draws: np.random.Generator,
-    ) -> None:
-        networks, training = torch_parts()
-        size = response.batches.size
-        n_epochs = settings.n_epochs
-        if isinstance(n_epochs, str):
-            n_epochs = automatic_epochs(len(response.train), size)
-        how = training.TrainingSettings(
-            settings.learning_rate, settings.weight_decay, n_epochs
-        )
-        what = networks.NetworkSettings(
-            settings.layers, settings.activation, settings.dropout, settings.network
-        )
-        device = networks.choose_device(settings.device)
-        with networks.own_randomness(seed, device):
-            network = networks.make_network(what, values.shape[1]).to(device)
-            features = networks.as_features(values, device)
-            rounds = training.epochs(network, features, response, how, draws)
-            best = self._follow(rounds, response, settings, training.DivergedError)
-        network.load_state_dict(best.weights)
-        self.network_ = networks.finished_network(network)
-        fitted = networks.predicted_values(self.network_, values)
-        self._keep(response.finished(fitted, best.state), response.random)
-
-    def _follow(
-        self,
-        rounds: Any,
-        response: GaussianResponse,
-        settings: NeuralSettings,
-        diverged: type[Exception],
-    ) -> Any:
-        """Go through the epochs and give the one to keep."""
-        entries = entry_names(response.random)
-        rows: list[dict[str, float]] = []
-        best = newest = next(rounds)
-        self.stopped_, self.n_iter_ = False, 0
-        try:
-            for epoch in rounds:
-                after = (epoch.held_out_loss, epoch.learner_seconds)
-                reading, last = map(response.reading, (epoch.state, newest.state))
-                more = (*after, epoch.effects_seconds)
-                rows.append(trace_row(epoch.iteration, reading, last, entries, more))
-                newest = epoch
-                if _is_better(epoch, best):
-                    best = epoch
-                if self._is_done(rows[-1], epoch.iteration - best.iteration, settings):
-                    break
-        except diverged:
-            _warn_diverged(newest.iteration + 1, best.iteration)
-        finally:
-            self.trace_ = trace_frame(rows, entries)
-            self.n_iter_, self.best_iteration_ = newest.iteration, best.iteration
-        return best
-
-    def _is_done(
-        self, row: Mapping[str, float], waited: int, settings: NeuralSettings
-    ) -> bool:
-        stop = [callback(row) is True for callback in _as_list(self.callbacks)]
-        self.stopped_ = any(stop)
-        return self.stopped_ or waited >= settings.patience
-
-    def _keep(self, finished: Any, random: RandomColumns) -> None:
-        self.random_part_ = finished.part
-        self.uncertainty_ = finished.uncertainty
-        self.sigma_ = float(np.sqrt(finished.reading.sigma2))
-        self.loglik_ = finished.reading.loglik
-        names = pd.Index(random.names, name="effect")
-        self.average_effects_ = pd.Series(finished.average, index=names)
-
-    def _fixed_part(self, source: Columns) -> FloatArray:
-        networks, _ = torch_parts()
-        values = networks.predicted_values(self.network_, self._features(source))
-        predicted = self.target_scale_.centre[0] + self.target_scale_.spread[0] * values
-        if self.average_effects_.any():
-            columns = columns_of(self.random_encoder_, source)
-            predicted += average_part(columns, self.average_effects_.to_numpy())
-        return np.asarray(predicted)
+FAMILIES: dict[str, Family | None] = {"gaussian": None, "poisson": Poisson()}
 
 
 class NeuralMixedEffectsRegressor(AbstractNeuralModel):
     r"""Neural network with random effects, y = f(X) + Z b + e.
 
     f is a network, b ~ N(0, G) in each level of a grouping column and
-    e ~ N(0, sigma^2). The loss is the exact marginal likelihood: batches hold whole
+    e ~ N(0, sigma^2). For counts, exp(f(X) + Z b) is their mean. The loss is the exact marginal likelihood: batches hold whole
     groups, whose covariance is inverted by Woodbury's identity, G has off-diagonals,
     and between epochs the library's mixed-model engine maximises over G, sigma^2 and
     the average of the random effects. The idea of such a loss is that of Simchoni &
@@ -276,6 +45,8 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
     ----------
     groups, slopes, random
         The random part, as in `LinearMixedEffectsModel`; None is the plain network.
+    family
+        ``"gaussian"``, or ``"poisson"`` for counts.
     hidden_layer_sizes
         Units of each hidden layer; () is a linear model.
     activation
@@ -343,6 +114,65 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
     (20, 1)
     """
 
+    def __init__(
+        self,
+        groups: Any = None,
+        slopes: Any = (),
+        *,
+        random: Any = None,
+        family: str = "gaussian",
+        hidden_layer_sizes: Any = (64, 32),
+        activation: str = "silu",
+        learning_rate: float = 0.01,
+        weight_decay: float = 1e-4,
+        dropout: float = 0.0,
+        n_epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        network: Any = None,
+        early_stopping: str | None = "rows",
+        validation_fraction: float = 0.1,
+        patience: int = 20,
+        device: str = "auto",
+        callbacks: Any = None,
+        random_state: Any = None,
+        known_groups: str = "conditional",
+    ) -> None:
+        super().__init__(
+            groups,
+            slopes,
+            random=random,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            dropout=dropout,
+            n_epochs=n_epochs,
+            batch_size=batch_size,
+            network=network,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            device=device,
+            callbacks=callbacks,
+            random_state=random_state,
+            known_groups=known_groups,
+        )
+        self.family = family
+
+    def predict(self, X: Any) -> FloatArray:
+        """Predict with the effects of known levels; without for unknown ones.
+
+        Counts of an unknown level are predicted by their mean over the effects.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        check_is_fitted(self)
+        family = self._family()
+        return super().predict(X) if family is None else self._mean_response(X, family)
+
     def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
         """Predict with an interval for a new row of each group.
 
@@ -360,6 +190,11 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         -------
         Columns prediction, lower and upper.
         """
+        if self.family != "gaussian":
+            raise ModelError(
+                f"`predict_interval` needs family='gaussian', got {self.family!r}; "
+                "take the quantiles of a Poisson distribution around `predict`."
+            )
         predicted = self.predict(X)
         source = Columns(prediction_table(self, X))
         design = self.random_encoder_.design(source)
@@ -367,60 +202,102 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         variance = self.sigma_**2 + self.uncertainty_.variances(design, known)
         return normal_interval(predicted, variance, level, X)
 
-
-def torch_parts() -> tuple[Any, Any]:
-    """Import what needs torch: the modules of networks and of training."""
-    if importlib.util.find_spec("torch") is None:
-        raise MissingExtraError(
-            "neural mixed-effects models need the package torch; install it with "
-            'pip install "flexcv[neural]".'
-        )
-    package = __name__.rpartition(".")[0]
-    networks = importlib.import_module(f"{package}._neural_network")
-    training = importlib.import_module(f"{package}._neural_training")
-    return networks, training
+    def _family(self) -> Family | None:
+        if self.family not in FAMILIES:
+            hint = near_miss(self.family, FAMILIES)
+            raise ValueError(
+                f"`family` must be one of {list(FAMILIES)}, got {self.family!r}{hint}"
+            )
+        return FAMILIES[self.family]
 
 
-def _held_out(
-    settings: NeuralSettings, random: RandomColumns, draws: np.random.Generator
-) -> tuple[IntArray, IntArray]:
-    """Choose the rows to learn from and those kept apart."""
-    n_rows, fraction = len(random.ones), settings.validation_fraction
-    if settings.early_stopping is None:
-        return np.arange(n_rows), np.zeros(0, dtype=np.intp)
-    if settings.early_stopping == "rows":
-        return split_rows(n_rows, fraction, draws)
-    if not random.design.factors:
-        raise ValueError(
-            "`early_stopping='groups'` keeps groups apart, and the model has none; "
-            "name a grouping column in `groups` or use 'rows'."
-        )
-    return split_groups(random.design.factors[0], fraction, draws)
+class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # type: ignore[misc]
+    r"""Neural network with random effects for two classes.
 
+    The model is logit P(y = 1) = f(X) + Z b with a network f and b ~ N(0, G) in each
+    level of a grouping column. The loss is the marginal likelihood of whole groups,
+    by adaptive Gauss-Hermite quadrature for one effect per group (Pinheiro & Bates
+    1995, *Approximations to the log-likelihood function in the nonlinear mixed-effects
+    model*, J. Comput. Graph. Stat. 4, 12-35) and by Laplace's approximation for more;
+    at the end G is maximised for f held fixed.
 
-def _batch_size(settings: NeuralSettings, n_rows: int) -> int:
-    size = settings.batch_size
-    return automatic_batch_size(n_rows) if isinstance(size, str) else size
+    Takes the parameters of `NeuralMixedEffectsRegressor` but `family`.
 
+    Attributes
+    ----------
+    classes_
+        The two classes; the second is the one whose probability is modelled.
+    network_, average_effects_, trace_, n_iter_, best_iteration_, stopped_
+        As in `NeuralMixedEffectsRegressor`.
+    random_effects_, variance_components_
+        On the scale of the logit; there is no residual variance.
 
-def _is_better(epoch: Any, best: Any) -> bool:
-    """Compare held-out losses; without them, and with nothing better, take the newer."""
-    if best.iteration == 0 or np.isnan(epoch.held_out_loss):
-        return True
-    return bool(epoch.held_out_loss < best.held_out_loss)
+    Examples
+    --------
+    >>> from flexcv.synthesizer import generate_regression
+    >>> X, y, group, _ = generate_regression(3, 400, n_groups=20, n_slopes=0)
+    >>> model = NeuralMixedEffectsClassifier("group", n_epochs=5, random_state=1)
+    >>> model = model.fit(X.assign(group=group), y > y.median())
+    >>> model.predict_proba(X.assign(group=group)).shape
+    (400, 2)
+    """
 
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the model.
 
-def _warn_diverged(epoch: int, kept: int) -> None:
-    shown = f"epoch {kept}" if kept else "the network before it learned"
-    warnings.warn(
-        f"the network diverged in epoch {epoch}, its loss is no longer a number, and "
-        f"{shown} is kept; lower `learning_rate`.",
-        ConvergenceWarning,
-        stacklevel=6,
-    )
+        Parameters
+        ----------
+        X
+            A table with the features and the columns that the parameters name; an
+            array will do when no column is named.
+        y
+            The classes, one per row.
+        """
+        if y is None:
+            raise ValueError(
+                "`fit` requires y to be passed, but the target y is None; pass `y`."
+            )
+        labels = column_or_1d(y, warn=True)
+        check_classification_targets(labels)
+        classes, codes = np.unique(labels, return_inverse=True)
+        if len(classes) != 2:
+            raise ValueError(
+                f"`y` must hold two classes, got {len(classes)} class(es) in "
+                f"{len(labels)} rows. Only binary classification is supported."
+            )
+        self.classes_ = classes
+        return super().fit(X, codes.astype(np.float64))
 
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Predict the more probable class.
 
-def _as_list(callbacks: Any) -> Sequence[Callback]:
-    if callbacks is None:
-        return []
-    return [callbacks] if callable(callbacks) else list(callbacks)
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        second = self.predict_proba(X)[:, 1] > 0.5
+        return np.asarray(self.classes_[second.astype(np.intp)])
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Give the probability of each class, shape (n_rows, 2).
+
+        Known levels have theirs at their own effects, unknown ones the mean
+        probability over levels.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        check_is_fitted(self)
+        second = self._mean_response(X, self._family())
+        return np.column_stack([1.0 - second, second])
+
+    def _family(self) -> Family:
+        return Binomial("logit")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
