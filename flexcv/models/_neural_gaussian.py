@@ -27,7 +27,11 @@ from ._neural_rows import Batch, Batches, WholeGroups
 from ._validate import FloatArray, IntArray
 from .base import RandomPart
 from .conditional import Uncertainty, learn_uncertainty
+from .covariance import covariance_shape
 from .em import posterior, residual_sums
+from .engine import at_minimum
+from .optimize import Minimum
+from .problem import Problem
 from .residual_effects import (
     RandomColumns,
     ResidualEffects,
@@ -36,6 +40,7 @@ from .residual_effects import (
     no_effects,
     starting_effects,
 )
+from .rows import sums_and_basis
 
 FEWEST_TO_CALIBRATE = 100  # held-out rows; their variance is then known to 14 %
 SMALLEST = 1e-10  # residual variance, relative to that of the target
@@ -126,6 +131,24 @@ class GaussianResponse:
             found = maximised(self._train_columns, residuals, before)
         return replace(found, sigma2=max(found.sigma2, SMALLEST))
 
+    def refreshed(self, fitted: FloatArray, before: ResidualEffects) -> ResidualEffects:
+        """Predict gamma and the effects anew at the same relative covariance."""
+        if before.theta is None:
+            return self.refitted(fitted, before)
+        residuals, random = (self.target - fitted)[self.train], self._train_columns
+        sums, basis = sums_and_basis(
+            random.columns, random.design, residuals, None, random.ones
+        )
+        shapes = tuple(covariance_shape(f.blocks) for f in random.design.factors)
+        theta = before.theta
+        nothing = np.zeros((len(theta), len(theta)))
+        there = Minimum(theta, np.nan, np.zeros_like(theta), nothing, 0, True)
+        found = at_minimum(Problem(sums, shapes, False), basis, there)
+        average = np.zeros(len(random.columns))
+        average[found.basis.kept] = found.beta
+        sigma2 = max(found.sigma**2, SMALLEST)
+        return replace(before, sigma2=sigma2, effects=found.effects, average=average)
+
     def batch_loss(self, state: ResidualEffects) -> BatchLoss:
         """Give the function that takes f of a batch to its loss and derivative in f."""
         offset = average_part(self.random.columns, state.average)
@@ -144,6 +167,7 @@ class GaussianResponse:
         """Give minus the log-likelihood per row of the rows kept apart."""
         if not len(self.apart):
             return np.nan
+        unit = float(np.log(self.spread))
         rows, residuals = self._apart(fitted, state)
         if self.whole_groups_apart:
             factor = rows.design.factors[0]
@@ -151,10 +175,10 @@ class GaussianResponse:
                 rows.products[0], factor.columns, factor.codes, residuals
             )
             found = posterior(sums, state.sigma2, state.covariances[0])
-            return -found.loglik / len(residuals)
+            return unit - found.loglik / len(residuals)
         residuals = residuals - rows.design.effects_sum(state.effects)
         variance = state.sigma2 + self._unknown(rows, state)
-        return independent_loss(residuals, variance)[0] / len(residuals)
+        return unit + independent_loss(residuals, variance)[0] / len(residuals)
 
     def reading(self, state: ResidualEffects) -> Reading:
         """Give likelihood and variances in the units of the target."""

@@ -123,6 +123,12 @@ class GeneralizedResponse:
             part.estimate.fit.parameters,
         )
 
+    def refreshed(
+        self, fitted: FloatArray, before: GeneralizedState
+    ) -> GeneralizedState:
+        """Predict gamma and the effects anew."""
+        return self.refitted(fitted, before)
+
     def batch_loss(self, state: GeneralizedState) -> BatchLoss:
         """Give the function that takes f of a batch to its loss and derivative in f."""
         offset = self._offset(state)

@@ -61,7 +61,7 @@ class AbstractNeuralModel(AbstractMixedModel):
         hidden_layer_sizes: Any = (64, 32),
         activation: str = "silu",
         learning_rate: float = 0.01,
-        weight_decay: float = 1e-4,
+        weight_decay: float = 0.1,
         dropout: float = 0.0,
         n_epochs: int | str = "auto",
         batch_size: int | str = "auto",
@@ -324,7 +324,7 @@ def _batch_size(settings: NeuralSettings, n_rows: int) -> int:
 
 
 def _is_better(epoch: Any, best: Any) -> bool:
-    """Compare held-out losses; without them, and with nothing better, take the newer."""
+    """Compare held-out losses; without them the newer epoch is better."""
     if best.iteration == 0 or np.isnan(epoch.held_out_loss):
         return True
     return bool(epoch.held_out_loss < best.held_out_loss)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,9 +141,3 @@ def _checked(network: Any, n_features: int) -> Any:
             f"{shape} for 2 rows; end it with a layer of one unit."
         )
     return network
-
-
-def parameter_count(network: Any) -> int:
-    """Count the parameters that are learned."""
-    sizes: Sequence[int] = [p.numel() for p in network.parameters() if p.requires_grad]
-    return sum(sizes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -84,7 +85,7 @@ class WholeGroups:
         if len(cuts) and ends[-1] - starts[cuts[-1]] < self.size // 2:
             cuts = cuts[:-1]
         edges = [0, *cuts, len(levels)]
-        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+        for begin, end in itertools.pairwise(edges):
             inside = slice(starts[begin], ends[end - 1])
             part = slice(begin, end)
             yield Batch(rows[inside], starts[part] - starts[begin], levels[part])

@@ -88,8 +88,9 @@ def _require_number(
 ) -> None:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"`{name}` must be a number, got {value!r}.")
-    above = value > low if open_below else value >= low
-    if not (above and value < high):
+    number = float(value)
+    above = number > low if open_below else number >= low
+    if not (above and number < high):
         first = "greater than" if open_below else "at least"
         last = "" if high == float("inf") else f" and less than {high:g}"
         raise ValueError(f"`{name}` must be {first} {low:g}{last}, got {value!r}.")

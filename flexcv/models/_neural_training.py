@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -46,6 +46,10 @@ class Response(Protocol):
 
     def refitted(self, fitted: FloatArray, before: Any) -> Any:
         """Give the random part that goes with f of all rows."""
+        ...
+
+    def refreshed(self, fitted: FloatArray, before: Any) -> Any:
+        """Give effects for f of all rows, at variances near those before."""
         ...
 
     def batch_loss(self, state: Any) -> BatchLoss:
@@ -143,7 +147,7 @@ def epochs(
         half = time.perf_counter()
         average = steps.average.module
         fitted = _finite(network_values(average, features))
-        state = _refitted(response, fitted, state)
+        state = _fitted_anew(response.refitted, fitted, state)
         loss = response.held_out_loss(fitted, state)
         weights = copied_weights(average)
         done = time.perf_counter()
@@ -197,7 +201,7 @@ class _Steps:
         for number, batch in enumerate(batches):
             if number in refresh and self._has_effects(state):
                 fitted = _finite(network_values(self.network, self.features))
-                state = _refitted(self.response, fitted, state)
+                state = _fitted_anew(self.response.refreshed, fitted, state)
                 loss = self.response.batch_loss(state)
                 self.network.train()
             self._set_rate((epoch + number / len(batches)) / self.settings.n_epochs)
@@ -237,9 +241,11 @@ def _moving_average(network: Any, n_batches: int) -> Any:
     return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
 
-def _refitted(response: Response, fitted: FloatArray, state: Any) -> Any:
+def _fitted_anew(
+    fit: Callable[[FloatArray, Any], Any], fitted: FloatArray, state: Any
+) -> Any:
     try:
-        return response.refitted(fitted, state)
+        return fit(fitted, state)
     except (np.linalg.LinAlgError, FloatingPointError) as error:
         raise DivergedError from error
 

@@ -30,12 +30,13 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
     r"""Neural network with random effects, y = f(X) + Z b + e.
 
     f is a network, b ~ N(0, G) in each level of a grouping column and
-    e ~ N(0, sigma^2). For counts, exp(f(X) + Z b) is their mean. The loss is the exact marginal likelihood: batches hold whole
-    groups, whose covariance is inverted by Woodbury's identity, G has off-diagonals,
-    and between epochs the library's mixed-model engine maximises over G, sigma^2 and
-    the average of the random effects. The idea of such a loss is that of Simchoni &
-    Rosset (2023), *Integrating random effects in deep neural networks*, J. Mach.
-    Learn. Res. 24(156), whose batches split groups.
+    e ~ N(0, sigma^2); for counts, exp(f(X) + Z b) is the mean. The loss is the exact
+    marginal likelihood: batches hold whole groups, whose covariance is inverted by
+    Woodbury's identity, G has off-diagonals, and between epochs the library's
+    mixed-model engine maximises over G, sigma^2 and the average of the random
+    effects. Simchoni & Rosset (2023), *Integrating random effects in deep neural
+    networks*, J. Mach. Learn. Res. 24(156), use such a loss on batches that may split
+    groups.
 
     With several factors, or groups much longer than a batch, the effects are
     predicted anew several times an epoch and the network learns what they leave:
@@ -124,7 +125,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         hidden_layer_sizes: Any = (64, 32),
         activation: str = "silu",
         learning_rate: float = 0.01,
-        weight_decay: float = 1e-4,
+        weight_decay: float = 0.1,
         dropout: float = 0.0,
         n_epochs: int | str = "auto",
         batch_size: int | str = "auto",
