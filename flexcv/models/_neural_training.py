@@ -214,7 +214,7 @@ class _Steps:
     def _step(self, batch: Batch, loss: BatchLoss) -> None:
         rows = torch.as_tensor(batch.rows, device=self.features.device)
         output = self.network(self.features[rows]).reshape(-1)
-        fitted = output.detach().cpu().numpy().astype(np.float64)
+        fitted = _finite(output.detach().cpu().numpy().astype(np.float64))
         value, slope = loss(fitted, batch)
         if not np.isfinite(value):
             raise DivergedError

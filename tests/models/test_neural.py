@@ -382,7 +382,7 @@ def test_a_network_that_diverges_keeps_its_best_state_and_warns():
 
 
 class Breaks(torch.nn.Module):
-    """Gives infinite numbers from its fortieth training step on."""
+    """Gives infinite numbers from its 26th training step on."""
 
     def __init__(self, n_features):
         super().__init__()
@@ -391,7 +391,8 @@ class Breaks(torch.nn.Module):
 
     def forward(self, x):
         self.steps += self.training
-        return self.layer(x) * (float("inf") if self.steps > 25 else 1.0)
+        broken = self.training and self.steps > 25
+        return self.layer(x) * (float("inf") if broken else 1.0)
 
 
 def test_one_row_per_group_is_refused():
@@ -456,6 +457,16 @@ def test_three_classes_are_refused():
     )
 
 
+def test_a_missing_class_is_refused():
+    X, y = normal()
+    with pytest.raises(ValueError) as caught:
+        NeuralMixedEffectsClassifier("group").fit(X, np.where(y > 0.0, 1.0, np.nan))
+    assert str(caught.value) == (
+        "`y` must hold a class in every row, got missing or infinite values; drop "
+        "these rows."
+    )
+
+
 def test_intervals_of_counts_are_refused():
     X, eta, rng = drawn()
     model = quick(family="poisson", n_epochs=2).fit(X, rng.poisson(np.exp(0.2 * eta)))
@@ -504,7 +515,8 @@ def test_intervals_of_counts_are_refused():
         ),
         (
             {"device": "gpu"},
-            "`device` must be one of 'auto', 'cpu', 'cuda', got 'gpu'",
+            "`device` must be one of 'auto', 'cpu', 'cuda', got 'gpu'; did you mean "
+            "'cpu'?",
         ),
         (
             {"family": "poison"},
