@@ -18,6 +18,7 @@
     ├── FailedModelWarning     a model failed on some folds and has no averages
     ├── ConvergenceWarning     an optimiser stopped before it was done
     ├── RankDeficiencyWarning  fixed-effect columns were dropped as redundant
+    ├── SeparationWarning      fixed effects are infinite: the target is separated
     └── TrackingWarning        a tracker could not keep what it was told
 
 Wrong argument kinds raise `TypeError` and wrong argument values `ValueError`;
@@ -85,6 +86,10 @@ class ConvergenceWarning(FlexcvWarning):
 
 class RankDeficiencyWarning(FlexcvWarning):
     """Fixed-effect columns were dropped because others determine them."""
+
+
+class SeparationWarning(FlexcvWarning):
+    """Fixed effects separate the target perfectly and have no finite estimate."""
 
 
 class TrackingWarning(FlexcvWarning):

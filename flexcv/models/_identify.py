@@ -31,6 +31,28 @@ def require_identifiable(design: RandomDesign) -> None:
         _require_varying_slopes(factor)
 
 
+def require_apart(design: RandomDesign, *, rows_repeat: bool) -> None:
+    """Refuse factors whose variance a generalised model cannot tell.
+
+    Parameters
+    ----------
+    design
+        The random part of the training table.
+    rows_repeat
+        Whether a single row says how far its own mean varies, as a count does and a
+        yes or no does not; a level may then have one row.
+    """
+    for factor in design.factors:
+        _require_distinct_effects(factor)
+        _require_two_levels(factor)
+        if factor.n_levels >= design.n_rows and not rows_repeat:
+            raise NotIdentifiableError(
+                f"grouping factor {factor.name!r} has one row per level, so its "
+                "variance cannot be estimated from yes and no; group more coarsely."
+            )
+        _require_varying_slopes(factor)
+
+
 def require_residuals(
     target: FloatArray, fixed: Sequence[int] | IntArray, spread: float
 ) -> None:
@@ -79,13 +101,17 @@ def _require_distinct_effects(factor: RandomFactor) -> None:
         )
 
 
+def _require_two_levels(factor: RandomFactor) -> None:
+    if factor.n_levels < 2:
+        raise NotIdentifiableError(
+            f"grouping factor {factor.name!r} must have at least two levels, got "
+            f"{factor.n_levels}; its variance cannot be estimated from one."
+        )
+
+
 def _require_levels(factor: RandomFactor, n_rows: int) -> None:
     levels, name = factor.n_levels, factor.name
-    if levels < 2:
-        raise NotIdentifiableError(
-            f"grouping factor {name!r} must have at least two levels, got {levels}; "
-            "its variance cannot be estimated from one."
-        )
+    _require_two_levels(factor)
     if levels >= n_rows:
         raise NotIdentifiableError(
             f"grouping factor {name!r} has one row per level, so its variance cannot "

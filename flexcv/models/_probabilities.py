@@ -23,15 +23,32 @@ def bounded_exp(eta: FloatArray) -> FloatArray:
 def logistic_terms(hits: FloatArray, trials: FloatArray, eta: FloatArray) -> LogTerms:
     """Give log-likelihood, score, information and its slope of the logit link.
 
-    All of it from one exponential: this is the inner loop of most fits.
+    All of it from one exponential and in one block of memory: this is the inner loop
+    of most fits.
     """
-    small = np.exp(-np.abs(eta))
-    total = 1.0 + small
-    p = np.where(eta >= 0.0, 1.0, small) / total
-    information = trials * small / (total * total)
-    loglik = hits * eta - trials * (np.maximum(eta, 0.0) + np.log1p(small))
-    slope = information * (1.0 - 2.0 * p)
-    return loglik, hits - trials * p, information, slope
+    made = np.empty((4, len(eta)))
+    loglik, score, information, slope = made
+    np.abs(eta, out=information)
+    np.negative(information, out=information)
+    np.exp(information, out=information)
+    total = information + 1.0
+    slope[:] = 1.0
+    np.copyto(slope, information, where=eta < 0.0)
+    slope /= total  # p, for now
+    information /= total
+    information /= total
+    information *= trials
+    np.log(total, out=total)
+    total += np.maximum(eta, 0.0)
+    total *= trials
+    np.multiply(hits, eta, out=loglik)
+    loglik -= total
+    np.multiply(trials, slope, out=score)
+    np.subtract(hits, score, out=score)
+    slope *= -2.0
+    slope += 1.0
+    slope *= information
+    return loglik, score, information, slope
 
 
 def _log_logistic(eta: FloatArray) -> LogTerms:

@@ -39,15 +39,40 @@ def likelihood_ratio_table(candidates: Sequence[Candidate]) -> pd.DataFrame:
     Restricted fits are refitted by maximum likelihood. The p-value of a variance is
     too large, up to twice, because zero is on the edge of what a variance can be.
     """
-    first = candidates[0]
-    for other in candidates[1:]:
-        if not np.allclose(first.digest, other.digest, rtol=1e-12, atol=0.0):
+    require_same_target([candidate.digest for candidate in candidates])
+    rows = [_row(candidate) for candidate in candidates]
+    return ratio_table(rows, [candidate.name for candidate in candidates])
+
+
+def require_same_target(digests: Sequence[tuple[float, ...]]) -> None:
+    """Refuse models whose targets differ."""
+    for other in digests[1:]:
+        if len(other) != len(digests[0]) or not np.allclose(
+            digests[0], other, rtol=1e-12, atol=0.0
+        ):
             raise ModelError(
                 "a likelihood-ratio test needs models fitted to the same target, got "
                 "different ones; fit all to the same rows."
             )
-    rows = [_row(candidate) for candidate in candidates]
-    table = pd.DataFrame(rows, index=[c.name for c in candidates])
+
+
+def ratio_table(rows: Sequence[dict[str, float]], names: Sequence[str]) -> pd.DataFrame:
+    """Test each model against the next smaller one.
+
+    Parameters
+    ----------
+    rows
+        Per model what `criteria` gives.
+    names
+        How the models are called.
+
+    Examples
+    --------
+    >>> rows = [criteria(-10.0, 2, 50), criteria(-7.0, 3, 50)]
+    >>> ratio_table(rows, ["a", "b"])["chi2"].tolist()
+    [nan, 6.0]
+    """
+    table = pd.DataFrame(list(rows), index=list(names))
     table = table.sort_values("n_parameters", kind="stable")
     table["chi2"] = -table["deviance"].diff()
     table["df"] = table["n_parameters"].diff()
@@ -63,11 +88,15 @@ def _row(candidate: Candidate) -> dict[str, float]:
     n_rows = problem.sums.n_rows
     deviance = search(problem).value + 2.0 * n_rows * float(np.log(scale))
     n_theta = sum(shape.n_theta for shape in problem.shapes)
-    n_parameters = len(fitted.beta) + n_theta + 1
+    return criteria(-0.5 * deviance, len(fitted.beta) + n_theta + 1, n_rows)
+
+
+def criteria(loglik: float, n_parameters: int, n_rows: int) -> dict[str, float]:
+    """Give what a model of a comparison is judged by."""
     return {
         "n_parameters": n_parameters,
-        "aic": deviance + 2.0 * n_parameters,
-        "bic": deviance + float(np.log(n_rows)) * n_parameters,
-        "loglik": -0.5 * deviance,
-        "deviance": deviance,
+        "aic": -2.0 * loglik + 2.0 * n_parameters,
+        "bic": -2.0 * loglik + float(np.log(n_rows)) * n_parameters,
+        "loglik": loglik,
+        "deviance": -2.0 * loglik,
     }

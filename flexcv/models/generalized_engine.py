@@ -14,12 +14,14 @@ import numpy as np
 from ._validate import FloatArray, IntArray
 from .accumulate import Table, fixed_back, fixed_basis, random_basis
 from .covariance import changed_basis, covariance_shape
+from .crossed_rows import crossed_rows
 from .design import RandomDesign
 from .families import Family
 from .group_modes import group_rows
 from .laplace_fit import LaplaceFit, first_guess, fit_laplace
 from .laplace_problem import LaplaceProblem, RandomRows
 from .one_factor import NoFactor, OneFactor
+from .several_factors import SeveralFactors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,8 +126,13 @@ def estimate_generalized(
     """
     problem, basis, order = laplace_problem(rows)
     if start is None:
-        start = first_guess(problem, rows.y[order], rows.weights[order])
+        start = first_guess_of(problem, rows, order)
     return in_users_basis(fit_laplace(problem, start), basis)
+
+
+def first_guess_of(problem: LaplaceProblem, rows: Rows, order: IntArray) -> FloatArray:
+    """Give internal parameters to begin from."""
+    return first_guess(problem, rows.y[order], rows.weights[order])
 
 
 def laplace_problem(rows: Rows) -> tuple[LaplaceProblem, LaplaceBasis, IntArray]:
@@ -162,7 +169,7 @@ def in_users_basis(fit: LaplaceFit, basis: LaplaceBasis) -> GeneralizedEstimate:
     point, stop = fit.point, len(basis.kept)
     first = len(fit.parameters) - stop - (1 if fit.has_dispersion else 0)
     part = slice(first, first + stop)
-    pairs = list(zip(fit.at.effects, fit.at.covariances, basis.random, strict=True))
+    pairs = list(zip(fit.effects, fit.conditional, basis.random, strict=True))
     return GeneralizedEstimate(
         fit,
         basis,
@@ -205,4 +212,6 @@ def _random_rows(
     ]
     if not groups:
         return NoFactor(rows.family, y, weights)
+    if len(groups) > 1:
+        return SeveralFactors(crossed_rows(groups))
     return OneFactor(groups[0], rows.n_nodes)

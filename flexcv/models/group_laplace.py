@@ -132,8 +132,10 @@ def group_laplace(
     pull = nodes.spread * (factor.T @ slopes) - 2.0 * nodes.drift
     v = level_times(mode.inverse, pull)
     moved, own = rows.row_sum(factor @ v), nodes.dispersion
+    # What is left of the way to the mode moves log|A| in first order.
+    left = float(((factor.T @ mode.scores - mode.u) * v).sum())
     return GroupLaplace(
-        rows.constant + float(nodes.value.sum()),
+        rows.constant + float(nodes.value.sum()) - 0.5 * left,
         _eta_gradient(rows, mode, nodes, leverage, moved),
         _factor_gradient(factor, mode, nodes, slopes, v),
         _dispersion_gradient(rows, nodes, leverage, moved),

@@ -54,7 +54,7 @@ def quadrature(
 ) -> Nodes:
     """Sum over nodes u = mode + x / sqrt(A) by the logarithm of a sum of exponentials.
 
-    `spread` and `drift` vanish to one and zero as the sum gets exact.
+    `spread` and `drift` both tend to zero as the sum gets exact.
     """
     if rows.n_effects > 1:
         raise ValueError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._validate import FloatArray
-from .laplace_problem import Evaluation, LaplaceProblem, Point
+from .laplace_problem import LaplaceProblem, Point
 from .optimize import Minimum, minimise
 
 START = 0.57  # not round: a step from a round number can land exactly on zero
@@ -35,8 +35,8 @@ class LaplaceFit:
         Its second derivatives.
     covariance
         Of the parameters; flat directions get none.
-    at
-        The evaluation there.
+    effects, conditional
+        Per factor b at its mode, (q, levels), and its conditional covariances.
     n_iter
         Steps taken.
     converged, singular, unbounded
@@ -53,7 +53,8 @@ class LaplaceFit:
     criterion: float
     hessian: FloatArray
     covariance: FloatArray
-    at: Evaluation
+    effects: tuple[FloatArray, ...]
+    conditional: tuple[FloatArray, ...]
     n_iter: int
     converged: bool
     singular: bool
@@ -87,7 +88,8 @@ def fit_laplace(problem: LaplaceProblem, start: FloatArray) -> LaplaceFit:
         best.value,
         best.hessian,
         _inverse(best.hessian),
-        at,
+        at.effects,
+        at.covariances,
         best.n_iter,
         bool(left <= GAIN),
         smallest < SINGULAR,
@@ -117,12 +119,13 @@ def scoring_start(
     family, fixed = problem.rows.family, problem.fixed
     eta = family.start(y)
     beta: FloatArray = np.zeros(len(fixed))
-    value = np.inf
+    reached = np.finfo(float).min
     for _ in range(SCORING_STEPS):
         terms = family.kernel(y, eta, weights, 1.0)
-        if not -terms.loglik.sum() < value - 1e-6 * (1.0 + abs(value)):
+        value = float(terms.loglik.sum())
+        if not value > reached + 1e-4 * abs(reached):
             break
-        value = float(-terms.loglik.sum())
+        reached = value
         fisher = np.maximum(family.fisher(eta, weights, 1.0), 1e-10)
         working = eta - problem.offset + terms.score / fisher
         weighted = fixed * fisher

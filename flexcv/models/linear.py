@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from flexcv.errors import (
-    ConvergenceWarning,
-    RankDeficiencyWarning,
-)
+from flexcv.errors import ConvergenceWarning
 
-from ._effects import Columns, FormulaPart
+from ._effects import Columns
 from ._identify import (
     require_groups_apart,
     require_identifiable,
     require_residual_left,
     require_residuals,
 )
-from ._notation import split_formula
 from ._validate import FloatArray
 from .base import RandomPart, Training
-from .design import FixedEncoder, learn_fixed
 from .engine import Estimate, estimate
 from .readings import AbstractLinearMixedModel
 from .rows import sums_and_basis
-from .terms import RandomTerm, random_terms
 
 
 class LinearMixedEffectsModel(AbstractLinearMixedModel):
@@ -73,8 +67,6 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
     array([5. , 2.5])
     """
 
-    column_roles: ClassVar[tuple[str, ...]] = ("weights", "offset")
-
     def __init__(
         self,
         groups: Any = None,
@@ -95,20 +87,6 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         self.weights = weights
         self.offset = offset
         self.known_groups = known_groups
-
-    def _terms(self) -> tuple[RandomTerm, ...]:
-        bars = "" if self.formula is None else split_formula(self.formula)[1]
-        if not bars:
-            return super()._terms()
-        if self.groups is not None or self.random is not None:
-            raise ValueError(
-                "pass random terms once, got them in `formula` and in `groups` or "
-                "`random`; keep one."
-            )
-        return random_terms(random=bars)
-
-    def _named(self) -> bool:
-        return super()._named() or self.formula is not None
 
     def _fit_design(self, training: Training) -> None:
         if not isinstance(self.reml, bool):
@@ -142,51 +120,10 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
             )
         self._keep(fitted)
 
-    def _fixed_variables(self) -> set[str]:
-        """Give the columns that the formula names."""
-        if self.formula is None:
-            return set()
-        parts = self.fixed_encoder_.effects
-        return {
-            str(name)
-            for part in parts
-            if isinstance(part, FormulaPart)
-            for name in part.spec.required_variables
-        }
-
     def _new_weights(self, source: Columns) -> FloatArray:
         if self.weights is None or self.weights not in source.table.columns:
             return np.ones(len(source.table))
         return self._weights(source)
-
-    def _learn_fixed(self, training: Training) -> FixedEncoder:
-        formula = self.formula
-        if formula is not None:
-            formula = split_formula(formula)[0]
-        return learn_fixed(
-            training.source.table, leave_out=training.left_out, formula=formula
-        )
-
-    def _weights(self, source: Columns) -> FloatArray:
-        weights = source.numeric(self.weights)
-        if not (weights > 0.0).all():
-            raise ValueError(
-                f"weights must be positive, got {float(weights.min())!r} in column "
-                f"{self.weights!r}; drop rows of weight zero."
-            )
-        return weights
-
-    def _dropped(self, kept: Any) -> tuple[str, ...]:
-        names = self.fixed_encoder_.names
-        dropped = tuple(np.delete(np.array(names, dtype=object), kept))
-        if dropped:
-            warnings.warn(
-                f"fixed columns {list(dropped)} are determined by earlier ones and "
-                "were dropped; remove them to silence this.",
-                RankDeficiencyWarning,
-                stacklevel=4,
-            )
-        return dropped
 
     def _keep(self, fitted: Estimate) -> None:
         self.estimate_ = fitted
@@ -202,12 +139,3 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         coefficients = np.zeros(len(self.fixed_encoder_.names))
         coefficients[fitted.basis.kept] = fitted.beta
         self.coefficients_ = coefficients
-
-    def _fixed_part(self, source: Columns) -> FloatArray:
-        total = np.zeros(len(source.table))
-        columns = self.fixed_encoder_.columns(source)
-        for column, coefficient in zip(columns, self.coefficients_, strict=True):
-            total += coefficient * column
-        if self.offset is not None:
-            total += source.numeric(self.offset)
-        return total

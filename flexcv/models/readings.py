@@ -13,18 +13,19 @@ from sklearn.utils.validation import check_is_fitted
 from ._effects import Columns
 from ._table import prediction_table
 from ._validate import FloatArray
-from .base import AbstractMixedModel
 from .bootstrap import bootstrap_intervals
 from .comparison import Candidate, likelihood_ratio_table
-from .design import FixedEncoder, learn_random
+from .design import learn_random
+from .effects_table import deviation_tables, tidy_effects
 from .engine import Estimate
+from .formula_model import AbstractFormulaModel
 from .inference import conditional_covariances
 from .intervals import profile_intervals
 from .prediction import prediction_reach, simulated_effects
 from .summary import Summary, fixed_effects_table, intraclass_shares
 
 
-class AbstractLinearMixedModel(AbstractMixedModel):
+class AbstractLinearMixedModel(AbstractFormulaModel):
     """A mixed model with linear fixed effects and Gaussian residuals.
 
     Subclasses set ``estimate_``, ``fixed_encoder_``, ``dropped_`` and what goes with
@@ -32,7 +33,6 @@ class AbstractLinearMixedModel(AbstractMixedModel):
     """
 
     estimate_: Estimate
-    fixed_encoder_: FixedEncoder
     dropped_: tuple[str, ...]
     target_digest_: tuple[float, ...]
     criterion_: float
@@ -95,42 +95,15 @@ class AbstractLinearMixedModel(AbstractMixedModel):
         """Give the standard deviations of the random effects given the data."""
         check_is_fitted(self)
         covs = conditional_covariances(self.estimate_)
-        return {
-            name: pd.DataFrame(
-                np.sqrt(np.maximum(np.einsum("naa->na", cov), 0.0)),
-                index=frame.index,
-                columns=frame.columns,
-            )
-            for (name, frame), cov in zip(
-                self.random_effects_.items(), covs, strict=True
-            )
-        }
+        roots = [np.sqrt(np.maximum(np.einsum("naa->na", c), 0.0)) for c in covs]
+        return deviation_tables(self.random_effects_, roots)
 
     def random_effects_table(self) -> pd.DataFrame:
         """Give all random effects in one tidy table, ready to draw.
 
         Columns: factor, group (the level), name, effect, sd (given the data).
         """
-        deviations, parts = self.conditional_sd(), []
-        for factor, frame in self.random_effects_.items():
-            sds = deviations[factor]
-            labels = [_label(level) for level in frame.index]
-            parts += [
-                pd.DataFrame(
-                    {
-                        "factor": factor,
-                        "group": labels,
-                        "name": name,
-                        "effect": frame[name].to_numpy(),
-                        "sd": sds[name].to_numpy(),
-                    }
-                )
-                for name in frame
-            ]
-        columns = ["factor", "group", "name", "effect", "sd"]
-        if not parts:
-            return pd.DataFrame(columns=columns)
-        return pd.concat(parts, ignore_index=True)
+        return tidy_effects(self.random_effects_, self.conditional_sd())
 
     def summary(self) -> Summary:
         """Give the tables that people know, to print or to show in a notebook."""
@@ -196,7 +169,7 @@ class AbstractLinearMixedModel(AbstractMixedModel):
             Coverage of the intervals.
         """
         check_is_fitted(self)
-        _check_level(level)
+        require_level(level)
         table = prediction_table(self, X)
         source = Columns(table)
         design = self.random_encoder_.design(source)
@@ -249,7 +222,7 @@ class AbstractLinearMixedModel(AbstractMixedModel):
             Coverage of the intervals.
         """
         check_is_fitted(self)
-        _check_level(level)
+        require_level(level)
         return profile_intervals(
             self.estimate_, self._kept_names(), self._groups(), level
         )
@@ -269,7 +242,7 @@ class AbstractLinearMixedModel(AbstractMixedModel):
             Coverage of the intervals.
         """
         check_is_fitted(self)
-        _check_level(level)
+        require_level(level)
         return bootstrap_intervals(
             self.estimate_,
             self._kept_names(),
@@ -308,12 +281,8 @@ class AbstractLinearMixedModel(AbstractMixedModel):
         return [(e.name, e.names) for e in self.random_encoder_.factors]
 
 
-def _label(level: Any) -> str:
-    """Give a level as text, a:b for an interaction."""
-    return ":".join(map(str, level)) if isinstance(level, tuple) else str(level)
-
-
-def _check_level(level: float) -> None:
+def require_level(level: float) -> None:
+    """Refuse a coverage outside (0, 1)."""
     if not 0.0 < level < 1.0:
         raise ValueError(
             f"`level` must lie between 0 and 1, got {level!r}; 0.95 is usual."

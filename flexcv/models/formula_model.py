@@ -1,0 +1,96 @@
+"""A mixed model whose fixed part is linear: formula, weights and offset as columns."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+
+from flexcv.errors import RankDeficiencyWarning
+
+from ._effects import Columns, FormulaPart
+from ._notation import split_formula
+from ._validate import FloatArray
+from .base import AbstractMixedModel, Training
+from .design import FixedEncoder, learn_fixed
+from .terms import RandomTerm, random_terms
+
+
+class AbstractFormulaModel(AbstractMixedModel):
+    """A mixed model with the parameters `formula`, `weights` and `offset`.
+
+    Subclasses set ``fixed_encoder_`` and ``coefficients_`` in `_fit_design`.
+    """
+
+    column_roles: ClassVar[tuple[str, ...]] = ("weights", "offset")
+
+    formula: str | None
+    weights: Any
+    offset: Any
+    fixed_encoder_: FixedEncoder
+    coefficients_: FloatArray
+
+    def _terms(self) -> tuple[RandomTerm, ...]:
+        bars = "" if self.formula is None else split_formula(self.formula)[1]
+        if not bars:
+            return super()._terms()
+        if self.groups is not None or self.random is not None:
+            raise ValueError(
+                "pass random terms once, got them in `formula` and in `groups` or "
+                "`random`; keep one."
+            )
+        return random_terms(random=bars)
+
+    def _named(self) -> bool:
+        return super()._named() or self.formula is not None
+
+    def _learn_fixed(self, training: Training) -> FixedEncoder:
+        formula = self.formula
+        if formula is not None:
+            formula = split_formula(formula)[0]
+        return learn_fixed(
+            training.source.table, leave_out=training.left_out, formula=formula
+        )
+
+    def _fixed_variables(self) -> set[str]:
+        """Give the columns that the formula names."""
+        if self.formula is None:
+            return set()
+        parts = self.fixed_encoder_.effects
+        return {
+            str(name)
+            for part in parts
+            if isinstance(part, FormulaPart)
+            for name in part.spec.required_variables
+        }
+
+    def _weights(self, source: Columns) -> FloatArray:
+        weights = source.numeric(self.weights)
+        if not (weights > 0.0).all():
+            raise ValueError(
+                f"weights must be positive, got {float(weights.min())!r} in column "
+                f"{self.weights!r}; drop rows of weight zero."
+            )
+        return weights
+
+    def _dropped(self, kept: Any) -> tuple[str, ...]:
+        names = self.fixed_encoder_.names
+        dropped = tuple(np.delete(np.array(names, dtype=object), kept))
+        if dropped:
+            warnings.warn(
+                f"fixed columns {list(dropped)} are determined by earlier ones and "
+                "were dropped; remove them to silence this.",
+                RankDeficiencyWarning,
+                stacklevel=4,
+            )
+        return dropped
+
+    def _fixed_part(self, source: Columns) -> FloatArray:
+        total: FloatArray = np.zeros(len(source.table))
+        columns = self.fixed_encoder_.columns(source)
+        for column, coefficient in zip(columns, self.coefficients_, strict=True):
+            total += coefficient * column
+        if self.offset is not None:
+            total += source.numeric(self.offset)
+        return total

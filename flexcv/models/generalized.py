@@ -1,0 +1,302 @@
+"""The generalised linear mixed model as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import accuracy_score
+from sklearn.utils import ClassifierTags
+from sklearn.utils.metaestimators import available_if
+
+from flexcv.errors import ConvergenceWarning, SeparationWarning
+
+from ._identify import require_apart, require_groups_apart
+from ._validate import FloatArray
+from .base import RandomPart, Training
+from .binary_labels import encoded_classes
+from .families import family_of
+from .generalized_engine import (
+    GeneralizedEstimate,
+    Rows,
+    first_guess_of,
+    in_users_basis,
+    laplace_problem,
+)
+from .generalized_readings import AbstractGeneralizedModel
+from .laplace_fit import fit_laplace
+from .laplace_problem import LaplaceProblem
+from .separation import looks_separated, separating_columns
+
+
+def _is_classifier(model: GeneralizedLinearMixedModel) -> bool:
+    """Say whether the target is two classes: binomial without numbers of trials."""
+    return bool(model.family == "binomial" and model.weights is None)
+
+
+class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
+    r"""Mixed model for yes or no, shares, counts and positive numbers.
+
+    The mean of row i is :math:`g^{-1}(x_i'\beta + z_i'b)` with link g; random effects b
+    of a level are normal. Their integral is approximated by Laplace's method, with the
+    observed information, or by adaptive Gauss-Hermite quadrature, and all parameters
+    are found together by maximum likelihood (Bates, Maechler, Bolker & Walker 2015,
+    *Fitting linear mixed-effects models using lme4*, J. Stat. Softw. 67(1), and
+    Pinheiro & Bates 1995, J. Comput. Graph. Stat. 4, 12-35).
+
+    With ``family="binomial"`` and no `weights` it is a classifier: the target holds two
+    classes of any kind, `predict` gives labels and `predict_proba` probabilities.
+    Otherwise it is a regressor, and `predict` gives the expected response.
+
+    Parameters
+    ----------
+    groups
+        The grouping column; several columns are several factors.
+    slopes
+        Columns whose effect varies between the levels of (the first of) `groups`.
+        They stay in the fixed part, too.
+    family
+        ``"binomial"``, ``"poisson"``, ``"negative_binomial"`` or ``"gamma"``.
+    link
+        ``"logit"``, ``"probit"`` or ``"cloglog"`` for the binomial family, ``"log"``
+        for the others; None is the first.
+    random
+        The random part in lme4's notation, as a `RandomTerm` or a sequence of them;
+        it replaces `groups` and `slopes`.
+    formula
+        The fixed part as a formula; by default all columns without another role.
+    weights
+        The column of weights: for the binomial family the numbers of trials, of which
+        the target is the share of successes, elsewhere multipliers of each row's
+        log-likelihood.
+    offset
+        The column that is added to the linear predictor, such as a logarithm of
+        exposure.
+    n_quadrature
+        Nodes of quadrature; one is Laplace's approximation, more need one factor with
+        one effect.
+    known_groups
+        ``"conditional"`` predicts known levels with their random effects,
+        ``"population"`` every row as if its levels were new.
+
+    Notes
+    -----
+    A new level's expected response is an average over all the levels it might be:
+    `predict` and `predict_proba` integrate over its random effects. The response of a
+    level whose effects are zero is another number, further from one half;
+    ``model.family_.mean(model.predict_linear(table))`` gives it.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"x": rng.normal(size=600), "g": np.arange(600) % 30})
+    >>> effect = 1.5 * rng.normal(size=30)[table["g"]]
+    >>> chance = 1 / (1 + np.exp(-1 - table["x"] - effect))
+    >>> y = np.where(rng.random(600) < chance, "yes", "no")
+    >>> model = GeneralizedLinearMixedModel(groups="g").fit(table, y)
+    >>> model.classes_.tolist(), bool(model.converged_)
+    (['no', 'yes'], True)
+    >>> new = pd.DataFrame({"x": [1.0, 1.0], "g": [3, 99]})
+    >>> model.predict_proba(new)[:, 1].round(2)
+    array([0.99, 0.76])
+    """
+
+    def __init__(
+        self,
+        groups: Any = None,
+        slopes: Any = (),
+        *,
+        family: str = "binomial",
+        link: str | None = None,
+        random: Any = None,
+        formula: str | None = None,
+        weights: Any = None,
+        offset: Any = None,
+        n_quadrature: int = 1,
+        known_groups: str = "conditional",
+    ) -> None:
+        self.groups = groups
+        self.slopes = slopes
+        self.family = family
+        self.link = link
+        self.random = random
+        self.formula = formula
+        self.weights = weights
+        self.offset = offset
+        self.n_quadrature = n_quadrature
+        self.known_groups = known_groups
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if _is_classifier(self):
+            tags.estimator_type = "classifier"
+            tags.classifier_tags = ClassifierTags(multi_class=False)
+            tags.regressor_tags = None
+        else:
+            tags.target_tags.positive_only = self.family != "binomial"
+        return tags
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X
+            A table with the features and the columns that the parameters name; an
+            array will do when no column is named.
+        y
+            The target, one value per row: two classes, shares, counts or positive
+            numbers, as the family asks.
+        """
+        self.__dict__.pop("random_part_", None)
+        if _is_classifier(self) and y is not None:
+            self.classes_, y = encoded_classes(y)
+        super().fit(X, y)
+        return self
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Give the more probable class, or the expected response.
+
+        Known levels enter with their predicted effects; the response of unknown ones
+        is averaged over the effects they might have.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        mean = self.predict_mean(X)
+        if not _is_classifier(self):
+            return mean
+        return np.asarray(self.classes_[(mean > 0.5).astype(np.intp)])
+
+    @available_if(_is_classifier)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Give the probabilities of both classes, in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        mean = self.predict_mean(X)
+        return np.column_stack([1.0 - mean, mean])
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Give the accuracy of a classifier, else the coefficient of determination.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        y
+            The true target.
+        sample_weight
+            Weights of the rows.
+        """
+        if _is_classifier(self):
+            predicted = self.predict(X)
+            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        return float(super().score(X, y, sample_weight))
+
+    def _fit_design(self, training: Training) -> None:
+        self.family_ = family_of(self.family, self.link)
+        rows = self._rows(training)
+        self._require_quadrature(rows)
+        if rows.design.factors:
+            repeat = self.weights is not None or self.family != "binomial"
+            require_apart(rows.design, rows_repeat=repeat)
+            require_groups_apart(training.terms, self._fixed_variables())
+        problem, basis, order = laplace_problem(rows)
+        self.dropped_ = self._dropped(basis.kept)
+        start = first_guess_of(problem, rows, order)
+        fit = fit_laplace(problem, start)
+        fitted = in_users_basis(fit, basis)
+        self.separated_ = self._separates(problem, fitted, rows.y[order])
+        self._keep(fitted, rows)
+        self._warn()
+
+    def _rows(self, training: Training) -> Rows:
+        source = training.source
+        self.fixed_encoder_ = self._learn_fixed(training)
+        ones = source.ones
+        weights = ones if self.weights is None else self._weights(source)
+        offset = np.zeros(len(ones))
+        if self.offset is not None:
+            offset = source.numeric(self.offset)
+        self.family_.require_target(training.target, weights)
+        return Rows(
+            self.family_,
+            training.target,
+            weights,
+            offset,
+            self.fixed_encoder_.columns(source),
+            training.design,
+            ones,
+            self.n_quadrature,
+        )
+
+    def _require_quadrature(self, rows: Rows) -> None:
+        nodes = self.n_quadrature
+        if isinstance(nodes, bool) or not isinstance(nodes, int) or nodes < 1:
+            raise ValueError(
+                f"`n_quadrature` must be a whole number from 1 on, got {nodes!r}; 1 is "
+                "Laplace's approximation."
+            )
+        factors = rows.design.factors
+        if nodes > 1 and [factor.n_effects for factor in factors] != [1]:
+            raise ValueError(
+                "quadrature needs one grouping factor with one random effect, got "
+                f"{[factor.n_effects for factor in factors]} effects per factor; use "
+                "n_quadrature=1."
+            )
+
+    def _separates(
+        self, problem: LaplaceProblem, fitted: GeneralizedEstimate, y: FloatArray
+    ) -> bool:
+        """Look for a separating direction where the fit went far; warn of one."""
+        if not looks_separated(fitted.fit.point.beta, problem.fixed, problem.offset):
+            return False
+        columns = separating_columns(self.family_, y, problem.fixed)
+        if columns is None:
+            return False
+        names = [self.fixed_encoder_.names[fitted.basis.kept[k]] for k in columns]
+        warnings.warn(
+            f"fixed columns {names} separate the target, so their "
+            "estimates grow without end; drop or coarsen them.",
+            SeparationWarning,
+            stacklevel=5,
+        )
+        return True
+
+    def _keep(self, fitted: GeneralizedEstimate, rows: Rows) -> None:
+        fit, target = fitted.fit, rows.y
+        self.estimate_ = fitted
+        self.sigma_ = 1.0
+        self.n_rows_ = len(target)
+        moments = float(target.sum()), float(target @ target)
+        discrete = 0.0 if self.family == "gamma" else 1.0
+        digest = float(len(target)), *moments, float(rows.weights.sum()), discrete
+        self.target_digest_ = digest
+        self.converged_ = fit.converged and not (fit.unbounded or self.separated_)
+        self.singular_ = fit.singular
+        self.n_iter_ = max(fit.n_iter, 1)
+        coefficients = np.zeros(len(self.fixed_encoder_.names))
+        coefficients[fitted.basis.kept] = fitted.beta
+        self.coefficients_ = coefficients
+        self.random_part_ = RandomPart(fitted.effects, fitted.covariances)
+
+    def _warn(self) -> None:
+        fit = self.estimate_.fit
+        if fit.unbounded:
+            message = "a variance of the random effects grows without end; every group "
+            message += "may be of one class: simplify the random part."
+        elif not fit.converged:
+            message = f"the search did not converge after {fit.n_iter} iterations; "
+            message += "simplify the random part or rescale extreme columns."
+        else:
+            return
+        warnings.warn(message, ConvergenceWarning, stacklevel=5)

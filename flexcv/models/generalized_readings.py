@@ -1,0 +1,253 @@
+"""What a fitted generalised mixed model tells: tables, tests and predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.utils.validation import check_is_fitted
+
+from ._effects import Columns
+from ._table import prediction_table
+from ._validate import FloatArray
+from .comparison import criteria, ratio_table, require_same_target
+from .design import RandomDesign, RandomFactor
+from .effects_table import deviation_tables, tidy_effects
+from .families import Family
+from .formula_model import AbstractFormulaModel
+from .generalized_engine import GeneralizedEstimate
+from .marginal import marginal_mean
+from .summary import Summary
+
+
+class AbstractGeneralizedModel(AbstractFormulaModel):
+    """A mixed model with linear fixed effects and any family of responses.
+
+    Subclasses set ``estimate_``, ``family_`` and what goes with them in `_fit_design`.
+    """
+
+    estimate_: GeneralizedEstimate
+    family_: Family
+    dropped_: tuple[str, ...]
+    target_digest_: tuple[float, ...]
+    n_rows_: int
+    converged_: bool
+    singular_: bool
+    separated_: bool
+    n_quadrature: int
+
+    @property
+    def loglik_(self) -> float:
+        """Marginal log-likelihood, all constants included."""
+        check_is_fitted(self)
+        return self.estimate_.loglik
+
+    @property
+    def criterion_(self) -> float:
+        """-2 log-likelihood."""
+        return -2.0 * self.loglik_
+
+    @property
+    def dispersion_(self) -> float:
+        """Variance over squared mean (gamma), or size (negative binomial); else 1."""
+        check_is_fitted(self)
+        return self.estimate_.dispersion
+
+    @property
+    def n_parameters_(self) -> int:
+        """Fixed effects, free covariance entries and the dispersion."""
+        check_is_fitted(self)
+        return len(self.estimate_.fit.parameters)
+
+    @property
+    def aic_(self) -> float:
+        """Akaike's criterion."""
+        return self.criterion_ + 2.0 * self.n_parameters_
+
+    @property
+    def bic_(self) -> float:
+        """Schwarz's criterion, counting rows."""
+        return self.criterion_ + float(np.log(self.n_rows_)) * self.n_parameters_
+
+    @property
+    def trace_(self) -> pd.DataFrame:
+        """Each evaluation of the search: criterion and internal parameters."""
+        check_is_fitted(self)
+        trace = self.estimate_.fit.trace
+        values = np.array([parameters for _, parameters in trace])
+        columns = {f"parameter_{k}": line for k, line in enumerate(values.T)}
+        criterion = [value for value, _ in trace]
+        steps = range(1, len(trace) + 1)
+        return pd.DataFrame({"iteration": steps, "criterion": criterion} | columns)
+
+    @property
+    def variance_components_(self) -> pd.DataFrame:
+        """Variances of the random effects on the link's scale, with correlations."""
+        return super().variance_components_.iloc[:-1].reset_index(drop=True)
+
+    @property
+    def fixed_effects_(self) -> pd.DataFrame:
+        """Fixed effects with standard errors, z tests and intervals.
+
+        Errors come from the second derivatives of the marginal likelihood in all
+        parameters together, so they count that the variances are estimated.
+        """
+        check_is_fitted(self)
+        return _fixed_table(self.estimate_, self._kept_names())
+
+    def _kept_names(self) -> list[str]:
+        names = self.fixed_encoder_.names
+        return [names[k] for k in self.estimate_.basis.kept]
+
+    def conditional_sd(self) -> dict[str, pd.DataFrame]:
+        """Give the standard deviations of the random effects given the data."""
+        roots = [
+            np.sqrt(np.maximum(np.einsum("naa->na", cov), 0.0))
+            for cov in self.estimate_.conditional
+        ]
+        return deviation_tables(self.random_effects_, roots)
+
+    def random_effects_table(self) -> pd.DataFrame:
+        """Give all random effects in one tidy table, ready to draw.
+
+        Columns: factor, group (the level), name, effect, sd (given the data).
+        """
+        return tidy_effects(self.random_effects_, self.conditional_sd())
+
+    def summary(self) -> Summary:
+        """Give the tables that people know, to print or to show in a notebook."""
+        check_is_fitted(self)
+        method = "Laplace's approximation"
+        if self.n_quadrature > 1:
+            method = f"{self.n_quadrature}-point quadrature"
+        figures = {
+            "family": f"{self.family_.name} ({self.family_.link})",
+            "log-likelihood": f"{self.loglik_:.4f}",
+            "AIC": f"{self.aic_:.2f}",
+            "BIC": f"{self.bic_:.2f}",
+            "converged": "yes" if self.converged_ else "no",
+            "rows": str(self.n_rows_),
+        }
+        if self.family_.has_dispersion:
+            figures["dispersion"] = f"{self.dispersion_:.4g}"
+        for encoder in self.random_encoder_.factors:
+            figures[f"levels of {encoder.name}"] = str(len(encoder.levels))
+        return Summary(
+            f"Generalised linear mixed model fitted by {method}",
+            figures,
+            self.variance_components_.set_index(["group", "name"]),
+            self.fixed_effects_,
+            tuple(self._notes()),
+        )
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if self.singular_:
+            notes.append("Singular fit: a variance is zero or a correlation is one.")
+        if self.separated_:
+            notes.append("Separated: some fixed effects have no finite estimate.")
+        elif not self.converged_:
+            notes.append("Not converged: do not trust these numbers.")
+        if self.dropped_:
+            notes.append(f"Dropped as redundant: {', '.join(self.dropped_)}.")
+        return notes
+
+    def likelihood_ratio_test(self, *others: AbstractGeneralizedModel) -> pd.DataFrame:
+        """Compare with models nested in this one, or around it.
+
+        Parameters
+        ----------
+        others
+            Models of the same family fitted to the same rows.
+        """
+        models = [self, *others]
+        for model in models:
+            check_is_fitted(model)
+        require_same_target([model.target_digest_ for model in models])
+        rows = [criteria(m.loglik_, m.n_parameters_, m.n_rows_) for m in models]
+        return ratio_table(rows, [model._described() for model in models])
+
+    def _described(self) -> str:
+        """Give the model in one line, as a formula."""
+        fixed = [n for n in self._kept_names() if n != "Intercept"] or ["1"]
+        return " + ".join([*fixed, *(str(term) for term in self._terms())])
+
+    def predict_linear(self, X: Any) -> FloatArray:
+        """Give the linear predictor, with known effects, and zero for unknown ones.
+
+        ``model.family_.mean(model.predict_linear(X))`` is the response of a group
+        whose effects happen to be zero. That is not the average response of a new
+        group, which `predict_mean` gives.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        check_is_fitted(self)
+        source = Columns(prediction_table(self, X))
+        return self._linear(source, self._design(source))
+
+    def predict_mean(self, X: Any) -> FloatArray:
+        """Give the expected response; a probability for the binomial family.
+
+        Known levels enter with their predicted effect. Over the effects of unknown
+        levels, or of all under ``known_groups="population"``, the response is
+        averaged.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        check_is_fitted(self)
+        source = Columns(prediction_table(self, X))
+        design = self._design(source)
+        eta, variance = self._linear(source, design), self._unknown(design)
+        mean = self.family_.mean(eta)
+        new = variance > 0.0
+        mean[new] = marginal_mean(self.family_, eta[new], variance[new])
+        return mean
+
+    def _design(self, source: Columns) -> RandomDesign:
+        design = self.random_encoder_.design(source)
+        if self.known_groups == "population":
+            return design.with_unknown_levels()
+        return design
+
+    def _linear(self, source: Columns, design: RandomDesign) -> FloatArray:
+        return self._fixed_part(source) + design.effects_sum(self.random_part_.effects)
+
+    def _unknown(self, design: RandomDesign) -> FloatArray:
+        """Give the variance of each row's unknown effects."""
+        total = np.zeros(len(design))
+        for factor, covariance in zip(
+            design.factors, self.random_part_.covariances, strict=True
+        ):
+            total += _variance_where_unknown(factor, covariance)
+        return total
+
+
+def _variance_where_unknown(factor: RandomFactor, covariance: FloatArray) -> FloatArray:
+    z = np.stack(factor.columns)
+    variance = (z * (covariance @ z)).sum(axis=0)
+    return np.where(factor.codes < 0, np.maximum(variance, 0.0), 0.0)
+
+
+def _fixed_table(
+    fitted: GeneralizedEstimate, names: list[str], level: float = 0.95
+) -> pd.DataFrame:
+    error = np.sqrt(np.maximum(fitted.beta_cov.diagonal(), 0.0))
+    z = fitted.beta / np.where(error > 0.0, error, np.nan)
+    reach = stats.norm.ppf(0.5 + 0.5 * level) * error
+    columns = {
+        "estimate": fitted.beta,
+        "std_error": error,
+        "z": z,
+        "p": 2.0 * stats.norm.sf(np.abs(z)),
+        "lower": fitted.beta - reach,
+        "upper": fitted.beta + reach,
+    }
+    return pd.DataFrame(columns, index=pd.Index(names, name="name"))
