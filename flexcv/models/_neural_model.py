@@ -22,10 +22,10 @@ from ._identify import require_groups_apart, require_identifiable
 from ._neural_gaussian import GaussianResponse
 from ._neural_generalized import GeneralizedResponse, unknown_variances
 from ._neural_rows import (
+    Scale,
     automatic_batch_size,
     automatic_epochs,
     learn_scale,
-    Scale,
     make_batches,
     split_groups,
     split_rows,

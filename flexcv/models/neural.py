@@ -259,7 +259,9 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
                 "`fit` requires y to be passed, but the target y is None; pass `y`."
             )
         labels = column_or_1d(y, warn=True)
-        if pd.isna(labels).any() or (labels.dtype.kind == "f" and np.isinf(labels).any()):
+        if pd.isna(labels).any() or (
+            labels.dtype.kind == "f" and np.isinf(labels).any()
+        ):
             raise ValueError(
                 "`y` must hold a class in every row, got missing or infinite values; "
                 "drop these rows."

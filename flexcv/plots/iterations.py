@@ -99,6 +99,8 @@ def _change(trace: pd.DataFrame, ax: Axes) -> None:
 
 def _loss(trace: pd.DataFrame, ax: Axes) -> None:
     if "train_loss" in trace:
-        ax.plot(trace.index, trace["train_loss"], color="0.6", label="rows learned from")
+        ax.plot(
+            trace.index, trace["train_loss"], color="0.6", label="rows learned from"
+        )
     ax.plot(trace.index, trace["validation_loss"], marker="o", markersize=3)
     ax.set_ylabel("validation loss")

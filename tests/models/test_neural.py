@@ -24,7 +24,7 @@ from flexcv.models import (
     NeuralMixedEffectsClassifier,
     NeuralMixedEffectsRegressor,
 )
-from flexcv.models._validate import FloatArray
+from flexcv.models._effects import Columns
 from flexcv.testing import check_mixed_model
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -107,9 +107,9 @@ def test_linear_slopes_are_learned_by_gradients_as_well(random):
     X, y = normal(n_groups=20)
     y += 0.7 * np.random.default_rng(5).normal(size=6)[np.arange(240) % 6]
     X = X.assign(other=np.arange(240) % 6)
-    wanted = LinearMixedEffectsModel(
-        random=random, reml=False, formula="x1 + x2"
-    ).fit(X, y)
+    wanted = LinearMixedEffectsModel(random=random, reml=False, formula="x1 + x2").fit(
+        X, y
+    )
     model = quick(None, random=random, hidden_layer_sizes=(), n_epochs=60)
     model.set_params(early_stopping=None, weight_decay=0.0)
     model.fit(X[["x1", "x2", "group", "other"][: 3 + ("other" in random)]], y)
@@ -222,15 +222,9 @@ def test_a_new_group_gets_the_mean_probability_over_groups():
     new = model.fit(X, y).predict_proba(X.assign(group=-1))[:, 1]
     nodes, weights = np.polynomial.hermite_e.hermegauss(40)
     sd = np.sqrt(model.variance_components_["variance"][0])
-    eta0: FloatArray = model._fixed_part(model_columns(X))
+    eta0 = model._fixed_part(Columns(X))
     mean = (1 / (1 + np.exp(-(eta0[:, None] + sd * nodes)))) @ weights
     np.testing.assert_allclose(new, mean / np.sqrt(2 * np.pi), atol=1e-6)
-
-
-def model_columns(table):
-    from flexcv.models._effects import Columns
-
-    return Columns(table)
 
 
 @pytest.mark.parametrize("slopes", [(), "x2"])
@@ -245,7 +239,7 @@ def test_counts_are_predicted_with_their_groups(slopes):
 
 
 def test_crossed_factors_of_a_binary_model_are_found():
-    X, eta, rng = drawn(3, n_groups=15, n_rows=20)
+    X, eta, rng = drawn(3, n_groups=15, n_rows=60)
     other = np.arange(len(X)) % 6
     eta = eta + np.array([-1.5, 1.5, 0.0, 1.0, -1.0, 0.5])[other]
     y = rng.uniform(size=len(eta)) < 1.0 / (1.0 + np.exp(-eta))
@@ -324,7 +318,9 @@ def test_equal_seeds_give_equal_fits_and_leave_torch_alone():
     torch.rand(3)
     other = quick(dropout=0.2).fit(X, y).predict(X)
     np.testing.assert_array_equal(one, other)
-    assert not np.array_equal(one, quick(dropout=0.2, random_state=1).fit(X, y).predict(X))
+    assert not np.array_equal(
+        one, quick(dropout=0.2, random_state=1).fit(X, y).predict(X)
+    )
     torch.set_rng_state(state)
     before = torch.rand(2)
     torch.set_rng_state(state)
