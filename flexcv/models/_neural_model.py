@@ -214,8 +214,8 @@ class AbstractNeuralModel(AbstractMixedModel):
         )
         device = networks.choose_device(settings.device)
         with networks.own_randomness(seed, device):
-            network = networks.make_network(what, values.shape[1]).to(device)
-            features = networks.as_features(values, device)
+            features = networks.training_features(values, device)
+            network = networks.make_network(what, values.shape[1]).to(features)
             rounds = training.epochs(network, features, response, how, draws)
             best = self._follow(rounds, response, settings, training.DivergedError)
         network.load_state_dict(best.weights)

@@ -20,6 +20,7 @@ ACTIVATIONS: dict[str, Callable[[], Any]] = {
     "tanh": nn.Tanh,
 }
 ROWS_AT_ONCE = 65_536  # of a prediction
+DOUBLE_ROWS = 5_000  # of a table that is learned from in double precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,18 @@ def finished_network(network: Any) -> Any:
     return network.cpu().double().eval()
 
 
-def as_features(values: FloatArray, device: Any = None, *, double: bool = False) -> Any:
+def as_features(values: FloatArray, device: Any = None, *, double: bool = True) -> Any:
     """Give scaled features as a tensor."""
     kind = torch.float64 if double else torch.float32
     return torch.as_tensor(values, dtype=kind, device=device)
+
+
+def training_features(values: FloatArray, device: Any) -> Any:
+    """Give features to learn from: a small table in double precision.
+
+    It costs nothing there, and fits of the same seed agree from machine to machine.
+    """
+    return as_features(values, device, double=len(values) <= DOUBLE_ROWS)
 
 
 def predicted_values(network: Any, values: FloatArray) -> FloatArray:
@@ -121,7 +130,7 @@ def predicted_values(network: Any, values: FloatArray) -> FloatArray:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return network_values(network, as_features(values, double=True))
+        return network_values(network, as_features(values))
     finally:
         torch.set_num_threads(threads)
 
