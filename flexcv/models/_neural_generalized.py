@@ -75,6 +75,9 @@ class GeneralizedResponse:
         Whether whole groups are kept apart.
     batches
         How `train` is cut into steps.
+    level
+        Added to the network's output: a first guess, since networks learn levels
+        slowly.
     """
 
     family: Family
@@ -84,6 +87,7 @@ class GeneralizedResponse:
     apart: IntArray
     whole_groups_apart: bool
     batches: Batches
+    level: float
 
     @property
     def n_nodes(self) -> int:
@@ -103,12 +107,13 @@ class GeneralizedResponse:
         """Maximise over gamma and G given f of all rows."""
         rows = self.train
         if not self.random.design.factors:
-            loglik = float(self._row_logliks(fitted[rows], rows).sum())
+            eta = fitted[rows] + self.level
+            loglik = float(self._row_logliks(eta, rows).sum())
             return replace(before, loglik=loglik, n_rows=len(rows))
         part = refit_random_part(
             self.family,
             self.target[rows],
-            fitted[rows],
+            fitted[rows] + self.level,
             self._train_columns.design,
             n_nodes=self.n_nodes,
             start=before.parameters,
@@ -208,9 +213,10 @@ class GeneralizedResponse:
         return self.family.terms(self.target[rows], eta, weights).loglik
 
     def _offset(self, state: GeneralizedState) -> FloatArray:
+        """Give what is added to f, the effects aside."""
         if not self.random.columns:
-            return np.zeros(len(self.target))
-        return average_part(self.random.columns, state.average)
+            return np.full(len(self.target), self.level)
+        return self.level + average_part(self.random.columns, state.average)
 
     def _average(self, part: RandomRefit) -> FloatArray:
         """Gather gamma by distinct random column."""

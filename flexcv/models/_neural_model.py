@@ -180,9 +180,10 @@ class AbstractNeuralModel(AbstractMixedModel):
         family = self._family()
         if family is not None:
             family.require_target(target, np.ones(len(target)))
-            self.target_scale_ = Scale(np.zeros(1), np.ones(1))
+            level = family.start(np.array([target.mean()]))
+            self.target_scale_ = Scale(level, np.ones(1))
             return GeneralizedResponse(
-                family, target, random, kept, apart, whole, batches
+                family, target, random, kept, apart, whole, batches, float(level[0])
             )
         self.target_scale_ = learn_scale([target])
         scaled = self.target_scale_.scaled([target])[:, 0]

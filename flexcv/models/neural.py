@@ -96,6 +96,8 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
     sigma_
         Standard deviation of what the fixed part does not predict, from the rows kept
         apart where they are 100 or more, else from all rows.
+    loglik_
+        Marginal log-likelihood of all rows at these variances.
     random_effects_, variance_components_
         As in `LinearMixedEffectsModel`.
     trace_

@@ -238,6 +238,14 @@ def test_counts_are_predicted_with_their_groups(slopes):
     assert "Residual" not in set(model.variance_components_["group"])
 
 
+def test_counts_far_from_one_start_at_their_level():
+    X, _, rng = drawn()
+    y = rng.poisson(1000.0 * np.exp(0.3 * X["x1"]))
+    features = X[["x1", "x2"]]
+    predicted = quick(None, family="poisson", n_epochs=20).fit(features, y)
+    assert r2_score(y, predicted.predict(features)) > 0.9
+
+
 def test_crossed_factors_of_a_binary_model_are_found():
     X, eta, rng = drawn(3, n_groups=15, n_rows=60)
     other = np.arange(len(X)) % 6
@@ -361,33 +369,33 @@ def test_importing_the_models_does_not_import_torch():
     assert done.stdout.strip() == "False"
 
 
-def test_a_network_that_diverges_keeps_its_best_state_and_warns():
+@pytest.mark.parametrize(
+    ("last_good_step", "kept"), [(25, "epoch 2"), (3, "the network before it learned")]
+)
+def test_a_network_that_diverges_keeps_its_best_state_and_warns(last_good_step, kept):
     X, y = normal()
-
-    def breaks(n_features):
-        return Breaks(n_features)
-
+    model = quick(network=lambda n: Breaks(n, last_good_step), n_epochs=20)
     with pytest.warns(ConvergenceWarning) as caught:
-        model = quick(network=breaks, n_epochs=20).fit(X, y)
+        model.fit(X, y)
     assert [str(w.message) for w in caught] == [
         f"the network diverged in epoch {model.n_iter_ + 1}, its loss is no longer a "
-        f"number, and epoch {model.best_iteration_} is kept; lower `learning_rate`."
+        f"number, and {kept} is kept; lower `learning_rate`."
     ]
-    assert model.n_iter_ == 2
+    assert len(model.trace_) == model.n_iter_ < 3
     assert np.isfinite(model.predict(X)).all()
 
 
 class Breaks(torch.nn.Module):
-    """Gives infinite numbers from its 26th training step on."""
+    """Gives infinite numbers after some training steps."""
 
-    def __init__(self, n_features):
+    def __init__(self, n_features, last_good_step):
         super().__init__()
         self.layer = torch.nn.Linear(n_features, 1)
-        self.steps = 0
+        self.steps, self.last = 0, last_good_step
 
     def forward(self, x):
         self.steps += self.training
-        broken = self.training and self.steps > 25
+        broken = self.training and self.steps > self.last
         return self.layer(x) * (float("inf") if broken else 1.0)
 
 
