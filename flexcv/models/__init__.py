@@ -5,6 +5,8 @@ from .boosting import MixedEffectsBoosting as MixedEffectsBoosting
 from .deep_mixture import DeepMixtureLMM as DeepMixtureLMM
 from .generalized import GeneralizedLinearMixedModel as GeneralizedLinearMixedModel
 from .linear import LinearMixedEffectsModel as LinearMixedEffectsModel
+from .neural import NeuralMixedEffectsClassifier as NeuralMixedEffectsClassifier
+from .neural import NeuralMixedEffectsRegressor as NeuralMixedEffectsRegressor
 from .ols import LinearModel as LinearModel
 from .penalized import PenalizedLinearMixedModel as PenalizedLinearMixedModel
 from .penalized_generalized import (
@@ -19,6 +21,8 @@ __all__ = [
     "LinearMixedEffectsModel",
     "LinearModel",
     "MixedEffectsBoosting",
+    "NeuralMixedEffectsClassifier",
+    "NeuralMixedEffectsRegressor",
     "PenalizedGeneralizedMixedModel",
     "PenalizedLinearMixedModel",
     "RandomTerm",
