@@ -110,7 +110,7 @@ class SeveralFactors:
             promise = sum(
                 float((g * s).sum()) for g, s in zip(gradient, step, strict=True)
             )
-            if promise <= AT_MODE * self.crossed.n_effects:
+            if promise <= AT_MODE:
                 return at, system, True
             at = self._climbed(eta, factors, dispersion, at, step)
         return at, system, False
@@ -216,8 +216,8 @@ class _Derivatives:
         inverse = lapack.dpotri(system.chol, lower=1)[0]
         inverse = np.tril(inverse) + np.tril(inverse, -1).T
         spread = [
-            meetings.at_cells(np.asarray(meetings.matrix(cells) @ inverse))
-            for cells in system.cells
+            meetings.at_cells(np.asarray(matrix @ inverse))
+            for matrix in system.matrices
         ]
         first = system.inverse.copy()
         for a, left in enumerate(system.cells):
