@@ -26,7 +26,7 @@ from tests.models.test_generalized_reference import FITS, fit, fit_gamma
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "performance" / "generalized.md"
-STRESS_FITS = 240
+STRESS_FITS = 90
 CONSTANT = -41.978353769  # of cbpp, which lme4 drops where it uses quadrature
 
 

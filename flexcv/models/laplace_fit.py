@@ -120,12 +120,13 @@ def scoring_start(
     eta = family.start(y)
     beta: FloatArray = np.zeros(len(fixed))
     reached = float(np.finfo(float).min)
-    for _ in range(SCORING_STEPS):
+    for iteration in range(SCORING_STEPS):
         terms = family.kernel(y, eta, weights, 1.0)
         value = float(terms.loglik.sum())
         if not value > reached + 1e-3 * abs(reached):
             break
-        reached = value
+        if iteration:  # before the first step eta is the target, not a fit
+            reached = value
         fisher = np.maximum(family.fisher(eta, weights, 1.0), 1e-10)
         working = eta - problem.offset + terms.score / fisher
         weighted = fixed * fisher
