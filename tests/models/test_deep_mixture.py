@@ -23,6 +23,7 @@ from flexcv.errors import (
     NotIdentifiableError,
     RankDeficiencyWarning,
 )
+from flexcv.evaluation.watching import can_be_watched, trace_of
 from flexcv.models import DeepMixtureLMM, LinearMixedEffectsModel
 from flexcv.testing import check_mixed_model
 
@@ -226,6 +227,13 @@ def test_the_trace_is_what_the_callbacks_heard(table, target):
     pd.testing.assert_frame_equal(frame, model.trace_)
     assert model.trace_["bound"].iloc[-1] == model.bound_
     assert model.trace_["sigma2"].iloc[-1] == pytest.approx(model.sigma_**2)
+
+
+def test_the_chain_can_watch_it(fitted):
+    assert can_be_watched(DeepMixtureLMM())
+    assert list(trace_of(fitted)) == [
+        *("iteration", "start", "bound", "gain", "sigma2", "n_paths")
+    ]
 
 
 def test_a_callback_stops_the_fit(table, target):
