@@ -3,8 +3,7 @@
 Given the parameters' expectations, a path (one component of each layer) is a Gaussian
 chain. Its deeper part is integrated out from the top: what is left is a quadratic
 function of the coefficients, the same for all subjects. With a subject's sums it is
-the exact local factor over paths and layers. Equations (A3) and (A4) of the notes
-in `_mixture_parameters`: structured coordinate ascent.
+the exact local factor over paths and layers: nothing is factorised within a subject.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from ._mixture_prediction import (
     row_mixture,
 )
 from ._mixture_rows import AbstractCurveModel, CurveRows
-from ._mixture_settings import check_whole, check_word
+from ._mixture_settings import check_whole, check_word, generator_from
 from ._validate import FloatArray, IntArray
 from .curve_basis import SplineBasis
 
@@ -143,7 +143,7 @@ class AbstractCurveMixture(AbstractCurveModel):
         """
         check_word("of", of, OF)
         n = check_whole("n_samples", n_samples, 1)
-        generator = np.random.default_rng(random_state)
+        generator = generator_from(random_state)
         rows = self._rows(X, condition_on)
         firsts = np.unique(rows.draws, return_index=True)[1]
         drawn = draw_coefficients(rows.local, rows.subjects[firsts], n, generator)

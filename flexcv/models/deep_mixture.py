@@ -32,6 +32,7 @@ from ._mixture_settings import (
     check_range,
     check_whole,
     check_word,
+    generator_from,
     mixture_sizes,
 )
 from ._mixture_sums import SubjectSums, subject_sums
@@ -301,7 +302,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         d = sums.cross.shape[1]
         sizes = mixture_sizes(self.n_components, self.n_factors, d, len(sums))
         kept: list[dict[str, float]] = []
-        generator = np.random.default_rng(self.random_state)
+        generator = generator_from(self.random_state)
 
         def watch(start: int, step: Step) -> bool:
             row = trace_row(start, step, self.units_.scale)

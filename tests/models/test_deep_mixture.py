@@ -108,6 +108,15 @@ def test_equal_seeds_give_equal_fits(fitted, table, target):
     pd.testing.assert_frame_equal(again.trace_, fitted.trace_)
 
 
+@pytest.mark.parametrize("kind", [np.random.RandomState, np.random.default_rng])
+def test_generators_of_either_kind_seed_it(table, target, kind):
+    one, other = (
+        mixture(random_state=kind(3), max_iter=30, tol=1e-2).fit(table, target)
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(one.predict(table), other.predict(table))
+
+
 def test_units_of_target_and_time_do_not_matter(fitted, table, target):
     other = table.assign(time=1e3 * table["time"] - 50.0)
     model = mixture().fit(other, 1e6 * target - 3e7)
