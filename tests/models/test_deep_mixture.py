@@ -26,8 +26,7 @@ from flexcv.errors import (
 from flexcv.evaluation.watching import can_be_watched, trace_of
 from flexcv.models import DeepMixtureLMM, LinearMixedEffectsModel
 from flexcv.testing import check_mixed_model
-
-from .curve_tables import curves
+from tests.models.curve_tables import curves
 
 SMALL = {"n_components": (3, 1), "n_basis": 6, "tol": 1e-4, "random_state": 0}
 
