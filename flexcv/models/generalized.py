@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -247,7 +248,7 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
 
     def _require_quadrature(self, rows: Rows) -> None:
         nodes = self.n_quadrature
-        if isinstance(nodes, bool) or not isinstance(nodes, int) or nodes < 1:
+        if isinstance(nodes, bool) or not isinstance(nodes, Integral) or nodes < 1:
             raise ValueError(
                 f"`n_quadrature` must be a whole number from 1 on, got {nodes!r}; 1 is "
                 "Laplace's approximation."
