@@ -157,6 +157,8 @@ class Binomial(Family):
         dispersion: float = 1.0,  # noqa: ARG002
     ) -> FloatArray:
         """Give the expected information of each row."""
+        if self.link == "logit":  # canonical: expected is observed
+            return logistic_terms(np.zeros_like(eta), weights, eta)[2].copy()
         success, failure = LOG_PROBABILITIES[self.link](eta)
         # E[-l''] = E[l'^2]: p (log p)'^2 + (1 - p) (log (1 - p))'^2.
         squares = np.exp(success[0]) * success[1] ** 2

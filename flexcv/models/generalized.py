@@ -281,7 +281,7 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         discrete = 0.0 if self.family == "gamma" else 1.0
         digest = float(len(target)), *moments, float(rows.weights.sum()), discrete
         self.target_digest_ = digest
-        self.converged_ = fit.converged and not (fit.unbounded or self.separated_)
+        self.converged_ = fit.converged and not self.separated_
         self.singular_ = fit.singular
         self.n_iter_ = max(fit.n_iter, 1)
         coefficients = np.zeros(len(self.fixed_encoder_.names))

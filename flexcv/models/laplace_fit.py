@@ -14,7 +14,7 @@ START = 0.57  # not round: a step from a round number can land exactly on zero
 OTHER_STARTS = (0.11, 1.7)
 NEAR_SINGULAR = 0.05  # standard deviation below which other starts are tried
 SINGULAR = 1e-3  # standard deviation that counts as zero
-UNBOUNDED = 50.0  # standard deviation that has run away
+UNBOUNDED = 12.0  # standard deviation on the scale of a link that has run away
 GAIN = 1e-7  # promised decrease of the criterion that is left to a converged fit
 POLISHING = 4
 SCORING_STEPS = 30
@@ -91,7 +91,7 @@ def fit_laplace(problem: LaplaceProblem, start: FloatArray) -> LaplaceFit:
         at.effects,
         at.covariances,
         best.n_iter,
-        bool(left <= GAIN),
+        bool(left <= GAIN and largest <= UNBOUNDED),
         smallest < SINGULAR,
         largest > UNBOUNDED,
         tuple(problem.trace),
@@ -119,13 +119,14 @@ def scoring_start(
     family, fixed = problem.rows.family, problem.fixed
     eta = family.start(y)
     beta: FloatArray = np.zeros(len(fixed))
-    reached = np.finfo(float).min
-    for _ in range(SCORING_STEPS):
+    reached = float(np.finfo(float).min)
+    for iteration in range(SCORING_STEPS):
         terms = family.kernel(y, eta, weights, 1.0)
         value = float(terms.loglik.sum())
-        if not value > reached + 1e-4 * abs(reached):
+        if not value > reached + 1e-3 * abs(reached):
             break
-        reached = value
+        if iteration:  # before the first step eta is the target, not a fit
+            reached = value
         fisher = np.maximum(family.fisher(eta, weights, 1.0), 1e-10)
         working = eta - problem.offset + terms.score / fisher
         weighted = fixed * fisher
@@ -146,7 +147,7 @@ def _first_log_dispersion(
     else:
         excess = float(np.sum(squares - mu))
         value = 2.0 * float(np.sum(mu**2)) / max(excess, 0.02 * float(np.sum(mu**2)))
-    return np.array([np.log(np.clip(value, 1e-3, 100.0))])
+    return np.array([np.log(np.clip(value, 1e-3, 20.0))])
 
 
 def _best_of_others(problem: LaplaceProblem, best: Minimum) -> Minimum:
@@ -187,6 +188,8 @@ def _polished(problem: LaplaceProblem, best: Minimum) -> tuple[Minimum, float]:
         hessian = problem.exact_hessian(best.theta)
         value, gradient, _ = problem.objective(best.theta)
         best = best._replace(value=value, gradient=gradient, hessian=hessian)
+        if not np.isfinite(hessian).all():
+            return best._replace(hessian=np.zeros_like(hessian)), np.inf
         step, left = _newton_step(gradient, hessian)
         if left <= 1e-3 * GAIN:
             break

@@ -13,12 +13,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from ._validate import FloatArray
 from .covariance import CovarianceShape, split_theta
 from .families import Family
 
-LARGEST_LOG_DISPERSION = 12.0  # a negative binomial this close is a Poisson
+LOG_DISPERSIONS = {
+    "negative_binomial": (-25.0, 12.0),  # so close to it, it is a Poisson
+    "gamma": (-25.0, 25.0),
+}
+INVERTIBLE = 1e-3  # smallest diagonal of Lambda that is divided by
 
 
 class Evaluation(NamedTuple):
@@ -78,6 +83,16 @@ class RandomRows(Protocol):
         """Give z'b of each row for the effects (q, levels) of one factor."""
         ...
 
+    def moved_modes(
+        self,
+        at: Evaluation,
+        before: Sequence[FloatArray],
+        after: Sequence[FloatArray],
+        eta_change: FloatArray,
+    ) -> Sequence[FloatArray]:
+        """Give where the modes will be, to first order, after a small move."""
+        ...
+
 
 class Point(NamedTuple):
     """Parameters in their own places."""
@@ -111,7 +126,7 @@ class LaplaceProblem:
     shapes: tuple[CovarianceShape, ...]
     fixed: FloatArray
     offset: FloatArray
-    latest: list[Evaluation] = field(default_factory=list)
+    latest: list[tuple[Evaluation, Point]] = field(default_factory=list)
     trace: list[tuple[float, FloatArray]] = field(default_factory=list)
 
     @property
@@ -133,21 +148,38 @@ class LaplaceProblem:
         )
         stop = self.n_theta + len(self.fixed)
         beta, rest = parameters[self.n_theta : stop], parameters[stop:]
-        return Point(factors, beta, float(np.exp(rest[0])) if len(rest) else 1.0)
+        if not len(rest):
+            return Point(factors, beta, 1.0)
+        low, high = LOG_DISPERSIONS[self.rows.family.name]
+        return Point(factors, beta, float(np.exp(np.clip(rest[0], low, high))))
+
+    def at_limit(self, parameters: FloatArray) -> bool:
+        """Say whether the dispersion is as far out as it may be."""
+        if not self.has_dispersion:
+            return False
+        low, high = LOG_DISPERSIONS[self.rows.family.name]
+        return bool(not low < parameters[-1] < high)
 
     def at(self, parameters: FloatArray) -> Evaluation:
-        """Evaluate, starting from the modes of the evaluation before."""
+        """Evaluate, starting where the modes of the evaluation before lead."""
         point = self.point(parameters)
-        start = self.latest[0].modes if self.latest else None
-        at = self.rows.evaluate(
-            self.offset + point.beta @ self.fixed,
-            point.factors,
-            point.dispersion,
-            start,
-        )
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            at = self.rows.evaluate(
+                self.offset + point.beta @ self.fixed,
+                point.factors,
+                point.dispersion,
+                self._start(point),
+            )
         if at.converged and np.isfinite(at.loglik):
-            self.latest[:] = [at]
+            self.latest[:] = [(at, point)]
         return at
+
+    def _start(self, point: Point) -> Sequence[FloatArray] | None:
+        if not self.latest:
+            return None
+        at, before = self.latest[0]
+        change = (point.beta - before.beta) @ self.fixed
+        return self.rows.moved_modes(at, before.factors, point.factors, change)
 
     def gradient(self, parameters: FloatArray) -> tuple[Evaluation, FloatArray]:
         """Give the evaluation and the gradient of -2 log-likelihood."""
@@ -158,23 +190,21 @@ class LaplaceProblem:
         ]
         parts.append(self.fixed @ at.eta_gradient)
         if self.has_dispersion:
-            parts.append(np.array([at.dispersion_gradient]))
+            limit = self.at_limit(parameters)
+            parts.append(np.array([0.0 if limit else at.dispersion_gradient]))
         return at, -2.0 * np.concatenate(parts)
 
     def objective(self, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Give value, gradient and a model of the Hessian."""
         size = len(parameters)
         refused = np.inf, np.zeros(size), np.eye(size)
-        if self.has_dispersion and abs(parameters[-1]) > LARGEST_LOG_DISPERSION:
+        try:
+            at, gradient = self.gradient(parameters)
+        except np.linalg.LinAlgError:  # rounding takes over far out
             return refused
-        with np.errstate(over="ignore", invalid="ignore"):
-            try:
-                at, gradient = self.gradient(parameters)
-            except np.linalg.LinAlgError:  # rounding takes over far out
-                return refused
-            if not (at.converged and np.isfinite(gradient).all()):
-                return refused
-            hessian = self.model(parameters, at)
+        if not (at.converged and np.isfinite(gradient).all()):
+            return refused
+        hessian = self.model(parameters, at)
         value = -2.0 * at.loglik
         self.trace.append((value, parameters.copy()))
         return value, gradient, hessian
@@ -193,17 +223,38 @@ class LaplaceProblem:
         gram[:t, :t] *= 0.5
         hessian = np.zeros((len(parameters), len(parameters)))
         hessian[: len(gram), : len(gram)] = 2.0 * gram
+        hessian[:t, :t] += self._curvature(point, at)
         if self.has_dispersion:
             hessian[-1, -1] = 2.0 * at.dispersion_information
         return hessian
 
+    def _curvature(self, point: Point, at: Evaluation) -> FloatArray:
+        """Give the part of the Hessian in theta that is due to D's being a square.
+
+        The gradient in Lambda is 2 G Lambda with G that in D.
+        """
+        parts = []
+        for shape, factor, slope in zip(
+            self.shapes, point.factors, at.factor_gradients, strict=True
+        ):
+            if np.abs(factor.diagonal()).min() < INVERTIBLE:
+                parts.append(np.zeros((shape.n_theta, shape.n_theta)))
+                continue
+            in_d = -np.linalg.solve(factor.T, slope.T)
+            parts.append(shape.curvature(0.5 * (in_d + in_d.T)))
+        return np.asarray(block_diag(*parts)) if parts else np.zeros((0, 0))
+
     def exact_hessian(self, parameters: FloatArray, step: float = 1e-4) -> FloatArray:
         """Give second derivatives as central differences of exact gradients."""
-        columns = []
+        self.at(parameters)
+        base, columns = list(self.latest), []
         for direction in np.eye(len(parameters)):
-            ahead = self.gradient(parameters + step * direction)[1]
-            behind = self.gradient(parameters - step * direction)[1]
-            columns.append((ahead - behind) / (2.0 * step))
+            slopes = []
+            for sign in (1.0, -1.0):
+                self.latest[:] = base  # what both modes miss is the same and cancels
+                slopes.append(self.gradient(parameters + sign * step * direction)[1])
+            columns.append((slopes[0] - slopes[1]) / (2.0 * step))
+        self.latest[:] = base
         hessian = np.array(columns)
         return np.asarray(0.5 * (hessian + hessian.T))
 

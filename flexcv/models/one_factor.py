@@ -11,8 +11,10 @@ from ._dispersion import DISPERSION_TERMS
 from ._validate import FloatArray
 from .families import Family
 from .group_laplace import group_laplace
-from .group_modes import GroupRows
-from .laplace_problem import Evaluation
+from .group_modes import GroupRows, level_times
+from .laplace_problem import INVERTIBLE, Evaluation
+
+FARTHEST = 1.0  # standard deviation that a mode is sent without looking
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +32,26 @@ class OneFactor:
     def row_sum(self, factor: int, effects: FloatArray) -> FloatArray:  # noqa: ARG002
         """Give z'b of each row."""
         return self.group.row_sum(effects)
+
+    def moved_modes(
+        self,
+        at: Evaluation,
+        before: Sequence[FloatArray],
+        after: Sequence[FloatArray],
+        eta_change: FloatArray,
+    ) -> Sequence[FloatArray]:
+        """Differentiate the mode: (I + D M) db = dD s - D Z'W deta."""
+        old, new = before[0], after[0]
+        if np.abs(new.diagonal()).min() < INVERTIBLE:
+            return at.modes
+        covariance, group = at.covariances[0], self.group
+        pushed = (new @ new.T - old @ old.T) @ at.scores[0]
+        products = group.products(at.information)
+        right = level_times(products, pushed)
+        right += group.level_sums(at.information * eta_change)
+        effects = at.effects[0] + pushed - level_times(covariance, right)
+        step = np.linalg.solve(new, effects) - at.modes[0]
+        return (at.modes[0] + np.clip(step, -FARTHEST, FARTHEST),)
 
     def evaluate(
         self,
@@ -78,6 +100,16 @@ class NoFactor:
     def row_sum(self, factor: int, effects: FloatArray) -> FloatArray:
         """Refuse: there are no effects."""
         raise IndexError(f"there is no grouping factor {factor} with {effects.shape}.")
+
+    def moved_modes(
+        self,
+        at: Evaluation,
+        before: Sequence[FloatArray],  # noqa: ARG002
+        after: Sequence[FloatArray],  # noqa: ARG002
+        eta_change: FloatArray,  # noqa: ARG002
+    ) -> Sequence[FloatArray]:
+        """Give the modes of no effects."""
+        return at.modes
 
     def evaluate(
         self,

@@ -70,6 +70,16 @@ class SeveralFactors:
             self.groups[0].constant, self._dispersion(total, dispersion), converged
         )
 
+    def moved_modes(
+        self,
+        at: Evaluation,
+        before: Sequence[FloatArray],  # noqa: ARG002
+        after: Sequence[FloatArray],  # noqa: ARG002
+        eta_change: FloatArray,  # noqa: ARG002
+    ) -> Sequence[FloatArray]:
+        """Give the modes as they were: the first Newton step is as cheap."""
+        return at.modes
+
     def _row_effects(
         self, place: int, factor: FloatArray, modes: FloatArray
     ) -> FloatArray:
@@ -100,7 +110,7 @@ class SeveralFactors:
             promise = sum(
                 float((g * s).sum()) for g, s in zip(gradient, step, strict=True)
             )
-            if promise <= AT_MODE * self.crossed.n_effects:
+            if promise <= AT_MODE:
                 return at, system, True
             at = self._climbed(eta, factors, dispersion, at, step)
         return at, system, False
@@ -206,8 +216,8 @@ class _Derivatives:
         inverse = lapack.dpotri(system.chol, lower=1)[0]
         inverse = np.tril(inverse) + np.tril(inverse, -1).T
         spread = [
-            meetings.at_cells(np.asarray(meetings.matrix(cells) @ inverse))
-            for cells in system.cells
+            meetings.at_cells(np.asarray(matrix @ inverse))
+            for matrix in system.matrices
         ]
         first = system.inverse.copy()
         for a, left in enumerate(system.cells):

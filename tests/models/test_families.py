@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from flexcv.models._dispersion import DISPERSION_TERMS
 from flexcv.models.families import (
@@ -94,6 +94,20 @@ def test_probability_of_a_new_group_is_that_of_many_simulated_groups():
         integrated = marginal_mean(family, np.ones(1), np.array([4.0]))[0]
         assert integrated == pytest.approx(simulated, abs=3e-3)
         assert abs(integrated - family.mean(np.ones(1))[0]) > 0.05
+
+
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+@pytest.mark.parametrize("sd", [0.3, 1.0, 4.0])
+def test_probability_of_a_new_group_is_the_integral(link, sd):
+    family = Binomial(link)
+    for eta in (-5.0, 0.0, 2.0):
+
+        def density(b, eta=eta):
+            return family.mean(np.array([eta + sd * b]))[0] * stats.norm.pdf(b)
+
+        exact = integrate.quad(density, -10, 10, epsabs=1e-12, limit=300)[0]
+        found = marginal_mean(family, np.array([eta]), np.array([sd**2]))[0]
+        assert found == pytest.approx(exact, abs=1e-8)
 
 
 def test_expected_count_of_a_new_group_has_a_closed_form():
