@@ -28,7 +28,7 @@ class Setting:
 
     Parameters
     ----------
-    learning_rate, n_rounds, max_depth, min_leaf
+    learning_rate, n_rounds, max_depth, min_leaf, seed
         As their names say.
     """
 
@@ -36,6 +36,7 @@ class Setting:
     n_rounds: int
     max_depth: int
     min_leaf: int
+    seed: int = 0
 
     @property
     def params(self) -> dict[str, object]:
@@ -45,6 +46,7 @@ class Setting:
             "max_depth": self.max_depth,
             "num_leaves": 2**self.max_depth,
             "min_data_in_leaf": self.min_leaf,
+            "seed": self.seed,
             "verbose": -1,
             "num_threads": 1,
         }
