@@ -2,12 +2,17 @@
 
 import os
 import tempfile
+from importlib.util import find_spec
 
 import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 from flexcv.errors import CheckWarning, FailedModelWarning, GroupsWarning
+
+HAS_TORCH = find_spec("torch") is not None
+NEEDS_TORCH = ["flexcv/models/_neural_network.py", "flexcv/models/_neural_training.py"]
+collect_ignore = [] if HAS_TORCH else NEEDS_TORCH
 
 
 def _enter_a_folder_of_its_own(namespace):
@@ -37,3 +42,5 @@ def pytest_collection_modifyitems(items):
             for category in (GroupsWarning, CheckWarning, FailedModelWarning):
                 name = f"{category.__module__}.{category.__qualname__}"
                 item.add_marker(pytest.mark.filterwarnings(f"ignore::{name}"))
+        if not HAS_TORCH and item.name.startswith("flexcv.models.neural."):
+            item.add_marker(pytest.mark.skip(reason="torch is not installed"))

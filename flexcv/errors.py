@@ -20,6 +20,7 @@
     ├── ConvergenceWarning     an optimiser stopped before it was done
     ├── RankDeficiencyWarning  fixed-effect columns were dropped as redundant
     ├── SeparationWarning      fixed effects are infinite: the target is separated
+    ├── ExtrapolationWarning   a curve was predicted outside the times it was learnt on
     └── TrackingWarning        a tracker could not keep what it was told
 
 Wrong argument kinds raise `TypeError` and wrong argument values `ValueError`;
@@ -95,6 +96,10 @@ class RankDeficiencyWarning(FlexcvWarning):
 
 class SeparationWarning(FlexcvWarning):
     """Fixed effects separate the target perfectly and have no finite estimate."""
+
+
+class ExtrapolationWarning(FlexcvWarning):
+    """A curve was predicted outside the range of times that it was learnt on."""
 
 
 class TrackingWarning(FlexcvWarning):

@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 
 from flexcv import CrossValidation, CrossValidationResults, Metric, ObjectiveScorer
 from flexcv.datasets import load_verbagg
-from flexcv.errors import CheckWarning, FlexcvError, UnitError
+from flexcv.errors import CheckWarning, FailedModelWarning, FlexcvError, UnitError
 from flexcv.synthesizer import generate_classification, generate_counts
 
 SILENT = ("groups-ignored", "groups-unused")
@@ -288,7 +288,7 @@ def test_a_tracker_gets_pictures_of_classes(table, tmp_path):
     X, y, _, group = table
     chain(X, y, group, run=tmp_path / "run").add_model(LogisticRegression).perform()
     files = {path.name for path in (tmp_path / "run" / "tracking").rglob("*")}
-    assert {"classes.png", "classes.html"} <= files
+    assert {"classes.svg", "classes.html"} <= files
     assert not any("residual" in name for name in files)
     facts = json.dumps(
         [path.read_text() for path in (tmp_path / "run" / "tracking").rglob("*.json")]
@@ -460,6 +460,34 @@ def test_tuning_needs_an_inner_fold_that_has_the_classes():
     assert str(caught.value.__cause__) == (
         "no inner fold can be tuned on: only class 'no' is in the training part of inner fold 0, for example; "
         "use split_in='StratifiedKFold', fewer inner folds, or another objective."
+    )
+
+
+def test_a_model_that_needs_two_classes_says_where_one_was_missing():
+    X, y = two_rows_of_yes()
+    cv = CrossValidation().set_data(X, y).set_splits([(np.arange(6), np.arange(6, 12))])
+    cv = cv.add_model(LogisticRegression).set_run(
+        silence="classes-missing", on_error="record"
+    )
+    with pytest.warns(FailedModelWarning):
+        results = cv.perform().results
+    message = results.warnings.query("category == 'Failure'")["message"].item()
+    assert message.endswith(
+        "(while fitting LogisticRegression on repeat 0, fold 0; a part of a fold may lack a class; "
+        "`cv.check()` says which, and a stratified split avoids it)"
+    )
+
+
+def test_a_model_that_wants_numbered_classes_says_so(table):
+    xgboost = pytest.importorskip("xgboost")
+    cv = chain(table[0], table[1]).add_model(
+        xgboost.XGBClassifier, model_kwargs={"n_jobs": 1}
+    )
+    with pytest.raises(UnitError) as caught:
+        cv.perform()
+    assert caught.value.__cause__.__notes__[-1] == (
+        "the target holds texts, and this model wants whole numbers from 0; encode it, for example with "
+        "pd.factorize"
     )
 
 

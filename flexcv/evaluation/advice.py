@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from flexcv._checks import listed
@@ -13,11 +15,8 @@ def add_advice(error: Exception, dataset: Dataset) -> None:
     if not isinstance(error, TypeError | ValueError):
         return
     features = dataset.features
-    if "class" in str(error) and dataset.task.is_classification:
-        error.add_note(
-            "a part of a fold may lack a class; `cv.check()` says which, and a "
-            "stratified split avoids it"
-        )
+    if dataset.task.is_classification:
+        _add_advice_about_classes(error, dataset)
     text = [
         name
         for name in features.columns
@@ -33,4 +32,18 @@ def add_advice(error: Exception, dataset: Dataset) -> None:
         error.add_note(
             f"missing values, which many models do not take: {listed(missing)}; "
             "impute them in a pipeline or drop the rows"
+        )
+
+
+def _add_advice_about_classes(error: Exception, dataset: Dataset) -> None:
+    text = str(error)
+    if re.search(r"(one|1|2) class|Invalid classes", text):
+        error.add_note(
+            "a part of a fold may lack a class; `cv.check()` says which, and a "
+            "stratified split avoids it"
+        )
+    if "Invalid classes" in text and isinstance(dataset.task.classes[0], str):
+        error.add_note(
+            "the target holds texts, and this model wants whole numbers from 0; encode "
+            "it, for example with pd.factorize"
         )

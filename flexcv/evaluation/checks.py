@@ -198,9 +198,12 @@ def _target_inside(setup: Setup) -> Iterator[tuple[str, str]]:
 def _identical_rows(setup: Setup) -> Iterator[tuple[str, str]]:
     data = setup.dataset
     table = pd.concat([data.table(data.group_names), data.target], axis=1)
-    keys = pd.util.hash_pandas_object(table, index=False).to_numpy()
+    codes = pd.factorize(pd.util.hash_pandas_object(table, index=False).to_numpy())[0]
+    if codes.max() + 1 == len(codes):
+        return
     shared = max(
-        float(np.isin(keys[fold.test], keys[fold.train]).mean()) for fold in setup.plan
+        float(_are_known(codes, fold.train)[codes[fold.test]].mean())
+        for fold in setup.plan
     )
     if shared:
         yield (
@@ -313,11 +316,22 @@ CHECKS: dict[str, Check] = {
 }
 
 
+def _are_known(
+    codes: npt.NDArray[np.intp], rows: npt.NDArray[np.intp]
+) -> npt.NDArray[np.bool_]:
+    """Tell for each code whether any of the rows has it."""
+    known = np.zeros(int(codes.max()) + 1, dtype=bool)
+    known[codes[rows]] = True
+    return known
+
+
 def _correlation(values: npt.NDArray[Any], target: npt.NDArray[Any]) -> float:
     known = np.isfinite(values)
-    if known.sum() <= TINY or np.ptp(values[known]) == 0 or np.ptp(target[known]) == 0:
+    if not known.all():
+        values, target = values[known], target[known]
+    if len(values) <= TINY or np.ptp(values) == 0 or np.ptp(target) == 0:
         return 0.0
-    return float(abs(np.corrcoef(values[known], target[known])[0, 1]))
+    return float(abs(np.corrcoef(values, target)[0, 1]))
 
 
 def _is_constant_within(column: pd.Series[Any], codes: npt.NDArray[np.intp]) -> bool:

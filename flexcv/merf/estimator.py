@@ -43,7 +43,12 @@ from flexcv.models.residual_effects import (
     distinct_columns,
 )
 
-from .learners import chosen_learner, on_its_scale, outcome_of
+from .learners import (
+    chosen_learner,
+    on_its_scale,
+    outcome_of,
+    refuse_normal_settings,
+)
 from .readings import FAMILIES, AbstractMERF
 
 FloatArray = npt.NDArray[np.float64]
@@ -51,6 +56,7 @@ Callback = Callable[[Mapping[str, float]], bool | None]
 
 TOL = 1e-2  # above the tremble that a forest's likelihood keeps from refit to refit
 RIGID_TOL = 1e-6  # refits of a linear learner repeat exactly
+WORKING_TOL = 1e-5  # with a family, which has no likelihood that both halves climb
 LEARNED = (
     "learner_",
     "random_part_",
@@ -89,7 +95,8 @@ class MERF(AbstractMERF):
         The most refits; 0 is the plain learner.
     tol
         Stop when the relative change of the likelihood per row stays below; None
-        never stops early. ``"auto"`` is 1e-2, or 1e-6 around a linear learner.
+        never stops early. ``"auto"`` is 1e-2; around a linear learner 1e-6, or 1e-5
+        with a family.
     patience
         For how many iterations in a row it must stay below.
     fit_prediction
@@ -238,7 +245,7 @@ class MERF(AbstractMERF):
         check_integer("n_quadrature", self.n_quadrature, 1)
         if self.family is not None:
             check_choice("family", self.family, FAMILIES)
-            self._require_no_normal_settings()
+            refuse_normal_settings(self.family, self.solver, self.warm_start)
         chosen_learner(self.estimator, self.family)
         if self.tol is not None and self.tol != "auto":
             check_number("tol", self.tol, 0.0)
@@ -312,7 +319,9 @@ class MERF(AbstractMERF):
         if self.tol != "auto":
             return None if self.tol is None else float(self.tol)
         rigid = is_rigid(self.learner_, len(self.fitted_))
-        return RIGID_TOL if rigid and self.fit_prediction_ == "in_sample" else TOL
+        if not rigid or self.fit_prediction_ != "in_sample":
+            return TOL
+        return RIGID_TOL if self.family is None else WORKING_TOL
 
     def _keep_plain(
         self, refits: LearnerRefits, outcome: Outcome, random: RandomColumns
@@ -372,19 +381,6 @@ class MERF(AbstractMERF):
             return y
         self.classes_, target = encoded_classes(y)
         return target
-
-    def _require_no_normal_settings(self) -> None:
-        """Refuse what is written for normal outcomes."""
-        if self.solver not in ("auto", "profile"):
-            raise ValueError(
-                f"solver='em' is for normal outcomes, got it with family="
-                f"{self.family!r}; leave `solver` out."
-            )
-        if self.warm_start:
-            raise ValueError(
-                "warm_start=True is for normal outcomes, got it with family="
-                f"{self.family!r}; leave `warm_start` out."
-            )
 
     def _warn_unsettled(self, rows: Sequence[Mapping[str, float]]) -> None:
         tol = self._tolerance()

@@ -63,6 +63,20 @@ def outcome_of(
     )
 
 
+def refuse_normal_settings(family: str, solver: str, warm_start: bool) -> None:
+    """Refuse what is written for normal outcomes."""
+    if solver not in ("auto", "profile"):
+        raise ValueError(
+            f"solver={solver!r} is for normal outcomes, got it with family={family!r}; "
+            "leave `solver` out."
+        )
+    if warm_start:
+        raise ValueError(
+            "warm_start=True is for normal outcomes, got it with family="
+            f"{family!r}; leave `warm_start` out."
+        )
+
+
 def _forest(family: str | None) -> Any:
     """Give a forest; leaves of labels and counts hold more rows than one."""
     if family is None:

@@ -7,6 +7,7 @@ from .known import DEFAULT_METRICS as DEFAULT_METRICS
 from .known import KNOWN_METRICS as KNOWN_METRICS
 from .known import MetricsDict as MetricsDict
 from .known import default_metrics as default_metrics
+from .known import ignores_labels as ignores_labels
 from .known import resolve_metrics as resolve_metrics
 from .metric import Metric as Metric
 from .objective import CLASS_OBJECTIVE as CLASS_OBJECTIVE
@@ -27,6 +28,7 @@ __all__ = [
     "MetricsDict",
     "ObjectiveScorer",
     "default_metrics",
+    "ignores_labels",
     "is_scorer",
     "log_loss",
     "mean_squared_error",

@@ -98,6 +98,12 @@ _MEANT = {
 _DIRECTIONS = {m.function: m.greater_is_better for m in KNOWN_METRICS.values()}
 
 
+def ignores_labels(metric: Metric) -> bool:
+    """Tell whether classes may be numbered from 0 before scoring, which is faster."""
+    known = CLASS_METRICS.get(metric.name)
+    return known is not None and known.function is metric.function
+
+
 class MetricsDict(dict[str, Any]):
     """Name metrics: a dictionary of name to function or `Metric`.
 

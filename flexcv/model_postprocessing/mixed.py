@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from flexcv.evaluation import FittedFold
+from flexcv.metrics.curves import roc_table
 from flexcv.results import Finding
 
 from .base import ModelPostProcessor, final_model, require
@@ -19,6 +20,7 @@ from .drawings import (
     draw_fixed_effects,
     draw_likelihood,
     draw_random_effects,
+    draw_roc,
 )
 
 FIT_QUANTITIES = {
@@ -67,7 +69,9 @@ class MERFModelPostProcessor(ModelPostProcessor):
 
     Gives ``"convergence"`` (a row per iteration), ``"random_effects"`` (factor, group,
     name, effect, sd), ``"variance_components"`` and ``"base_against_mixed"`` (each
-    row's true value and its prediction without and with random effects).
+    row's true value and its prediction without and with random effects). Of two
+    classes the predictions are probabilities of the last one, and
+    ``"roc_base_against_mixed"`` has the ROC curves of both on the test part.
     """
 
     for_variants: ClassVar[bool] = True
@@ -86,7 +90,12 @@ class MERFModelPostProcessor(ModelPostProcessor):
             effects = random_effects_table(model)
             yield Finding("random_effects", effects, draw_effect_distribution)
         frame = _base_and_mixed(fitted, model)
-        yield Finding("base_against_mixed", frame, draw_base_against_mixed)
+        classes = fitted.train.task.classes
+        if classes:
+            yield Finding("base_against_mixed", frame)
+            yield Finding("roc_base_against_mixed", _roc(frame, classes), draw_roc)
+        else:
+            yield Finding("base_against_mixed", frame, draw_base_against_mixed)
 
 
 def random_effects_table(model: Any) -> pd.DataFrame:
@@ -111,6 +120,18 @@ def _fit_table(model: Any) -> pd.DataFrame:
     return pd.DataFrame({"quantity": list(found), "value": list(found.values())})
 
 
+def _roc(frame: pd.DataFrame, classes: Sequence[Any]) -> pd.DataFrame:
+    """Give the ROC curves of the test part without and with random effects."""
+    test = frame[frame["part"].eq("test")]
+    titles = {"base": "without random effects", "mixed": "with random effects"}
+    curves = []
+    for name, title in titles.items():
+        table = np.column_stack([1.0 - test[name], test[name]])
+        curve = roc_table(test["y_true"].to_numpy(), table, classes)
+        curves.append(curve.assign(model=title))
+    return pd.concat(curves, ignore_index=True)
+
+
 def _base_and_mixed(fitted: FittedFold, model: Any) -> pd.DataFrame:
     """Predict both parts without and with the random effects."""
     population = copy.copy(model)  # its parameter is set, what was learned is shared
@@ -120,7 +141,14 @@ def _base_and_mixed(fitted: FittedFold, model: Any) -> pd.DataFrame:
         X, rows = getattr(fitted, f"X_{part}"), getattr(fitted, f"{part}_rows")
         inside = fitted.estimator[:-1].transform(X)
         truth = getattr(fitted, part).target.to_numpy()
-        mixed = getattr(fitted, f"predicted_{part}")
-        values = {"y_true": truth, "base": population.predict(inside), "mixed": mixed}
+        table = getattr(fitted, f"probabilities_{part}")
+        if table is None:
+            base, mixed = (
+                population.predict(inside),
+                getattr(fitted, f"predicted_{part}"),
+            )
+        else:
+            base, mixed = population.predict_proba(inside)[:, -1], table[:, -1]
+        values = {"y_true": truth, "base": base, "mixed": mixed}
         frames.append(pd.DataFrame({"row": rows, "part": part, **values}))
     return pd.concat(frames, ignore_index=True)

@@ -2,16 +2,28 @@
 
 from .base import AbstractMixedModel as AbstractMixedModel
 from .boosting import MixedEffectsBoosting as MixedEffectsBoosting
+from .deep_mixture import DeepMixtureLMM as DeepMixtureLMM
 from .generalized import GeneralizedLinearMixedModel as GeneralizedLinearMixedModel
 from .linear import LinearMixedEffectsModel as LinearMixedEffectsModel
+from .neural import NeuralMixedEffectsClassifier as NeuralMixedEffectsClassifier
+from .neural import NeuralMixedEffectsRegressor as NeuralMixedEffectsRegressor
 from .ols import LinearModel as LinearModel
+from .penalized import PenalizedLinearMixedModel as PenalizedLinearMixedModel
+from .penalized_generalized import (
+    PenalizedGeneralizedMixedModel as PenalizedGeneralizedMixedModel,
+)
 from .terms import RandomTerm as RandomTerm
 
 __all__ = [
     "AbstractMixedModel",
+    "DeepMixtureLMM",
     "GeneralizedLinearMixedModel",
     "LinearMixedEffectsModel",
     "LinearModel",
     "MixedEffectsBoosting",
+    "NeuralMixedEffectsClassifier",
+    "NeuralMixedEffectsRegressor",
+    "PenalizedGeneralizedMixedModel",
+    "PenalizedLinearMixedModel",
     "RandomTerm",
 ]

@@ -30,7 +30,7 @@ def encoded_classes(y: Any) -> tuple[npt.NDArray[Any], FloatArray]:
     """
     labels = _plain(y)
     _refuse_numbers(labels)
-    classes, codes = np.unique(labels, return_inverse=True)
+    codes, classes = pd.factorize(labels, sort=True)
     if len(classes) == 1:
         raise ValueError(
             "a binomial target must have two classes, got only one class "

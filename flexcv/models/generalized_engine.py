@@ -23,6 +23,8 @@ from .laplace_problem import LaplaceProblem, RandomRows
 from .one_factor import NoFactor, OneFactor
 from .several_factors import SeveralFactors
 
+SHORT = 65_535  # largest number of two bytes
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
@@ -192,6 +194,8 @@ def _order(design: RandomDesign) -> IntArray:
     codes = design.factors[0].codes
     if (np.diff(codes) >= 0).all():
         return np.arange(len(design))
+    if design.factors[0].n_levels <= SHORT:
+        codes = codes.astype(np.uint16)  # short numbers are sorted by counting
     return np.argsort(codes, kind="stable")
 
 

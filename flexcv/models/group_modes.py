@@ -14,7 +14,7 @@ from .families import Family, RowTerms
 
 MAX_STEPS = 200
 HALVINGS = 40
-AT_MODE = 1e-17  # squared Newton step, in conditional standard deviations
+AT_MODE = 1e-14  # squared Newton step, in conditional standard deviations
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +31,8 @@ class GroupRows:
         The level of each row.
     columns
         The random columns, shape (q, n_rows); ones for an intercept.
+    flat
+        The value of each column that is constant, NaN of the others.
     constant
         The log-likelihood that no parameter changes.
     """
@@ -40,6 +42,7 @@ class GroupRows:
     weights: FloatArray
     levels: Levels
     columns: FloatArray
+    flat: tuple[float, ...]
     constant: float
 
     @property
@@ -49,37 +52,43 @@ class GroupRows:
 
     def row_sum(self, effects: FloatArray) -> FloatArray:
         """Give z'b of each row from effects of shape (q, levels)."""
-        total = self.columns[0] * self.levels.spread(effects[0])
-        for column, effect in zip(self.columns[1:], effects[1:], strict=True):
-            total += column * self.levels.spread(effect)
-        return np.asarray(total)
+        total = self._scaled(0, self.levels.spread(effects[0]))
+        for k in range(1, len(effects)):
+            total = total + self._scaled(k, self.levels.spread(effects[k]))
+        return total
 
     def level_sums(self, values: FloatArray) -> FloatArray:
         """Give Z'v of each level, shape (q, levels)."""
-        return np.stack([self.levels.sum(column * values) for column in self.columns])
+        lines = range(self.n_effects)
+        return np.stack([self.levels.sum(self._scaled(k, values)) for k in lines])
 
     def products(self, values: FloatArray) -> FloatArray:
         """Give Z' diag(v) Z of each level, shape (q, q, levels)."""
         q = self.n_effects
         made = np.empty((q, q, self.levels.n_levels))
         for a in range(q):
-            weighted = self.columns[a] * values
+            weighted = self._scaled(a, values)
             for b in range(a + 1):
-                sums = self.levels.sum(weighted * self.columns[b])
+                sums = self.levels.sum(self._scaled(b, weighted))
                 made[a, b] = made[b, a] = sums
         return made
 
     def quadratic(self, matrices: FloatArray) -> FloatArray:
         """Give z'Bz of each row from matrices of shape (q, q, levels)."""
-        total = np.zeros(len(self.y))
-        for a, left in enumerate(self.columns):
+        total: FloatArray = np.zeros(len(self.y))
+        for a in range(self.n_effects):
             for b in range(a + 1):
                 twice = 1.0 if a == b else 2.0
-                total += twice * left * self.columns[b] * self._given(matrices[a, b])
+                given = self.levels.spread(twice * matrices[a, b])
+                total += self._scaled(a, self._scaled(b, given))
         return total
 
-    def _given(self, values: FloatArray) -> FloatArray:
-        return self.levels.spread(values)
+    def _scaled(self, place: int, values: FloatArray) -> FloatArray:
+        """Give a random column times values; the same object where it is one."""
+        flat = self.flat[place]
+        if np.isnan(flat):
+            return np.asarray(self.columns[place] * values)
+        return values if flat == 1.0 else np.asarray(flat * values)
 
 
 class Mode(NamedTuple):
@@ -120,12 +129,15 @@ def group_rows(
         How many levels there are; by default up to the largest code.
     """
     used = np.ones(len(y)) if weights is None else weights
+    lines = np.asarray(columns, dtype=float)
+    flat = [line[0] if line.min() == line.max() else np.nan for line in lines]
     return GroupRows(
         family,
         y,
         used,
         learn_levels(codes, n_levels),
-        np.asarray(columns, dtype=float),
+        lines,
+        tuple(map(float, flat)),
         float(family.constant(y, used).sum()),
     )
 

@@ -110,7 +110,7 @@ class SeveralFactors:
             promise = sum(
                 float((g * s).sum()) for g, s in zip(gradient, step, strict=True)
             )
-            if promise <= AT_MODE * self.crossed.n_effects:
+            if promise <= AT_MODE:
                 return at, system, True
             at = self._climbed(eta, factors, dispersion, at, step)
         return at, system, False

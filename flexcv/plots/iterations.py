@@ -15,10 +15,13 @@ NOT_COMPONENTS = frozenset(
         "iteration",
         "loglik",
         "gll",
+        "train_loss",
         "sigma2",
         "trace_d",
         "logdet_d",
         "change",
+        "alpha",
+        "selected",
         "validation_loss",
         "learner_seconds",
         "effects_seconds",
@@ -83,7 +86,8 @@ def _variances(trace: pd.DataFrame, ax: Axes) -> None:
     for name in shown:
         label = "residual" if name == "sigma2" else str(name)
         ax.plot(trace.index, trace[name], marker="o", markersize=3, label=label)
-    ax.set_ylim(bottom=0.0)
+    if not (trace[names] < 0.0).any(axis=None):  # covariances may be
+        ax.set_ylim(bottom=0.0)
     ax.set_ylabel("variance")
     ax.legend(frameon=False, fontsize="small")
 
@@ -97,5 +101,9 @@ def _change(trace: pd.DataFrame, ax: Axes) -> None:
 
 
 def _loss(trace: pd.DataFrame, ax: Axes) -> None:
+    if "train_loss" in trace:
+        ax.plot(
+            trace.index, trace["train_loss"], color="0.6", label="rows learned from"
+        )
     ax.plot(trace.index, trace["validation_loss"], marker="o", markersize=3)
     ax.set_ylabel("validation loss")

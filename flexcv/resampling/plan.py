@@ -328,7 +328,9 @@ def _check_splits(splits: list[Split], n_rows: int, argument: str, title: str) -
             raise PlanError(
                 f"{where} has rows in training and test at once; make them disjoint."
             )
-        if len(np.unique(split.test)) < len(split.test):
+        tested = np.zeros(n_rows, dtype=bool)
+        tested[split.test] = True
+        if np.count_nonzero(tested) < len(split.test):
             raise PlanError(f"{where} names a test row more than once.")
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from flexcv.dataset import Task
 from flexcv.errors import UndefinedScoreError
-from flexcv.metrics import Metric, response_columns
+from flexcv.metrics import Metric, ignores_labels, response_columns
 
 from .fold import Predictions
 from .metric_choice import LostFunction, guarded
@@ -64,15 +64,11 @@ def scorable(
     """
     if not task.is_classification:
         return predictions, [guarded(metric) for metric in metrics]
-    frame = predictions.assign(y_pred=np.arange(len(predictions)))
-    columns: dict[str, Any] = {}
-    looked_up = []
-    for metric in metrics:
-        if metric.response not in columns and not _is_lost(metric):
-            names = response_columns(metric.response, task.columns)
-            columns[metric.response] = predictions[names].to_numpy()
-        looked_up.append(_looking_up(metric, columns.get(metric.response), task))
-    return frame, looked_up
+    frame = predictions.assign(
+        y_true=np.asarray(predictions["y_true"].cat.codes, dtype=np.intp),
+        y_pred=np.arange(len(predictions)),
+    )
+    return frame, [_looking_up(metric, predictions, task) for metric in metrics]
 
 
 def why_undefined(
@@ -97,17 +93,20 @@ def check_probabilities_given(metric: Metric, classes: Sequence[Any]) -> None:
         )
 
 
-def _is_lost(metric: Metric) -> bool:
-    return isinstance(metric.function, LostFunction)
-
-
-def _looking_up(metric: Metric, table: Any, task: Task) -> Metric:
-    """Give a metric of (y_true, numbers of rows)."""
-    if table is None:
+def _looking_up(metric: Metric, predictions: pd.DataFrame, task: Task) -> Metric:
+    """Give a metric of (numbers of classes, numbers of rows)."""
+    if isinstance(metric.function, LostFunction):
         return metric
-    bound = guarded(metric.among(task.classes))
+    columns = response_columns(metric.response, task.columns)
+    if ignores_labels(metric):
+        task = Task(tuple(range(len(task.classes))))
+    labels, bound = task.labels, guarded(metric.among(task.classes))
+    if metric.needs_probabilities:
+        table = predictions[columns].to_numpy()
+    else:
+        table = labels[predictions["y_pred"].cat.codes]
 
     def function(y_true: Any, places: Any) -> float:
-        return bound(y_true, table[np.asarray(places, dtype=np.intp)])
+        return bound(labels[y_true], table[np.asarray(places, dtype=np.intp)])
 
     return replace(bound, function=function, response="predict")

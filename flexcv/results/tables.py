@@ -12,7 +12,7 @@ import pandas as pd
 
 from flexcv.dataset import REGRESSION, Task
 from flexcv.errors import UndefinedScoreError
-from flexcv.metrics import Metric
+from flexcv.metrics import Metric, ignores_labels
 
 from .fold import FoldResult, Predictions
 from .metric_choice import guarded
@@ -54,11 +54,16 @@ def score(
     """Score predictions; NaN where a model failed, or the metric has no value."""
     if predictions is None:
         return float("nan")
+    if task.is_classification and ignores_labels(metric):
+        known: Any = target.array.codes[predictions.rows]
+        task = Task(tuple(range(len(task.classes))))
+    else:
+        known = truth(predictions, target)
     try:
         response = response_of(predictions, metric, task)
     except UndefinedScoreError:
         return float("nan")
-    return guarded(metric.among(task.classes))(truth(predictions, target), response)
+    return guarded(metric.among(task.classes))(known, response)
 
 
 def scores_table(
@@ -160,11 +165,10 @@ def _prediction_frame(
     target: pd.Series[Any],
     task: Task,
 ) -> pd.DataFrame:
-    y_true: Any = truth(predictions, target)
+    y_true: Any = target.array if task.is_classification else target.to_numpy()
     y_pred: Any = predictions.predicted
     probabilities = predictions.probabilities
     if task.is_classification:
-        y_true = target.array[predictions.rows]
         y_pred = pd.Categorical.from_codes(y_pred, dtype=target.array.dtype)
         if probabilities is None:
             probabilities = np.full((len(predictions.rows), len(task.classes)), np.nan)
@@ -175,7 +179,7 @@ def _prediction_frame(
         {
             **address(fold),
             "row": predictions.rows,
-            "y_true": y_true,
+            "y_true": y_true[predictions.rows],
             "y_pred": y_pred,
             **dict(shown),
             "part": part,

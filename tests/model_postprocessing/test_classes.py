@@ -3,17 +3,21 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.svm import SVC, LinearSVC
 
 from flexcv import CrossValidation, CrossValidationResults
 from flexcv.errors import UnitError
+from flexcv.merf import MERF
 from flexcv.model_postprocessing import (
     ClassifierModelPostProcessor,
+    MERFModelPostProcessor,
     PermutationImportancePostProcessor,
     RandomForestModelPostProcessor,
     SVRModelPostProcessor,
     XGBoostModelPostProcessor,
 )
+from flexcv.synthesizer import generate_classification
 
 RNG = np.random.default_rng(0)
 X = pd.DataFrame(RNG.normal(size=(90, 2)), columns=["signal", "noise"])
@@ -118,3 +122,30 @@ def test_xgboost_is_explained_class_by_class():
 def test_support_vectors_of_classes_are_looked_at(y, has_coefficients):
     found = findings(y, SVC, SVRModelPostProcessor, kernel="linear")
     assert ("coefficients" in found) is has_coefficients
+
+
+def test_merf_of_two_classes_shows_what_random_effects_add():
+    X, y, group, _ = generate_classification(2, 200, 20, intercept_variance=4.0)
+    forest = RandomForestClassifier(10, min_samples_leaf=5, random_state=0)
+    cv = CrossValidation().set_data(X, y.map({0: "no", 1: "yes"}), group)
+    cv = cv.set_splits("StratifiedKFold", n_splits_out=2).set_run(
+        silence="groups-ignored"
+    )
+    cv = cv.add_model(
+        MERF(forest, family="binomial", max_iterations=3, tol=None),
+        model_name="MERF",
+        post_processor=MERFModelPostProcessor,
+    )
+    found = cv.perform().results.findings["MERF"]
+    rows = found["base_against_mixed"][0].frame
+    assert rows[["base", "mixed"]].to_numpy().min() >= 0.0
+    assert set(rows["y_true"]) == {"no", "yes"}
+    curves = found["roc_base_against_mixed"]
+    assert curves[0].frame["model"].unique().tolist() == [
+        "without random effects",
+        "with random effects",
+    ]
+    assert curves.plot().get_legend() is not None
+    area = rows[rows["part"].eq("test")]
+    known = area["y_true"].eq("yes")
+    assert roc_auc_score(known, area["mixed"]) > roc_auc_score(known, area["base"])

@@ -1,5 +1,8 @@
 import re
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -249,3 +252,20 @@ def test_flat_series_are_kept_for_trackers_that_ask():
 
     scores = results.scores.query("part == 'test' and metric == 'mse'")["value"]
     assert flat.store["Ridge/mse"] == list(enumerate(scores))
+
+
+@pytest.mark.slow
+def test_a_tracked_run_loads_no_plotting_library(tmp_path):
+    code = (
+        "import sys\n"
+        "from tests.tracking.chains import ridge_chain\n"
+        "ridge_chain(sys.argv[1]).perform()\n"
+        "assert 'matplotlib' not in sys.modules\n"
+    )
+    here = Path(__file__).parents[2]
+    command = [sys.executable, "-c", code, str(tmp_path / "run")]
+
+    done = subprocess.run(command, cwd=here, capture_output=True, check=False)
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert (tmp_path / "run/tracking/Ridge/fold 0/residuals.svg").is_file()

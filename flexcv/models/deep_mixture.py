@@ -1,0 +1,393 @@
+"""Curves observed at different times, clustered and predicted by a deep mixture."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from flexcv.errors import ConvergenceWarning
+
+from ._identify import require_identifiable
+from ._mixture_ascent import Schedule, Step
+from ._mixture_learned import (
+    least_squares,
+    population_moments,
+    selection_frame,
+    subject_curves,
+    trace_frame,
+    trace_row,
+)
+from ._mixture_moments import sweep
+from ._mixture_parameters import Parameters, Priors
+from ._mixture_readings import AbstractCurveMixture
+from ._mixture_search import Outcome, by_weight, search
+from ._mixture_settings import (
+    check_positive,
+    check_range,
+    check_whole,
+    check_word,
+    mixture_sizes,
+)
+from ._mixture_sums import SubjectSums, subject_sums
+from ._mixture_units import learn_units
+from ._validate import FloatArray, require_column
+from .base import RandomPart, Training
+from .curve_basis import (
+    EXTRAPOLATION,
+    KNOTS,
+    Basis,
+    basis_columns,
+    column_basis,
+    learn_splines,
+    require_times,
+)
+from .design import RandomEncoder, learn_fixed
+from .terms import RandomTerm
+
+Callback = Callable[[Mapping[str, float]], bool | None]
+
+
+class DeepMixtureLMM(AbstractCurveMixture):
+    r"""Deep mixture of linear mixed models for curves observed at different times.
+
+    Subject i has the curve :math:`x(t)'z_i` with spline columns x, and
+    :math:`y_i = W_i\beta + X_i z_i + e_i` with :math:`e_i \sim N(0, \sigma^2 I)`. The
+    coefficients come from layers of factor analysers, :math:`z^{(l-1)} = \mu_k +
+    B_k z^{(l)} + u`, with u normal, one component k drawn in each layer, and standard
+    normal factors at the end. Kock, Klein & Nott (2023), *Deep mixture of linear mixed
+    models for complex longitudinal data*, arXiv:2311.07156. The fit is variational
+    Bayes by coordinate ascent, exact in each subject's paths and factors: no sweep
+    lowers the bound.
+
+    Parameters
+    ----------
+    groups
+        The column of subjects. Without it the model is least squares on the curve
+        columns and the other columns.
+    time
+        The column of times. Every other column has a fixed effect.
+    n_components
+        Components of each layer at the start; spare ones empty. ``"auto"`` starts
+        from (2, 1), (4, 2) and (10, 5) and keeps the best bound.
+    n_factors
+        Factors of each layer; None is 4 in the first and 1 in deeper ones. ``"auto"``
+        tries 1, 2 and 4 in the first and keeps the best bound.
+    n_basis
+        How many splines; None is half the number of distinct times, at most 10.
+    degree
+        Degree of the splines' pieces.
+    knots
+        ``"uniform"``, or ``"quantile"`` for as many rows between any two knots.
+    basis
+        Columns that a curve is made of, instead of splines.
+    time_range
+        Range of the splines; the training table's by default.
+    extrapolation
+        What happens outside this range: ``"linear"`` goes on as a straight line and
+        warns, ``"error"`` refuses. Farther away than the range is long is refused.
+    simplify
+        Whether components are taken away as long as that raises the bound. The bound
+        prefers fewer components than predictions sometimes do.
+    concentration, mean_scale, loading_scale, spread_scale, noise_scale
+        Scales of the priors, for a target of unit variance: Dirichlet weights, Cauchy
+        means, horseshoe loadings, half-Cauchy deviations of coefficients and noise.
+    n_init
+        Starts of each size; the best bound is kept.
+    max_iter, tol
+        The most sweeps of a start, and the gain of the bound per row below which it
+        has settled.
+    callbacks
+        Called with each new row of `trace_` as a mapping; one that returns True
+        stops the fit.
+    random_state
+        Seeds the starts.
+    known_groups
+        ``"conditional"`` predicts known subjects by their curves, ``"population"``
+        every row by the population.
+
+    Attributes
+    ----------
+    n_components_
+        Components left in each layer.
+    weights_, means_, covariances_
+        The mixture of the coefficients, one Gaussian for each path through the layers.
+    cluster_, cluster_proba_
+        Each subject's component of the first layer, and the probability of each.
+    sigma_
+        Residual standard deviation.
+    random_effects_
+        Each subject's coefficients less those of the population.
+    fixed_effects_
+        Effects of the other columns, with standard errors.
+    variance_components_
+        Variances of the coefficients in the population, and of the residual.
+    bound_
+        The evidence lower bound that was reached.
+    trace_
+        A row per sweep.
+    selection_
+        A row per start, the best bound first.
+    converged_, n_iter_
+        Whether the kept start settled, and after how many sweeps.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> subject = np.repeat(np.arange(40), 8)
+    >>> table = pd.DataFrame({"subject": subject, "time": rng.random(320)})
+    >>> sign = np.where(subject % 2, 1.0, -1.0)
+    >>> y = sign * np.sin(6 * table["time"]) + 0.1 * rng.normal(size=320)
+    >>> model = DeepMixtureLMM("subject", "time", n_components=(3, 1)).fit(table, y)
+    >>> model.n_components_
+    (2, 1)
+    >>> bool(model.cluster_[0] == model.cluster_[2] != model.cluster_[1])
+    True
+    """
+
+    column_roles: ClassVar[tuple[str, ...]] = ("time",)
+    trace_: pd.DataFrame
+
+    def __init__(
+        self,
+        groups: Any = None,
+        time: Any = None,
+        *,
+        n_components: Any = (4, 2),
+        n_factors: Any = None,
+        n_basis: int | None = None,
+        degree: int = 3,
+        knots: str = "uniform",
+        basis: Any = None,
+        time_range: Any = None,
+        extrapolation: str = "linear",
+        simplify: bool = True,
+        concentration: float = 0.5,
+        mean_scale: float = 0.5,
+        loading_scale: float = 1.0,
+        spread_scale: float = 2.5,
+        noise_scale: float = 1.0,
+        n_init: int = 1,
+        max_iter: int = 1000,
+        tol: float = 2e-5,
+        callbacks: Any = None,
+        random_state: Any = None,
+        known_groups: str = "conditional",
+    ) -> None:
+        self.groups = groups
+        self.time = time
+        self.n_components = n_components
+        self.n_factors = n_factors
+        self.n_basis = n_basis
+        self.degree = degree
+        self.knots = knots
+        self.basis = basis
+        self.time_range = time_range
+        self.extrapolation = extrapolation
+        self.simplify = simplify
+        self.concentration = concentration
+        self.mean_scale = mean_scale
+        self.loading_scale = loading_scale
+        self.spread_scale = spread_scale
+        self.noise_scale = noise_scale
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.known_groups = known_groups
+
+    # -- columns --
+
+    def _terms(self) -> tuple[RandomTerm, ...]:
+        if self.groups is None:
+            return ()
+        names = [self.groups] if isinstance(self.groups, str | int) else self.groups
+        if len(names) != 1:
+            raise ValueError(
+                f"`groups` must name one column of subjects, got {self.groups!r}; "
+                "a curve belongs to one kind of subject."
+            )
+        return (RandomTerm(names[0]),)
+
+    def _named(self) -> bool:
+        return super()._named() or self.basis is not None
+
+    def _own_columns(self) -> list[Any]:
+        if self.basis is None:
+            return []
+        return [self.basis] if isinstance(self.basis, str | int) else list(self.basis)
+
+    def _left_out(
+        self, terms: Sequence[RandomTerm], table: pd.DataFrame
+    ) -> tuple[Any, ...]:
+        own = self._own_columns()
+        for name in own:
+            require_column(table, name, "basis")
+        return tuple(dict.fromkeys([*super()._left_out(terms, table), *own]))
+
+    # -- fit --
+
+    def _fit_design(self, training: Training) -> None:
+        priors, schedule = self._priors(), self._schedule()
+        self.basis_ = self._learn_basis(training)
+        source, target = training.source, training.target
+        self.fixed_encoder_ = learn_fixed(source.table, leave_out=training.left_out)
+        curve = basis_columns(self.basis_, source)
+        fixed = np.column_stack(self.fixed_encoder_.columns(source))
+        self._check_target(training)
+        self.units_ = learn_units(
+            target,
+            curve,
+            fixed,
+            self.fixed_encoder_.names,
+            own_columns=self.basis is not None,
+        )
+        joined = (self.units_.curve(curve), self.units_.fixed(fixed))
+        scaled = self.units_.target(target)
+        if not training.design.factors:
+            self._keep_least_squares(*joined, scaled)
+            return
+        factor = training.design.factors[0]
+        sums = subject_sums(*joined, scaled, factor.codes, factor.n_levels)
+        self._search(sums, priors, schedule)
+
+    def _priors(self) -> Priors:
+        names = Priors.__slots__
+        return Priors(**{n: check_positive(n, getattr(self, n)) for n in names})
+
+    def _schedule(self) -> Schedule:
+        check_whole("n_init", self.n_init, 1)
+        max_iter = check_whole("max_iter", self.max_iter, 1)
+        if not isinstance(self.simplify, bool):
+            raise TypeError(f"`simplify` must be True or False, got {self.simplify!r}.")
+        return Schedule(max_iter, check_positive("tol", self.tol), self.simplify)
+
+    def _learn_basis(self, training: Training) -> Basis:
+        check_word("knots", self.knots, KNOTS)
+        check_word("extrapolation", self.extrapolation, EXTRAPOLATION)
+        degree = check_whole("degree", self.degree, 1)
+        n_basis = self.n_basis
+        if n_basis is not None:
+            check_whole("n_basis", n_basis, 2)
+        if self.basis is not None:
+            return column_basis(self._own_columns())
+        if self.time is None:
+            if training.design.factors:
+                raise ValueError(
+                    "`time` must name the column of times, got None; name it, or the "
+                    "columns of a curve in `basis`."
+                )
+            return column_basis(())
+        times = require_times(training.source.table[self.time], self.time)
+        reach = check_range(self.time_range)
+        return learn_splines(self.time, times, n_basis, degree, self.knots, reach)
+
+    def _check_target(self, training: Training) -> None:
+        require_identifiable(training.design)
+        if training.design.factors and np.ptp(training.target) == 0.0:
+            raise ValueError(
+                "`y` must vary for curves to be found, got the same value in all "
+                f"{len(training.target)} rows; check the target."
+            )
+
+    def _search(self, sums: SubjectSums, priors: Priors, schedule: Schedule) -> None:
+        d = sums.cross.shape[1]
+        sizes = mixture_sizes(self.n_components, self.n_factors, d, len(sums))
+        kept: list[dict[str, float]] = []
+        generator = np.random.default_rng(self.random_state)
+
+        def watch(start: int, step: Step) -> bool:
+            row = trace_row(start, step, self.units_.scale)
+            kept.append({"iteration": len(kept) + 1, **row})
+            answers = [call(kept[-1]) is True for call in _as_list(self.callbacks)]
+            return any(answers)
+
+        outcomes = search(sums, sizes, self.n_init, priors, schedule, generator, watch)
+        self.trace_ = trace_frame(kept)
+        self.selection_ = selection_frame(outcomes)
+        self._keep(sums, outcomes[0])
+
+    def _keep(self, sums: SubjectSums, best: Outcome) -> None:
+        step = best.step
+        parameters = by_weight(step.parameters)
+        self.parameters_ = parameters
+        self.bound_ = step.bound
+        self.n_iter_ = step.iteration
+        self.converged_ = step.is_last
+        self.n_components_ = parameters.n_components
+        self.sigma_ = self.units_.scale / float(np.sqrt(parameters.noise_precision))
+        self._fixed_information = sweep(sums, parameters).fixed_curvature
+        self.sums_ = replace(
+            sums.less_fixed(parameters.fixed),
+            fixed_cross=sums.fixed_cross[:, :, :0],
+            fixed_gram=sums.fixed_gram[:, :0, :0],
+            fixed_target=sums.fixed_target[:, :0],
+        )
+        self._keep_subjects()
+        if not (step.is_last or best.stopped):
+            warnings.warn(
+                f"the bound had not settled after {step.iteration} sweep(s): the last "
+                f"one raised it by {step.gain / sums.sizes.sum():.2g} per row and "
+                f"`tol` is {self.tol:g}; raise `max_iter` or `tol`.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    def _keep_subjects(self) -> None:
+        """Keep the subjects' curves and clusters, and the population's moments."""
+        centre, spread = population_moments(self.parameters_)
+        self.mean_coefficients_ = centre
+        curves, share = subject_curves(self.sums_, self.parameters_)
+        encoder = replace(self.random_encoder_.factors[0], effects=((self.basis_,),))
+        self.random_encoder_ = RandomEncoder((encoder,))
+        self.random_part_ = RandomPart(
+            (self.units_.coefficients(curves - centre),),
+            (self.units_.coefficient_covariance(spread),),
+        )
+        index = pd.Index(encoder.levels, name=encoder.name)
+        self.cluster_proba_ = pd.DataFrame(share, index=index)
+        self.cluster_ = pd.Series(share.argmax(axis=1), index, name="cluster")
+
+    def _keep_least_squares(
+        self, curve: FloatArray, fixed: FloatArray, target: FloatArray
+    ) -> None:
+        """Keep the fixed part alone."""
+        coefficients, variance = least_squares(np.column_stack([curve, fixed]), target)
+        d = curve.shape[1]
+        self.mean_coefficients_ = coefficients[:d]
+        self.parameters_ = Parameters((), 1.0, variance, 1.0, coefficients[d:])
+        self._fixed_information = fixed.T @ fixed / variance
+        self.sigma_ = self.units_.scale * float(np.sqrt(variance))
+        self.random_part_ = RandomPart((), ())
+        self.trace_ = trace_frame([])
+        self.converged_, self.n_iter_, self.n_components_ = True, 1, ()
+
+    # -- readings --
+
+    @property
+    def fixed_effects_(self) -> pd.DataFrame:
+        """Effects of the columns beside curves and subjects, with standard errors.
+
+        The standard errors take each subject's path and the variances as known.
+        """
+        check_is_fitted(self)
+        names = [self.fixed_encoder_.names[k] for k in self.units_.kept]
+        covariance = np.linalg.inv(self._fixed_information)
+        errors = self.units_.effects(np.sqrt(np.diag(covariance)))
+        columns = {
+            "estimate": self.units_.effects(self.parameters_.fixed),
+            "std_error": errors,
+        }
+        return pd.DataFrame(columns, index=pd.Index(names, name="name"))
+
+
+def _as_list(callbacks: Any) -> list[Callback]:
+    if callbacks is None:
+        return []
+    return [callbacks] if callable(callbacks) else list(callbacks)
