@@ -111,7 +111,7 @@ def test_a_warm_start_takes_fewer_steps():
 
 
 def test_a_start_from_other_columns_is_left_alone():
-    design, x, g, rng = design_of()
+    design, x, _, rng = design_of()
     y = rng.poisson(np.exp(0.3 * x)).astype(float)
     ones, nothing = np.ones(len(y)), np.zeros(len(y))
 
