@@ -28,7 +28,7 @@ def test_every_learner_gains_from_known_groups_and_loses_little_on_new_ones(
     script, family
 ):
     learners = script.LEARNERS[family](n_trees=30)
-    drawn = script.drawn_table(family, 0, n_groups=40, n_rows=10)
+    drawn = script.drawn_table(family, 0, n_groups=40, n_rows=8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
