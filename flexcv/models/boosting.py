@@ -10,7 +10,6 @@ import pandas as pd
 from sklearn.metrics import accuracy_score
 from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from ._effects import Columns
 from ._table import prediction_table
@@ -21,7 +20,8 @@ from .boosting_laplace import LaplaceLikelihood
 from .boosting_likelihoods import Likelihood, NormalLikelihood
 from .boosting_rounds import Checkpoint
 from .boosting_settings import require_choice
-from .conditional import normal_interval
+from .conditional import learn_uncertainty, normal_interval, unknown_variances
+from .design import RandomDesign
 from .families import FAMILIES, family_of
 from .marginal import marginal_mean
 from .noise import noise_variance
@@ -210,7 +210,8 @@ class MixedEffectsBoosting(AbstractBoosting):
         """Give the expected target, or the more probable class.
 
         Known levels enter with their predicted effects. For families other than
-        gaussian the mean is averaged over what is not known of the effects.
+        gaussian the mean of unknown levels is an average over the effects they might
+        have.
 
         Parameters
         ----------
@@ -235,6 +236,16 @@ class MixedEffectsBoosting(AbstractBoosting):
         """
         mean = self._mean(X)
         return np.column_stack([1.0 - mean, mean])
+
+    def predict_linear(self, X: Any) -> FloatArray:
+        """Give the linear predictor, with known effects, and zero for unknown ones.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        return super().predict(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Give the accuracy of a classifier, else the coefficient of determination.
@@ -279,9 +290,7 @@ class MixedEffectsBoosting(AbstractBoosting):
         -------
         Columns prediction, lower and upper.
         """
-        predicted = self.predict(X)
-        source = Columns(prediction_table(self, X))
-        design = self.random_encoder_.design(source)
+        predicted, design = self.predict(X), self._design(X)
         known = self.known_groups == "conditional"
         variance = self.sigma_**2 + self.uncertainty_.variances(design, known)
         return normal_interval(predicted, variance, level, X)
@@ -306,20 +315,21 @@ class MixedEffectsBoosting(AbstractBoosting):
         if not _is_gaussian(self):
             self.dispersion_ = best.state.sigma2
             return
-        self.sigma_ = float(np.sqrt(best.state.sigma2))
+        state, design = best.state, random.design
+        self.sigma_ = float(np.sqrt(state.sigma2))
+        self.uncertainty_ = learn_uncertainty(design, state.sigma2, state.covariances)
         if self.folds is not None:
             residuals = target - best.fitted, target - best.honest
-            variance = noise_variance(random, best.state, self.uncertainty_, *residuals)
+            variance = noise_variance(random, state, self.uncertainty_, *residuals)
             self.noise_ = float(np.sqrt(variance))
 
     def _mean(self, X: Any) -> FloatArray:
-        """Give the mean, averaged over what is not known of the effects."""
-        check_is_fitted(self)
-        source = Columns(prediction_table(self, X))
-        eta = self._fixed_part(source)
-        design = self.random_encoder_.design(source)
-        if self.known_groups == "population":
-            design = design.with_unknown_levels()
-        eta += design.effects_sum(self.random_part_.effects)
-        variance = self.uncertainty_.variances(design)
-        return marginal_mean(family_of(self.family), eta, variance)
+        """Give the mean at known effects, and over the effects of unknown levels."""
+        linear, design = self.predict_linear(X), self._design(X)
+        known = self.known_groups == "conditional"
+        covariances = self.random_part_.covariances
+        variance = unknown_variances(design, covariances, known)
+        return marginal_mean(family_of(self.family), linear, variance)
+
+    def _design(self, X: Any) -> RandomDesign:
+        return self.random_encoder_.design(Columns(prediction_table(self, X)))

@@ -21,7 +21,6 @@ from .boosting_likelihoods import Likelihood
 from .boosting_rounds import Checkpoint, Followed, boosted, followed
 from .boosting_settings import pace_of, require_others, shape_of
 from .boosting_trace import boosting_frame, boosting_row
-from .conditional import Uncertainty
 from .feature_values import learn_features
 from .learner_rows import generator_from
 from .residual_effects import (
@@ -41,7 +40,6 @@ class AbstractBoosting(AbstractMixedModel):
 
     trace_: pd.DataFrame
     trees_: BoostedTrees
-    uncertainty_: Uncertainty
 
     learner: str
     folds: Any
@@ -106,9 +104,7 @@ class AbstractBoosting(AbstractMixedModel):
         start = likelihood.start(np.arange(n_rows))
         self.trees_ = BoostedTrees(encoder, reader, start, found.trees)
         self._keep(found, random)
-        best = found.best
-        self.uncertainty_ = likelihood.uncertainty(best.honest, best.state)
-        self._tell_noise(best, random, target)
+        self._tell_noise(found.best, random, target)
 
     def _followed(self, rounds: Any, random: RandomColumns, patience: Any) -> Followed:
         """Follow the rounds, tell the callbacks and write the trace."""

@@ -7,17 +7,13 @@ rows at the modes, less what the effects explain of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
-from scipy.sparse import csr_array, diags_array
 
 from ._validate import FloatArray, IntArray
 from .boosting_likelihoods import Pull
-from .conditional import LARGEST_JOINT, Uncertainty, sparse_design
 from .crossed_rows import crossed_rows
 from .design import RandomDesign
 from .families import Family
@@ -28,7 +24,6 @@ from .marginal_metric import (
     MarginalMetric,
     NoEffects,
     OneFactor,
-    loadings,
     root,
 )
 from .one_factor import NoFactor
@@ -37,7 +32,6 @@ from .random_refit import RandomRefit, refit_random_part
 from .residual_effects import (
     RandomColumns,
     ResidualEffects,
-    average_part,
     starting_effects,
 )
 from .several_factors import SeveralFactors as SeveralFactorRows
@@ -142,19 +136,6 @@ class LaplaceLikelihood:
             theta=part.estimate.fit.parameters,
         )
 
-    def uncertainty(self, fitted: FloatArray, state: ResidualEffects) -> Uncertainty:
-        """Give the conditional covariances at the modes."""
-        design, covariances = self.random.design, state.covariances
-        if not design.factors:
-            return Uncertainty(covariances)
-        eta = fitted + average_part(self.random.columns, state.average)
-        rows = _random_rows(self.family, self.target, design)
-        factors = [root(covariance) for covariance in covariances]
-        at = rows.evaluate(eta, factors, state.sigma2, None)
-        if len(factors) == 1:
-            return Uncertainty(covariances, at.covariances[0])
-        return Uncertainty(covariances, joint=_joint(design, at, factors))
-
     def _without_effects(self, fitted: FloatArray) -> ResidualEffects:
         """Give the likelihood of independent rows, at its best dispersion."""
 
@@ -189,17 +170,6 @@ def _metric(design: RandomDesign, at: Evaluation) -> MarginalMetric:
     if len(design.factors) == 1:
         return OneFactor(design.factors[0], at.covariances[0])
     return Explained(at.gram)
-
-
-def _joint(design: RandomDesign, at: Evaluation, factors: Sequence[FloatArray]) -> Any:
-    """Give the conditional covariance of all effects, zero where there are too many."""
-    size = sum(factor.n_effects * factor.n_levels for factor in design.factors)
-    if size > LARGEST_JOINT:
-        return csr_array((size, size))
-    roots = loadings(design, factors)
-    loaded = sparse_design(design) @ roots
-    inner = (loaded.T @ diags_array(at.information) @ loaded).toarray() + np.eye(size)
-    return roots @ np.linalg.solve(inner, roots.T.toarray())
 
 
 def _average(random: RandomColumns, part: RandomRefit) -> FloatArray:

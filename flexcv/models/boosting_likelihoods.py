@@ -19,7 +19,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from ._validate import FloatArray, IntArray
-from .conditional import Uncertainty, learn_uncertainty
 from .marginal_metric import MarginalMetric, NormalMetric, normal_metric
 from .residual_effects import RandomColumns, ResidualEffects, maximised, no_effects
 
@@ -65,9 +64,6 @@ class Likelihood(Protocol):
         self, fitted: FloatArray, previous: ResidualEffects | None
     ) -> ResidualEffects:
         """Give the random part that goes with fitted values of all rows."""
-
-    def uncertainty(self, fitted: FloatArray, state: ResidualEffects) -> Uncertainty:
-        """Give what is not known of the effects of a state."""
 
 
 def leaf_values(
@@ -149,14 +145,6 @@ class NormalLikelihood:
             before = replace(start, theta=None if previous is None else previous.theta)
             return maximised(self.random, residuals, before)
         return replace(start, loglik=_plain_loglik(start))
-
-    def uncertainty(
-        self,
-        fitted: FloatArray,  # noqa: ARG002
-        state: ResidualEffects,
-    ) -> Uncertainty:
-        """Give the conditional covariances, which the residuals do not change."""
-        return learn_uncertainty(self.random.design, state.sigma2, state.covariances)
 
 
 def _plain_loglik(state: ResidualEffects) -> float:

@@ -124,10 +124,11 @@ def estimate_generalized(
     rows
         Target and columns.
     start
-        Internal parameters to begin from, such as ``previous.fit.parameters``.
+        Internal parameters to begin from, such as ``previous.fit.parameters``; those
+        of a fit with other columns are of no use and left alone.
     """
     problem, basis, order = laplace_problem(rows)
-    if start is None:
+    if start is None or len(start) != problem.n_parameters:
         start = first_guess_of(problem, rows, order)
     return in_users_basis(fit_laplace(problem, start), basis)
 

@@ -139,6 +139,11 @@ class LaplaceProblem:
         """Whether the dispersion is a parameter."""
         return self.rows.family.has_dispersion
 
+    @property
+    def n_parameters(self) -> int:
+        """Entries of the vector of parameters."""
+        return self.n_theta + len(self.fixed) + self.has_dispersion
+
     def point(self, parameters: FloatArray) -> Point:
         """Put parameters in their places."""
         theta = parameters[: self.n_theta]

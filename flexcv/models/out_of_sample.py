@@ -153,8 +153,9 @@ def _refit_oob(
         )
     if not private.get_params()[f"{prefix}oob_score"]:
         private.set_params(**{f"{prefix}oob_score": True})
-    with warnings.catch_warnings():
-        # Rows that no tree left out are found below and left out of the variances.
+    # Rows that no tree left out are found below and left out of the variances; bagged
+    # classifiers share their no votes among the classes, which is 0 / 0.
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
         warnings.filterwarnings("ignore", message=OOB_WARNING)
         fitted = private.fit(X, target, **params)
     values = _out_of_bag(fitted)

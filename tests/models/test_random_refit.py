@@ -108,3 +108,17 @@ def test_a_warm_start_takes_fewer_steps():
     )
     assert warm.loglik == pytest.approx(cold.loglik, abs=1e-7)
     assert warm.estimate.fit.n_iter < cold.estimate.fit.n_iter
+
+
+def test_a_start_from_other_columns_is_left_alone():
+    design, x, _, rng = design_of()
+    y = rng.poisson(np.exp(0.3 * x)).astype(float)
+    ones, nothing = np.ones(len(y)), np.zeros(len(y))
+
+    def fitted(columns, start=None):
+        rows = Rows(Poisson(), y, ones, nothing, columns, design, ones)
+        return estimate_generalized(rows, start)
+
+    wide, narrow = fitted([ones, x]), fitted([ones, 2.0 * ones])
+    again = fitted([ones, 2.0 * ones], wide.fit.parameters)
+    assert again.loglik == pytest.approx(narrow.loglik)
