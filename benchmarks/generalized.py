@@ -114,7 +114,8 @@ def stress(n_fits: int) -> str:
         "groups of one to three rows, variances near zero, groups of one class; "
         f"{singular:.0%} of them singular) reach the best log-likelihood known from "
         f"four starts within 5e-7; {settled} are called converged, and {wrong} of "
-        "these though another start is better."
+        "these though another start is better. Ends at which a variance runs away are "
+        "marked as not converged and are no rivals."
     )
 
 
