@@ -24,7 +24,7 @@ from sklearn.metrics import log_loss, mean_poisson_deviance
 from flexcv.merf import MERF
 from flexcv.models import GeneralizedLinearMixedModel
 
-SEEDS = range(10)
+SEEDS = range(6)
 DESIGNS = ((100, 20), (200, 8))
 SMALL = {"max_iter": 60, "max_depth": 3}
 LEARNERS = {

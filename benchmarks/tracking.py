@@ -125,7 +125,9 @@ def table(costs: dict[str, list[Cost]], points: int) -> list[str]:
     lines = [
         f"5 folds, 2 models and MERF around each, {N_TRIALS} trials, {N_ITERATIONS} "
         f"iterations: {points} numbers told. Medians of {len(plain)} runs each, in "
-        "seconds; the store of MLflow existed before.",
+        "seconds; the store of MLflow existed before. Where other work runs beside it, "
+        "the processor's seconds count, not those by the clock. A picture of the "
+        "residuals and one of the tuning per fold are among what is kept.",
         "",
         "| way | wall | processor | tracking itself, processor | allowed |",
         "|---|---:|---:|---:|---:|",

@@ -132,10 +132,11 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Put the columns that are not scaled beside those that are, in order."""
         if self.as_array and len(self.scaled_) == len(self.columns_):
             return scaled
+        index = table.index if rows is None else table.index[rows]
+        inside = pd.DataFrame(scaled, index, self.scaled_, copy=False)
         others = [name for name in self.columns_ if name not in set(self.scaled_)]
-        rest = table[others] if rows is None else table[others].iloc[rows]
-        inside = pd.DataFrame(scaled, rest.index, self.scaled_, copy=False)
         if others:
+            rest = table[others] if rows is None else table[others].iloc[rows]
             inside = _columns(pd.concat([inside, rest], axis=1), self.columns_)
         return inside.to_numpy() if self.as_array else inside
 

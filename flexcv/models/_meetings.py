@@ -10,7 +10,9 @@ from scipy.sparse import csr_array
 
 from ._validate import FloatArray, IntArray
 
-DENSE_CELLS = 1_000_000  # a smaller table of levels by others is kept whole
+DENSE_CELLS = 1_000_000  # a larger table of levels by others is kept sparse
+SPARSE_CELLS = 20_000  # and so is one larger than this with few cells filled
+FILLED = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +49,9 @@ class Meetings:
 
     def matrix(self, cells: FloatArray) -> FloatArray | csr_array:
         """Give the cells as a matrix, whole or sparse."""
-        if self.shape[0] * self.shape[1] > DENSE_CELLS:
+        size = self.shape[0] * self.shape[1]
+        empty = size > SPARSE_CELLS and len(cells) < FILLED * size
+        if empty or size > DENSE_CELLS:
             return csr_array((cells, self.columns, self.starts), shape=self.shape)
         whole = np.zeros(self.shape)
         whole[self.levels, self.columns] = cells

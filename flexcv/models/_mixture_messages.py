@@ -3,8 +3,7 @@
 Given the parameters' expectations, a path (one component of each layer) is a Gaussian
 chain. Its deeper part is integrated out from the top: what is left is a quadratic
 function of the coefficients, the same for all subjects. With a subject's sums it is
-the exact local factor over paths and layers. Equations (A3) and (A4) of the notes
-in `_mixture_parameters`: structured coordinate ascent.
+the exact local factor over paths and layers: nothing is factorised within a subject.
 """
 
 from __future__ import annotations
@@ -95,39 +94,32 @@ def _one_layer(
     layer: Layer, precision: FloatArray, linear: FloatArray, constant: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, Passage]:
     """Carry the message about z^(l) to z^(l-1), for each component and suffix."""
-    inverse = layer.spread_precision
-    t, omega = layer.mean, expected_square(layer)
+    inverse, t, omega = layer.spread_precision, layer.mean, expected_square(layer)
     inner = omega[:, None, 1:, 1:] + precision
     pull = linear - omega[:, None, 1:, 0]
-    cov = np.linalg.inv(inner)
+    cov = np.asarray(np.linalg.inv(inner), dtype=np.float64)
     weighted = (inverse[:, :, None] * t[:, :, 1:])[:, None]  # D T_z
     slope = cov @ weighted.swapaxes(-1, -2)
     shift = (cov @ pull[..., None])[..., 0]
     own = np.eye(t.shape[1]) * inverse[:, None, :, None]
-    new_precision = own - weighted @ slope
-    new_linear = (inverse * t[:, :, 0])[:, None] + (weighted @ shift[..., None])[..., 0]
-    new_constant = (
-        constant
-        + (
-            layer.log_weights
-            - 0.5 * omega[:, 0, 0]
-            - 0.5 * (LOG_2PI + layer.log_spread).sum(axis=1)
-        )[:, None]
-    )
-    new_constant += 0.5 * (pull * shift).sum(axis=-1)
-    new_constant += 0.5 * (len(cov[0, 0]) * LOG_2PI - np.linalg.slogdet(inner)[1])
-    size = new_constant.size
-    passage = Passage(
-        slope.reshape(size, *slope.shape[2:]),
-        shift.reshape(size, -1),
-        cov.reshape(size, *cov.shape[2:]),
-    )
-    return (
-        new_precision.reshape(size, *own.shape[2:]),
-        new_linear.reshape(size, -1),
-        new_constant.reshape(size),
-        passage,
-    )
+    centre = (inverse * t[:, :, 0])[:, None] + (weighted @ shift[..., None])[..., 0]
+    volume = cov.shape[-1] * LOG_2PI - np.linalg.slogdet(inner)[1]
+    value = constant + _component_constant(layer, omega)[:, None]
+    value = value + 0.5 * ((pull * shift).sum(axis=-1) + volume)
+    n = value.size
+    passage = Passage(_flat(slope, n), _flat(shift, n), _flat(cov, n))
+    return _flat(own - weighted @ slope, n), _flat(centre, n), value.ravel(), passage
+
+
+def _component_constant(layer: Layer, omega: FloatArray) -> FloatArray:
+    """Give what each component adds to the constant, whatever lies deeper."""
+    spread = (LOG_2PI + layer.log_spread).sum(axis=1)
+    return np.asarray(layer.log_weights - 0.5 * (omega[:, 0, 0] + spread))
+
+
+def _flat(values: FloatArray, n_paths: int) -> FloatArray:
+    """Put the components and their suffixes on one axis."""
+    return values.reshape(n_paths, *values.shape[2:])
 
 
 def expected_square(layer: Layer) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,23 @@ from sklearn.utils.validation import check_is_fitted
 
 from flexcv.errors import ModelError
 
+from ._mixture_messages import local_factor
 from ._mixture_parameters import path_gaussians
 from ._mixture_prediction import (
     RowMixture,
     cluster_curves,
     component_share,
     draw_coefficients,
+    population_messages,
     row_mixture,
 )
 from ._mixture_rows import AbstractCurveModel, CurveRows
-from ._mixture_settings import check_whole, check_word
+from ._mixture_settings import check_whole, check_word, generator_from
 from ._validate import FloatArray, IntArray
 from .curve_basis import SplineBasis
 
 OF = ("observation", "curve")
+SURE = 1e13  # shape of an inverse gamma that is a point
 
 
 class AbstractCurveMixture(AbstractCurveModel):
@@ -139,7 +143,7 @@ class AbstractCurveMixture(AbstractCurveModel):
         """
         check_word("of", of, OF)
         n = check_whole("n_samples", n_samples, 1)
-        generator = np.random.default_rng(random_state)
+        generator = generator_from(random_state)
         rows = self._rows(X, condition_on)
         firsts = np.unique(rows.draws, return_index=True)[1]
         drawn = draw_coefficients(rows.local, rows.subjects[firsts], n, generator)
@@ -162,6 +166,25 @@ class AbstractCurveMixture(AbstractCurveModel):
         rows = self._rows(X, condition_on)
         share = component_share(rows.local.share, self.parameters_.n_components)
         return share[rows.subjects]
+
+    def log_score(self, X: Any, y: Any) -> float:
+        """Give the mean log density of the subjects' rows, each subject as a new one.
+
+        The larger, the better; for subjects that training did not show it compares
+        sizes of the mixture without favouring the larger one.
+
+        Parameters
+        ----------
+        X, y
+            A table and its target.
+        """
+        self._require_subjects()
+        sums = self._sums(X, y, pd.Index([]), "subject")[0]
+        noise = (self.sigma_ / self.units_.scale) ** 2
+        sure = replace(self.parameters_, noise_shape=SURE, noise_scale=SURE * noise)
+        local = local_factor(sums, population_messages(sure), sure)
+        density = local.evidence - sums.sizes * np.log(self.units_.scale)
+        return float(density.mean())
 
     @property
     def weights_(self) -> FloatArray:

@@ -72,29 +72,17 @@ class AbstractCurveModel(AbstractMixedModel):
     mean_coefficients_: FloatArray
 
     def _rows(self, X: Any, condition_on: Any) -> CurveRows:
-        check_is_fitted(self)
-        if not self.random_encoder_.factors:
-            raise ModelError(
-                "the distribution of curves needs subjects; name their column in "
-                "`groups` and fit again."
-            )
+        self._require_subjects()
         table = prediction_table(self, X)
         source = Columns(table)
         self._heed_times(source)
-        encoder = self.random_encoder_.factors[0]
-        column = table[encoder.group_columns[0]]
-        if self.known_groups == "population":
-            if condition_on is not None:
-                raise ValueError(
-                    "`condition_on` needs known_groups='conditional', got 'population'."
-                )
-            codes, sums, new = np.full(len(table), -1), self.sums_, None
-        else:
-            sums, new, labels = self._seen(condition_on)
-            codes = level_codes(column, labels)
+        column = table[self.random_encoder_.factors[0].group_columns[0]]
+        sums, new, labels = self._seen(condition_on)
+        codes = level_codes(column, labels)
         local, subjects = self._posterior(codes, sums, new)
-        unknown = codes.max(initial=-1) + 1 + pd.factorize(column)[0]
-        draws = np.where(codes >= 0, codes, unknown)
+        # A missing label is a subject of its own, too.
+        unknown = pd.factorize(column, use_na_sentinel=False)[0]
+        draws = np.where(codes >= 0, codes, codes.max(initial=-1) + 1 + unknown)
         return CurveRows(
             self._design(source),
             self._fixed(source),
@@ -103,37 +91,53 @@ class AbstractCurveModel(AbstractMixedModel):
             np.unique(draws, return_inverse=True)[1],
         )
 
+    def _require_subjects(self) -> None:
+        check_is_fitted(self)
+        if not self.random_encoder_.factors:
+            raise ModelError(
+                "the distribution of curves needs subjects; name their column in "
+                "`groups` and fit again."
+            )
+
     def _seen(
         self, condition_on: Any
     ) -> tuple[SubjectSums, SubjectSums | None, pd.Index]:
         """Give the sums of known subjects and of new ones that have rows."""
         levels = self.random_encoder_.factors[0].levels
+        population = self.known_groups == "population"
+        if population and condition_on is not None:
+            raise ValueError(
+                "`condition_on` needs known_groups='conditional', got 'population'."
+            )
         if condition_on is None:
-            return self.sums_, None, levels
-        table, target = self._observed(condition_on)
-        source = Columns(table)
-        self._heed_times(source)
-        column = table[self.random_encoder_.factors[0].group_columns[0]]
-        require_no_missing(column, "`condition_on`")
-        codes = level_codes(column, levels)
-        new_codes, new_labels = pd.factorize(column[codes < 0])
-        codes = codes.copy()
-        codes[codes < 0] = len(levels) + new_codes
-        labels = levels.append(pd.Index(new_labels)) if len(new_labels) else levels
-        left = self.units_.target(target) - self._fixed(source)
-        none = np.zeros((len(table), 0))
-        sums = subject_sums(self._design(source), none, left, codes, len(labels))
-        known = self.sums_.plus(sums.take(slice(0, len(levels))))
-        return known, sums.take(slice(len(levels), None)), labels
-
-    def _observed(self, condition_on: Any) -> tuple[pd.DataFrame, FloatArray]:
+            return self.sums_, None, levels[:0] if population else levels
         if not isinstance(condition_on, tuple) or len(condition_on) != 2:
             raise TypeError(
                 "`condition_on` must be a pair (table, y) of observed rows, got "
                 f"{type(condition_on).__name__}."
             )
-        table, y = condition_on
-        return prediction_table(self, table), target_values(y, len(table))
+        sums, labels = self._sums(*condition_on, levels, "`condition_on`")
+        known = self.sums_.plus(sums.take(slice(0, len(levels))))
+        return known, sums.take(slice(len(levels), None)), labels
+
+    def _sums(
+        self, X: Any, y: Any, levels: pd.Index, role: str
+    ) -> tuple[SubjectSums, pd.Index]:
+        """Sum a table's rows for the subjects in `levels` and then for new ones."""
+        table = prediction_table(self, X)
+        target = target_values(y, len(table))
+        source = Columns(table)
+        self._heed_times(source)
+        column = table[self.random_encoder_.factors[0].group_columns[0]]
+        require_no_missing(column, role)
+        codes = level_codes(column, levels).copy()
+        new_codes, new_labels = pd.factorize(column[codes < 0])
+        codes[codes < 0] = len(levels) + new_codes
+        labels = levels.append(pd.Index(new_labels)) if len(new_labels) else levels
+        left = self.units_.target(target) - self._fixed(source)
+        none = np.zeros((len(table), 0))
+        sums = subject_sums(self._design(source), none, left, codes, len(labels))
+        return sums, labels
 
     def _posterior(
         self, codes: IntArray, known: SubjectSums, new: SubjectSums | None

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 from ._mixture_search import Size
 from ._validate import near_miss
 
@@ -55,6 +57,13 @@ def check_range(value: Any) -> tuple[float, float] | None:
             f"`time_range` must run from a smaller to a larger number, got {value!r}."
         )
     return lower, upper
+
+
+def generator_from(random_state: Any) -> np.random.Generator:
+    """Give a generator of a seed, of a generator, or of scikit-learn's older kind."""
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31, size=4))
+    return np.random.default_rng(random_state)
 
 
 def mixture_sizes(

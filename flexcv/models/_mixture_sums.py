@@ -33,7 +33,7 @@ class SubjectSums:
     fixed_cross
         X'W, shape (n, d, p).
     fixed_gram
-        W'W of all subjects, shape (p, p), and its parts, shape (n, p, p).
+        W'W, shape (n, p, p).
     fixed_target
         W'y, shape (n, p).
     """

@@ -98,7 +98,7 @@ def learn_units(
     _warn_dropped([name for k, name in enumerate(names) if k not in set(kept)])
     return Units(
         float(target.mean()),
-        float(target.std()),
+        float(target.std()) or 1.0,
         curve_scale,
         centre[kept],
         scale[kept],

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,6 +43,7 @@ from .marginal import marginal_mean
 from .residual_effects import RandomColumns, average_part, columns_of, distinct_columns
 
 LEARNED = ("network_", "random_part_", "uncertainty_")  # forgotten before a fit
+SMALLEST_SHARE = 1e-3  # of the target's spread, that groups leave to the network
 Callback = Callable[[Mapping[str, float]], bool | None]
 Response = GaussianResponse | GeneralizedResponse
 
@@ -185,10 +187,15 @@ class AbstractNeuralModel(AbstractMixedModel):
             return GeneralizedResponse(
                 family, target, random, kept, apart, whole, batches, float(level[0])
             )
-        self.target_scale_ = learn_scale([target])
-        scaled = self.target_scale_.scaled([target])[:, 0]
-        spread = float(self.target_scale_.spread[0])
-        return GaussianResponse(scaled, random, kept, apart, whole, batches, spread)
+        first = learn_scale([target])
+        scaled = first.scaled([target])[:, 0]
+        spread = float(first.spread[0])
+        made = GaussianResponse(scaled, random, kept, apart, whole, batches, spread)
+        # Wide groups would make f small in units of the target: take those of what a
+        # model of the groups alone leaves.
+        left = max(np.sqrt(made.start().sigma2), SMALLEST_SHARE)
+        self.target_scale_ = Scale(first.centre, left * first.spread)
+        return replace(made, target=scaled / left, spread=left * spread)
 
     def _family(self) -> Family | None:
         """Give the response distribution, None for a normal one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import lapack
@@ -28,6 +28,7 @@ class Factored(NamedTuple):
 
     inverse: FloatArray  # of the blocks, (q, q, levels)
     cells: tuple[FloatArray, ...]  # of K = A11^-1 A12, per effect
+    matrices: tuple[Any, ...]  # K itself, whole or sparse
     chol: FloatArray  # lower factor of S
     log_det: float
 
@@ -74,14 +75,15 @@ class CrossedRows:
             for a in range(len(own))
         )
         schur = self._rest_moments(rest, weighted)
-        for left, right in zip(met, kept, strict=True):
-            product = self.meetings.matrix(left).T @ self.meetings.matrix(right)
+        matrices = tuple(self.meetings.matrix(cells) for cells in kept)
+        for left, right in zip(met, matrices, strict=True):
+            product = self.meetings.matrix(left).T @ right
             schur -= product if isinstance(product, np.ndarray) else product.toarray()
         chol, failed = lapack.dpotrf(schur, lower=1)
         if failed:
             raise np.linalg.LinAlgError("the levels' matrix is not positive definite")
         total = float(log_det.sum()) + 2.0 * float(np.log(chol.diagonal()).sum())
-        return Factored(inverse, kept, chol, total)
+        return Factored(inverse, kept, matrices, chol, total)
 
     def turned(self, place: int, factors: Sequence[FloatArray]) -> FloatArray:
         """Give Lambda'z of each row for one factor."""
@@ -104,13 +106,12 @@ class CrossedRows:
         self, system: Factored, right: Sequence[FloatArray]
     ) -> tuple[FloatArray, ...]:
         """Solve with A, per factor from (effects, levels)."""
-        matrices = [self.meetings.matrix(cells) for cells in system.cells]
         rest = np.concatenate([part.reshape(-1) for part in right[1:]])
-        for matrix, own in zip(matrices, right[0], strict=True):
+        for matrix, own in zip(system.matrices, right[0], strict=True):
             rest = rest - matrix.T @ own
         solved = lapack.dpotrs(system.chol, rest, lower=1)[0].reshape(-1)
         first = level_times(system.inverse, right[0])
-        first = first - np.stack([matrix @ solved for matrix in matrices])
+        first = first - np.stack([matrix @ solved for matrix in system.matrices])
         return (first, *self._split(solved))
 
     def _split(self, flat: FloatArray) -> list[FloatArray]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from flexcv.errors import ConvergenceWarning
+from flexcv.errors import ConvergenceWarning, ModelError
 
 from ._identify import require_identifiable
 from ._mixture_ascent import Schedule, Step
@@ -32,6 +32,7 @@ from ._mixture_settings import (
     check_range,
     check_whole,
     check_word,
+    generator_from,
     mixture_sizes,
 )
 from ._mixture_sums import SubjectSums, subject_sums
@@ -50,6 +51,7 @@ from .curve_basis import (
 from .design import RandomEncoder, learn_fixed
 from .terms import RandomTerm
 
+EXACT_VARIANCE = 1e-12  # of the residuals, relative to the target's: rounding
 Callback = Callable[[Mapping[str, float]], bool | None]
 
 
@@ -300,7 +302,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         d = sums.cross.shape[1]
         sizes = mixture_sizes(self.n_components, self.n_factors, d, len(sums))
         kept: list[dict[str, float]] = []
-        generator = np.random.default_rng(self.random_state)
+        generator = generator_from(self.random_state)
 
         def watch(start: int, step: Step) -> bool:
             row = trace_row(start, step, self.units_.scale)
@@ -322,6 +324,11 @@ class DeepMixtureLMM(AbstractCurveMixture):
         self.converged_ = step.is_last
         self.n_components_ = parameters.n_components
         self.sigma_ = self.units_.scale / float(np.sqrt(parameters.noise_precision))
+        if 1.0 / parameters.noise_precision <= EXACT_VARIANCE:
+            raise ModelError(
+                "the curves fit the target exactly, so no residual variance is left to "
+                "estimate; ask for fewer splines or check the target."
+            )
         self._fixed_information = sweep(sums, parameters).fixed_curvature
         self.sums_ = replace(
             sums.less_fixed(parameters.fixed),

@@ -8,7 +8,7 @@ import numpy as np
 
 from ._validate import FloatArray
 from .laplace_problem import LaplaceProblem, Point
-from .optimize import Minimum, minimise
+from .optimize import MAX_ITERATIONS, Minimum, minimise
 
 START = 0.57  # not round: a step from a round number can land exactly on zero
 OTHER_STARTS = (0.11, 1.7)
@@ -63,7 +63,12 @@ class LaplaceFit:
     has_dispersion: bool = False
 
 
-def fit_laplace(problem: LaplaceProblem, start: FloatArray) -> LaplaceFit:
+def fit_laplace(
+    problem: LaplaceProblem,
+    start: FloatArray,
+    *,
+    max_iterations: int = MAX_ITERATIONS,
+) -> LaplaceFit:
     """Minimise from a start; where a variance vanishes, begin elsewhere too.
 
     Parameters
@@ -72,10 +77,14 @@ def fit_laplace(problem: LaplaceProblem, start: FloatArray) -> LaplaceFit:
         The criterion.
     start
         Parameters to begin from, such as those of `first_guess`.
+    max_iterations
+        Evaluations allowed to each search.
     """
-    best = minimise(problem.objective, start, exact=False)
+    best = minimise(
+        problem.objective, start, exact=False, max_iterations=max_iterations
+    )
     if not best.converged or problem.smallest(best.theta) <= NEAR_SINGULAR:
-        best = _best_of_others(problem, best)
+        best = _best_of_others(problem, best, max_iterations)
         best = _with_exact_zeros(problem, best)
     best, left = _polished(problem, best)
     at = problem.at(best.theta)
@@ -120,12 +129,13 @@ def scoring_start(
     eta = family.start(y)
     beta: FloatArray = np.zeros(len(fixed))
     reached = float(np.finfo(float).min)
-    for _ in range(SCORING_STEPS):
+    for iteration in range(SCORING_STEPS):
         terms = family.kernel(y, eta, weights, 1.0)
         value = float(terms.loglik.sum())
         if not value > reached + 1e-3 * abs(reached):
             break
-        reached = value
+        if iteration:  # before the first step eta is the target, not a fit
+            reached = value
         fisher = np.maximum(family.fisher(eta, weights, 1.0), 1e-10)
         working = eta - problem.offset + terms.score / fisher
         weighted = fixed * fisher
@@ -149,7 +159,9 @@ def _first_log_dispersion(
     return np.array([np.log(np.clip(value, 1e-3, 20.0))])
 
 
-def _best_of_others(problem: LaplaceProblem, best: Minimum) -> Minimum:
+def _best_of_others(
+    problem: LaplaceProblem, best: Minimum, max_iterations: int
+) -> Minimum:
     """Begin with other variances, to leave a zero that only looked like an end."""
     diagonal = np.concatenate(
         [np.zeros(0), *(1.0 * (s.rows == s.cols) for s in problem.shapes)]
@@ -157,7 +169,9 @@ def _best_of_others(problem: LaplaceProblem, best: Minimum) -> Minimum:
     for scale in OTHER_STARTS if len(diagonal) else ():
         begin = best.theta.copy()
         begin[: len(diagonal)] = scale * diagonal + 0.01
-        other = minimise(problem.objective, begin, exact=False)
+        other = minimise(
+            problem.objective, begin, exact=False, max_iterations=max_iterations
+        )
         if other.value < best.value - 1e-9 or not np.isfinite(best.value):
             best = other
     return best

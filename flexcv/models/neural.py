@@ -101,9 +101,10 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
     random_effects_, variance_components_
         As in `LinearMixedEffectsModel`.
     trace_
-        A row per epoch: log-likelihood of the rows learned from, `train_loss` and
-        `validation_loss` (minus log-likelihood per row), sigma2, and every entry of
-        the effects' covariance.
+        A row per epoch: marginal log-likelihood of the rows learned from, the same
+        per row as a loss (`train_loss`), minus the log-likelihood per row of those
+        kept apart (`validation_loss`; of known groups given their effects), sigma2,
+        and every entry of the effects' covariance.
     n_iter_, best_iteration_, stopped_
         Epochs made, the one that was kept, and whether a callback stopped the fit.
 

@@ -76,6 +76,8 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         The fixed effects, and a table of them by name.
     alpha_
         The penalty used.
+    loglik_
+        Log-likelihood of the residuals that the variances come from.
     cv_results_
         With ``alpha="cv"``, loss and standard error by alpha.
     random_effects_, variance_components_, sigma_

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -117,6 +117,7 @@ class AbstractPenalizedModel(AbstractMixedModel):
 
     def _fit_design(self, training: Training) -> None:
         self._check_settings()
+        self.__dict__.pop("cv_results_", None)
         self._require_apart(training.design)
         require_groups_apart(training.terms, ())
         self.columns_ = learn_columns(
@@ -154,7 +155,9 @@ class AbstractPenalizedModel(AbstractMixedModel):
         if self.variances == "in_sample":
             return None
         if self.variances == "held_out_groups":
-            return group_folds(self.folds, rows.design, rows.target)
+            folds = group_folds(self.folds, rows.design, rows.target)
+            _require_partition(folds, len(rows.target))
+            return folds
         n_folds = self.folds if isinstance(self.folds, int) else 5
         return row_folds(n_folds, rows.target)
 
@@ -230,6 +233,17 @@ class AbstractPenalizedModel(AbstractMixedModel):
             _check_choice("alpha", self.alpha, (CHOSEN,), " or a number")
         else:
             _check_number("alpha", self.alpha)
+
+
+def _require_partition(folds: Sequence[Fold], n_rows: int) -> None:
+    """Refuse a splitter that does not leave every row out once."""
+    tested = np.concatenate([fold.test for fold in folds])
+    if len(tested) != n_rows or len(np.unique(tested)) != n_rows:
+        raise ValueError(
+            "variances='held_out_groups' needs `folds` that leave every row out once, "
+            f"got {len(np.unique(tested))} of {n_rows} rows in {len(folds)} folds; "
+            "pass a number or a GroupKFold."
+        )
 
 
 def _check_choice(

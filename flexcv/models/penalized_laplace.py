@@ -28,6 +28,7 @@ from .penalized_likelihood import (
 from .penalized_rounds import CHOICES, PenalisedRound
 from .separation import looks_separated, separating_columns
 
+PATIENCE = 10  # alphas without a better one that end a path
 NOTHING_SELECTED = 1e12  # an alpha, over the largest of a path, that is beyond it
 
 
@@ -239,9 +240,16 @@ class _Step:
         """Fit the folds along a path and measure held-out groups' likelihood."""
         wanted = self.settings
         alphas, null = null_path(self.objective, self.here, wanted.n_alphas)
-        losses = [self._losses(fold, alphas, null) for fold in wanted.group_folds]
-        sizes = np.array([len(fold.test) for fold in wanted.group_folds])
-        return HeldOut(alphas, np.array(losses), sizes)
+        folds = wanted.group_folds
+        sizes = np.array([len(fold.test) for fold in folds])
+        along = zip(*(self._losses(fold, alphas, null) for fold in folds), strict=True)
+        kept: list[tuple[float, ...]] = []
+        for losses in along:
+            kept.append(losses)
+            means = np.array(kept) @ sizes
+            if len(kept) - int(np.argmin(means)) > PATIENCE:
+                break
+        return HeldOut(alphas[: len(kept)], np.array(kept).T, sizes)
 
     def coefficients(self, alpha: float, before: _Found) -> _Found:
         """Give beta of all rows, and of the folds where residuals need them."""
@@ -275,11 +283,10 @@ class _Step:
         begin = objective.stand(start.beta, start.gamma)
         return objective.minimise(alpha, begin, FOLD_STILL)
 
-    def _losses(self, fold: Fold, alphas: FloatArray, null: Stand) -> FloatArray:
+    def _losses(self, fold: Fold, alphas: FloatArray, null: Stand) -> Iterator[float]:
         """Give minus the held-out likelihood per row along the path."""
         train, test = self._of_rows(fold.train), self._of_rows(fold.test)
-        losses, before = [], None
+        before = None
         for here in train.path(alphas, train.stand(null.beta, null.gamma)):
             before = test.stand(here.beta, here.gamma, before)
-            losses.append(-before.at.loglik / len(fold.test))
-        return np.array(losses)
+            yield -before.at.loglik / len(fold.test)

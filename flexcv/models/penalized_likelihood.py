@@ -35,7 +35,7 @@ MAX_STEPS = 100
 HALVINGS = 30
 STILL = 1e-9  # largest move of a linear predictor that ends a fit,
 FOLD_STILL = 1e-6  # a fit of a fold,
-PATH_STILL = 1e-4  # and a fit along a path
+PATH_STILL = 1e-3  # and a fit along a path
 LEAST_WEIGHT = 1e-8  # working weight, relative to the largest
 
 

@@ -216,8 +216,8 @@ class _Derivatives:
         inverse = lapack.dpotri(system.chol, lower=1)[0]
         inverse = np.tril(inverse) + np.tril(inverse, -1).T
         spread = [
-            meetings.at_cells(np.asarray(meetings.matrix(cells) @ inverse))
-            for cells in system.cells
+            meetings.at_cells(np.asarray(matrix @ inverse))
+            for matrix in system.matrices
         ]
         first = system.inverse.copy()
         for a, left in enumerate(system.cells):

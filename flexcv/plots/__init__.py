@@ -21,6 +21,7 @@ from .residuals import plot_residuals_against_fitted as plot_residuals_against_f
 from .residuals import plot_residuals_by_group as plot_residuals_by_group
 from .scores import plot_comparison as plot_comparison
 from .scores import plot_fold_scores as plot_fold_scores
+from .trajectories import plot_trajectories as plot_trajectories
 
 __all__ = [
     "plot_attributions",
@@ -43,5 +44,6 @@ __all__ = [
     "plot_roc",
     "plot_scale_location",
     "plot_traces",
+    "plot_trajectories",
     "plot_tuning",
 ]

@@ -101,9 +101,12 @@ def _change(trace: pd.DataFrame, ax: Axes) -> None:
 
 
 def _loss(trace: pd.DataFrame, ax: Axes) -> None:
-    if "train_loss" in trace:
-        ax.plot(
-            trace.index, trace["train_loss"], color="0.6", label="rows learned from"
-        )
-    ax.plot(trace.index, trace["validation_loss"], marker="o", markersize=3)
+    learned = trace.get("train_loss")
+    label = None if learned is None else "rows kept apart"
+    ax.plot(
+        trace.index, trace["validation_loss"], marker="o", markersize=3, label=label
+    )
+    if learned is not None:
+        ax.plot(trace.index, learned, color="0.6", label="rows learned from")
+        ax.legend(frameon=False, fontsize="small")
     ax.set_ylabel("validation loss")

@@ -40,7 +40,8 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
 
     Iterating gives model names; ``results["Model"]`` gives that model's lists, one
     entry per fold: ``model``, ``parameters``, ``metrics``, ``folds_by_metrics``,
-    ``y_pred``, ``y_test``, ``y_pred_train``, ``y_train``.
+    ``y_pred``, ``y_test``, ``y_pred_train``, ``y_train``. `task` says whether numbers
+    or classes were predicted, and which classes.
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
@@ -21,10 +23,10 @@ from flexcv.errors import (
     NotIdentifiableError,
     RankDeficiencyWarning,
 )
+from flexcv.evaluation.watching import can_be_watched, trace_of
 from flexcv.models import DeepMixtureLMM, LinearMixedEffectsModel
 from flexcv.testing import check_mixed_model
-
-from .curve_tables import curves
+from tests.models.curve_tables import curves
 
 SMALL = {"n_components": (3, 1), "n_basis": 6, "tol": 1e-4, "random_state": 0}
 
@@ -103,6 +105,15 @@ def test_equal_seeds_give_equal_fits(fitted, table, target):
     again = mixture().fit(table, target)
     np.testing.assert_array_equal(again.predict(table), fitted.predict(table))
     pd.testing.assert_frame_equal(again.trace_, fitted.trace_)
+
+
+@pytest.mark.parametrize("kind", [np.random.RandomState, np.random.default_rng])
+def test_generators_of_either_kind_seed_it(table, target, kind):
+    one, other = (
+        mixture(random_state=kind(3), max_iter=30, tol=1e-2).fit(table, target)
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(one.predict(table), other.predict(table))
 
 
 def test_units_of_target_and_time_do_not_matter(fitted, table, target):
@@ -197,6 +208,16 @@ def test_a_single_gaussian_is_the_linear_mixed_model_where_priors_are_weak():
     )
 
 
+def test_the_number_of_factors_is_chosen_by_the_bound(table, target):
+    model = mixture(n_factors="auto").fit(table, target)
+    tried = model.selection_
+    assert set(tried["n_factors"]) == {(1, 1), (2, 1), (4, 1)}
+    assert model.bound_ == tried["bound"].max()
+    width = model.parameters_.layers[0].mean.shape[2] - 1
+    assert width == tried["n_factors"][0][0]
+
+
+@pytest.mark.slow
 def test_several_sizes_are_tried_and_the_best_bound_is_kept(table, target):
     model = mixture(n_components="auto").fit(table, target)
     tried = model.selection_
@@ -214,6 +235,13 @@ def test_the_trace_is_what_the_callbacks_heard(table, target):
     pd.testing.assert_frame_equal(frame, model.trace_)
     assert model.trace_["bound"].iloc[-1] == model.bound_
     assert model.trace_["sigma2"].iloc[-1] == pytest.approx(model.sigma_**2)
+
+
+def test_the_chain_can_watch_it(fitted):
+    assert can_be_watched(DeepMixtureLMM())
+    assert list(trace_of(fitted)) == [
+        *("iteration", "start", "bound", "gain", "sigma2", "n_paths")
+    ]
 
 
 def test_a_callback_stops_the_fit(table, target):
@@ -298,6 +326,14 @@ def test_rows_of_one_unknown_subject_share_a_curve(fitted):
     assert abs(np.corrcoef(drawn[:, 0], drawn[:, 2])[0, 1]) < 0.5
 
 
+def test_rows_without_a_label_are_of_nobody(fitted):
+    new = pd.DataFrame({"subject": [0, None, 1], "time": [0.3, 0.3, 0.3]})
+    nobody = new.assign(subject="nobody")
+    assert fitted.predict(new)[1] == fitted.predict(nobody)[1]
+    drawn = fitted.sample(new, 400, random_state=0).std(axis=0)
+    assert drawn[1] > 3.0 * max(drawn[0], drawn[2])
+
+
 def test_intervals_cover_new_points_of_known_and_new_subjects():
     frame, _ = curves(seed=3, n=150, rows=9)
     part = frame.groupby("subject").cumcount()
@@ -320,6 +356,25 @@ def test_clusters_are_predicted_for_rows(fitted, table, target):
     copied = table[first].assign(subject="copy")
     told = fitted.predict_cluster(copied, (copied, target[first]))
     assert set(told) == {fitted.cluster_[3]}
+
+
+def test_the_log_score_is_the_density_of_a_gaussian_mixture(fitted, table, target):
+    densities = []
+    for subject in (0, 1, 2):
+        own = table["subject"].eq(subject)
+        X = fitted.basis_.design(table["time"][own].to_numpy())
+        noise = fitted.sigma_**2 * np.eye(len(X))
+        parts = [
+            np.log(weight)
+            + multivariate_normal(X @ mean, X @ cov @ X.T + noise).logpdf(target[own])
+            for weight, mean, cov in zip(
+                fitted.weights_, fitted.means_, fitted.covariances_, strict=True
+            )
+        ]
+        densities.append(logsumexp(parts))
+    rows = table["subject"] < 3
+    score = fitted.log_score(table[rows], target[rows])
+    assert score == pytest.approx(np.mean(densities), abs=1e-6)
 
 
 def test_trajectories_are_the_predictions(fitted):
@@ -345,6 +400,7 @@ def last_times(frame):
     return PredefinedSplit(np.where(rank <= 3, 0, -1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["rows", "last times", "subjects"])
 @pytest.mark.filterwarnings("ignore::flexcv.errors.GroupsWarning")
 def test_it_cross_validates_in_the_chain(kind):
@@ -373,6 +429,7 @@ def test_it_cross_validates_in_the_chain(kind):
     assert {"bound", "sigma2", "n_paths"} <= set(results.traces.columns)
 
 
+@pytest.mark.slow
 def test_scikit_learn_scores_it_with_the_subjects_as_a_column(table, target):
     folds = KFold(3, shuffle=True, random_state=0)
     assert (
@@ -418,6 +475,12 @@ def broken(**columns):
             {},
             ValueError,
             "`n_components` must be 'auto', got 'many'.",
+        ),
+        (
+            {"n_factors": "all"},
+            {},
+            ValueError,
+            "`n_factors` must be 'auto', got 'all'.",
         ),
         (
             {"n_components": 0},
@@ -565,6 +628,16 @@ def test_a_constant_or_missing_target_is_refused():
         mixture().fit(X, y.where(y.index > 0))
     assert str(caught.value) == (
         "`y` must be finite, got missing or infinite values; drop these rows."
+    )
+
+
+def test_a_target_without_residuals_is_refused():
+    X, _ = broken()
+    with pytest.raises(ModelError) as caught:
+        mixture(n_components=(2, 1)).fit(X, 2.0 * X["time"] + 1.0)
+    assert str(caught.value) == (
+        "the curves fit the target exactly, so no residual variance is left to "
+        "estimate; ask for fewer splines or check the target."
     )
 
 

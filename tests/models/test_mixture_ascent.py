@@ -12,8 +12,7 @@ from flexcv.models._mixture_search import Size, by_weight, search, starting_fixe
 from flexcv.models._mixture_start import common_curves, k_means, starting_parameters
 from flexcv.models._mixture_sums import subject_sums
 from flexcv.models.curve_basis import learn_splines
-
-from .curve_tables import curves, random_parameters, random_sums
+from tests.models.curve_tables import curves, random_parameters, random_sums
 
 PRIORS = Priors()
 

@@ -6,8 +6,7 @@ from scipy import stats
 
 from flexcv.models._mixture_bound import _weights, global_bound
 from flexcv.models._mixture_parameters import Parameters, Priors
-
-from .curve_tables import random_layer
+from tests.models.curve_tables import random_layer
 
 DRAWS = 40_000
 PRIORS = Priors(0.7, 0.4, 1.5, 2.0, 0.8)

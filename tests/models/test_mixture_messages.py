@@ -10,8 +10,7 @@ from scipy.stats import multivariate_normal
 from flexcv.models._mixture_messages import chunks, local_factor, messages
 from flexcv.models._mixture_moments import sweep
 from flexcv.models._mixture_parameters import path_gaussians, path_table
-
-from .curve_tables import random_parameters, random_sums
+from tests.models.curve_tables import random_parameters, random_sums
 
 SHAPES = [((1,), (2,)), ((3,), (1,)), ((3, 2), (2, 1)), ((2, 2, 2), (3, 2, 1))]
 

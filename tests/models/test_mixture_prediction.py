@@ -15,8 +15,7 @@ from flexcv.models._mixture_prediction import (
     population_messages,
     row_mixture,
 )
-
-from .curve_tables import random_parameters, random_sums
+from tests.models.curve_tables import random_parameters, random_sums
 
 
 def test_quantiles_invert_the_mixture_s_distribution():

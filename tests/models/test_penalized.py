@@ -11,6 +11,7 @@ import pytest
 from optuna.distributions import FloatDistribution
 from sklearn.base import clone
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
+from sklearn.model_selection import GroupShuffleSplit
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from flexcv import CrossValidation
@@ -390,6 +391,22 @@ def test_more_unpenalised_columns_than_rows_are_refused() -> None:
         "a fit needs more rows than columns without a penalty (the intercept among "
         "them), got n_samples = 12 and 13 columns; take a positive alpha."
     )
+
+
+def test_residuals_of_held_out_groups_need_each_row_once() -> None:
+    table, y = table_of(6)
+    options = {"folds": GroupShuffleSplit(2, test_size=0.2, random_state=0)}
+    told = refused(
+        ValueError, table.drop(columns="h"), y,
+        groups="g", variances="held_out_groups", **options,
+    )  # fmt: skip
+    assert told == (
+        "variances='held_out_groups' needs `folds` that leave every row out once, got "
+        "36 of 120 rows in 2 folds; pass a number or a GroupKFold."
+    )
+    model = PenalizedLinearMixedModel("g", **options).fit(table.drop(columns="h"), y)
+    assert len(model.cv_results_) == 100
+    assert not hasattr(model.set_params(alpha=0.1).fit(table, y), "cv_results_")
 
 
 def test_constant_columns_are_told_and_get_zero() -> None:

@@ -41,3 +41,10 @@ def test_too_few_axes_are_refused(trace):
     assert str(caught.value) == (
         "`axes` must hold 3 axes, got 1; pass None to make them."
     )
+
+
+def test_the_loss_of_rows_learned_from_stands_beside_that_of_rows_kept_apart(trace):
+    axes = plot_iterations(trace.assign(validation_loss=1.0, train_loss=0.5))
+    labels = [line.get_label() for line in axes[3].lines]
+    assert labels == ["rows kept apart", "rows learned from"]
+    assert [line.get_label() for line in axes[1].lines] == ["g.Intercept", "residual"]
