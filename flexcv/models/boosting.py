@@ -47,7 +47,8 @@ class MixedEffectsBoosting(AbstractBoosting):
     gradient :math:`V^{-1}(y - F)`, and its leaf values are generalised least squares
     (Sigrist 2022, *Gaussian process boosting*, J. Mach. Learn. Res. 23). Unlike there,
     D and :math:`\sigma^2` are those of residuals of rows that trees had not seen, and
-    the likelihood of these residuals tells when to stop.
+    the likelihood of these residuals tells when to stop. The trees reckon with D and
+    the variance of the noise alone.
 
     For other families F + Zb is the linear predictor, and the marginal likelihood is
     that of Laplace's approximation (Sigrist 2023, *Latent Gaussian model boosting*,

@@ -136,6 +136,15 @@ class LaplaceLikelihood:
             theta=part.estimate.fit.parameters,
         )
 
+    def for_trees(
+        self,
+        state: ResidualEffects,
+        fitted: FloatArray,  # noqa: ARG002
+        honest: FloatArray,  # noqa: ARG002
+    ) -> ResidualEffects:
+        """Give the state: these families have no residual variance."""
+        return state
+
     def _without_effects(self, fitted: FloatArray) -> ResidualEffects:
         """Give the likelihood of independent rows, at its best dispersion."""
 

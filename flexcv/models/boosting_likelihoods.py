@@ -19,9 +19,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from ._validate import FloatArray, IntArray
+from .conditional import learn_uncertainty
 from .marginal_metric import MarginalMetric, NormalMetric, normal_metric
+from .noise import noise_variance
 from .residual_effects import RandomColumns, ResidualEffects, maximised, no_effects
 
+LEAST_NOISE = 0.1  # of the honest residual variance
 TINY = 1e-8  # information added to each leaf, so that none divides by zero
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -64,6 +67,11 @@ class Likelihood(Protocol):
         self, fitted: FloatArray, previous: ResidualEffects | None
     ) -> ResidualEffects:
         """Give the random part that goes with fitted values of all rows."""
+
+    def for_trees(
+        self, state: ResidualEffects, fitted: FloatArray, honest: FloatArray
+    ) -> ResidualEffects:
+        """Give the variances that the next trees reckon with."""
 
 
 def leaf_values(
@@ -145,6 +153,22 @@ class NormalLikelihood:
             before = replace(start, theta=None if previous is None else previous.theta)
             return maximised(self.random, residuals, before)
         return replace(start, loglik=_plain_loglik(start))
+
+    def for_trees(
+        self, state: ResidualEffects, fitted: FloatArray, honest: FloatArray
+    ) -> ResidualEffects:
+        """Give a state whose residual variance is that of the noise alone.
+
+        The honest one holds the trees' own error as well. That is not noise to trees
+        that are still to come, and would leave them too much of the group effects.
+        """
+        design = self.random.design
+        if len(design.factors) != 1:  # with several, the noise costs a dense inverse
+            return state
+        known = learn_uncertainty(design, state.sigma2, state.covariances)
+        residuals = self.target - fitted, self.target - honest
+        noise = noise_variance(self.random, state, known, *residuals)
+        return replace(state, sigma2=max(noise, LEAST_NOISE * state.sigma2))
 
 
 def _plain_loglik(state: ResidualEffects) -> float:

@@ -122,7 +122,9 @@ def boosted(
     n_trees = 0
     while n_trees < pace.most:
         began = time.perf_counter()
-        members = sequences.members(state)
+        members = sequences.members(
+            likelihood.for_trees(state, sequences.fitted[-1], sequences.honest())
+        )
         trees = tuple(
             _one_round(sequences, members, grower, pace, generator)
             for _ in range(min(pace.every, pace.most - n_trees))

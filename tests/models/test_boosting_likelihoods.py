@@ -92,6 +92,27 @@ def test_a_gradient_step_is_the_mean_of_the_gradient():
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+def test_trees_reckon_with_the_noise_and_not_with_their_own_error():
+    random, rng = random_columns("(1 | g)", n=400)
+    noise, error = rng.normal(size=400), 1.5 * rng.normal(size=400)
+    effects = rng.normal(size=8)[random.design.factors[0].codes]
+    likelihood = NormalLikelihood(random, effects + noise)
+    state = likelihood.solve(error, None)
+    found = likelihood.for_trees(state, 0.5 * noise, error)
+    assert state.sigma2 > 2.5
+    assert 0.3 < found.sigma2 < 0.7
+    assert found.covariances is state.covariances
+
+
+def test_trees_reckon_with_some_noise_whatever_the_residuals_say():
+    random, rng = random_columns("(1 | g)")
+    y = rng.normal(size=60)
+    likelihood = NormalLikelihood(random, y)
+    state = likelihood.solve(np.zeros(60), None)
+    found = likelihood.for_trees(state, y, np.zeros(60))
+    assert found.sigma2 == pytest.approx(0.1 * state.sigma2)
+
+
 def test_without_effects_the_likelihood_is_that_of_independent_rows():
     random = distinct_columns(
         random_columns("(1 | g)")[0].design.__class__((), 60), 1.0
