@@ -69,7 +69,7 @@ def cases() -> list[Case]:
         Case(
             "yes or no, 1e5 rows, 1 000 groups",
             bernoulli(100_000, 1_000),
-            *("y", "x", one, "binomial", ("g",), 5, 2, "40"),
+            *("y", "x", one, "binomial", ("g",), 5, 1, "40"),
         ),
         Case(
             "yes or no, 1e5 rows, 20 000 groups",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from flexcv.errors import RankDeficiencyWarning
 
@@ -30,6 +33,29 @@ class AbstractFormulaModel(AbstractMixedModel):
     offset: Any
     fixed_encoder_: FixedEncoder
     coefficients_: FloatArray
+
+    @property
+    @abstractmethod
+    def fixed_effects_(self) -> pd.DataFrame:
+        """Fixed effects with standard errors, tests and intervals."""
+
+    def plot_fixed_effects(self, ax: Any = None, *, intercept: bool = False) -> Any:
+        """Draw each fixed effect as a dot on its interval; gives the axes.
+
+        Blue is positive and orange negative where the interval excludes zero; an
+        effect that may be zero is grey.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; new ones by default.
+        intercept
+            Whether to draw the intercept too.
+        """
+        effects = self.fixed_effects_
+        if not intercept:
+            effects = effects.drop(index="Intercept", errors="ignore")
+        return importlib.import_module("flexcv.plots").plot_fixed_effects(effects, ax)
 
     def _terms(self) -> tuple[RandomTerm, ...]:
         bars = "" if self.formula is None else split_formula(self.formula)[1]

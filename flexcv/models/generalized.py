@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from flexcv.errors import ConvergenceWarning, SeparationWarning
 
 from ._identify import require_apart, require_groups_apart
-from ._validate import FloatArray
+from ._validate import FloatArray, IntArray
 from .base import RandomPart, Training
 from .binary_labels import encoded_classes
 from .families import family_of
@@ -28,7 +29,10 @@ from .generalized_engine import (
 from .generalized_readings import AbstractGeneralizedModel
 from .laplace_fit import fit_laplace
 from .laplace_problem import LaplaceProblem
+from .optimize import MAX_ITERATIONS
 from .separation import looks_separated, separating_columns
+
+FEW_STEPS = 20  # of a search whose end is infinitely far
 
 
 def _is_classifier(model: GeneralizedLinearMixedModel) -> bool:
@@ -213,10 +217,13 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         problem, basis, order = laplace_problem(rows)
         self.dropped_ = self._dropped(basis.kept)
         start = first_guess_of(problem, rows, order)
-        fit = fit_laplace(problem, start)
-        fitted = in_users_basis(fit, basis)
-        self.separated_ = self._separates(problem, fitted, rows.y[order])
-        self._keep(fitted, rows)
+        y, kept = rows.y[order], basis.kept
+        self.separated_ = self._separates(problem, start, kept, y)
+        steps = FEW_STEPS if self.separated_ else MAX_ITERATIONS
+        fit = fit_laplace(problem, start, max_iterations=steps)
+        if not self.separated_:
+            self.separated_ = self._separates(problem, fit.parameters, kept, y)
+        self._keep(in_users_basis(fit, basis), rows)
         self._warn()
 
     def _rows(self, training: Training) -> Rows:
@@ -241,7 +248,7 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
 
     def _require_quadrature(self, rows: Rows) -> None:
         nodes = self.n_quadrature
-        if isinstance(nodes, bool) or not isinstance(nodes, int) or nodes < 1:
+        if isinstance(nodes, bool) or not isinstance(nodes, Integral) or nodes < 1:
             raise ValueError(
                 f"`n_quadrature` must be a whole number from 1 on, got {nodes!r}; 1 is "
                 "Laplace's approximation."
@@ -255,15 +262,20 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
             )
 
     def _separates(
-        self, problem: LaplaceProblem, fitted: GeneralizedEstimate, y: FloatArray
+        self,
+        problem: LaplaceProblem,
+        parameters: FloatArray,
+        kept: IntArray,
+        y: FloatArray,
     ) -> bool:
-        """Look for a separating direction where the fit went far; warn of one."""
-        if not looks_separated(fitted.fit.point.beta, problem.fixed, problem.offset):
+        """Look for a separating direction where a fit went far; warn of one."""
+        beta = problem.point(parameters).beta
+        if not looks_separated(beta, problem.fixed, problem.offset):
             return False
         columns = separating_columns(self.family_, y, problem.fixed)
         if columns is None:
             return False
-        names = [self.fixed_encoder_.names[fitted.basis.kept[k]] for k in columns]
+        names = [self.fixed_encoder_.names[kept[k]] for k in columns]
         warnings.warn(
             f"fixed columns {names} separate the target, so their "
             "estimates grow without end; drop or coarsen them.",
@@ -294,7 +306,7 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         if fit.unbounded:
             message = "a variance of the random effects grows without end; every group "
             message += "may be of one class: simplify the random part."
-        elif not fit.converged:
+        elif not (fit.converged or self.separated_):
             message = f"the search did not converge after {fit.n_iter} iterations; "
             message += "simplify the random part or rescale extreme columns."
         else:

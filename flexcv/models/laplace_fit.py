@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flexcv.errors import ModelError
+
 from ._validate import FloatArray
-from .laplace_problem import LaplaceProblem, Point
-from .optimize import Minimum, minimise
+from .families import RowTerms
+from .laplace_problem import Evaluation, LaplaceProblem, Point
+from .optimize import MAX_ITERATIONS, Minimum, minimise
 
 START = 0.57  # not round: a step from a round number can land exactly on zero
 OTHER_STARTS = (0.11, 1.7)
@@ -18,6 +21,7 @@ UNBOUNDED = 12.0  # standard deviation on the scale of a link that has run away
 GAIN = 1e-7  # promised decrease of the criterion that is left to a converged fit
 POLISHING = 4
 SCORING_STEPS = 30
+HALVINGS = 8
 FLAT = 1e-9  # curvature, relative to the largest, that counts as none
 
 
@@ -63,7 +67,12 @@ class LaplaceFit:
     has_dispersion: bool = False
 
 
-def fit_laplace(problem: LaplaceProblem, start: FloatArray) -> LaplaceFit:
+def fit_laplace(
+    problem: LaplaceProblem,
+    start: FloatArray,
+    *,
+    max_iterations: int = MAX_ITERATIONS,
+) -> LaplaceFit:
     """Minimise from a start; where a variance vanishes, begin elsewhere too.
 
     Parameters
@@ -72,13 +81,17 @@ def fit_laplace(problem: LaplaceProblem, start: FloatArray) -> LaplaceFit:
         The criterion.
     start
         Parameters to begin from, such as those of `first_guess`.
+    max_iterations
+        Evaluations allowed to each search.
     """
-    best = minimise(problem.objective, start, exact=False)
+    best = minimise(
+        problem.objective, start, exact=False, max_iterations=max_iterations
+    )
     if not best.converged or problem.smallest(best.theta) <= NEAR_SINGULAR:
-        best = _best_of_others(problem, best)
+        best = _best_of_others(problem, best, max_iterations)
         best = _with_exact_zeros(problem, best)
     best, left = _polished(problem, best)
-    at = problem.at(best.theta)
+    at = _evaluated(problem, best.theta)
     smallest = problem.smallest(best.theta)
     point = problem.point(best.theta)
     largest = max((float(np.abs(f).max()) for f in point.factors), default=0.0)
@@ -97,6 +110,21 @@ def fit_laplace(problem: LaplaceProblem, start: FloatArray) -> LaplaceFit:
         tuple(problem.trace),
         problem.has_dispersion,
     )
+
+
+def _evaluated(problem: LaplaceProblem, theta: FloatArray) -> Evaluation:
+    """Evaluate where the search ended; from scratch if the last modes do not help."""
+    try:
+        return problem.at(theta)
+    except np.linalg.LinAlgError:
+        problem.latest.clear()
+    try:
+        return problem.at(theta)
+    except np.linalg.LinAlgError as error:
+        raise ModelError(
+            "the likelihood cannot be evaluated where the search ended, because a "
+            "variance grew too large; simplify the random part."
+        ) from error
 
 
 def first_guess(
@@ -118,22 +146,34 @@ def scoring_start(
     """Fit the generalised linear model by a few steps of Fisher scoring."""
     family, fixed = problem.rows.family, problem.fixed
     eta = family.start(y)
-    beta: FloatArray = np.zeros(len(fixed))
-    reached = float(np.finfo(float).min)
-    for iteration in range(SCORING_STEPS):
-        terms = family.kernel(y, eta, weights, 1.0)
-        value = float(terms.loglik.sum())
-        if not value > reached + 1e-3 * abs(reached):
+    beta = _scoring_step(problem, family.kernel(y, eta, weights), eta, weights)
+    terms = family.kernel(y, problem.offset + beta @ fixed, weights)
+    for _ in range(SCORING_STEPS):
+        eta, reached = problem.offset + beta @ fixed, float(terms.loglik.sum())
+        trial = _scoring_step(problem, terms, eta, weights)
+        for _ in range(HALVINGS):
+            terms = family.kernel(y, problem.offset + trial @ fixed, weights)
+            gain = float(terms.loglik.sum()) - reached
+            if gain > 0.0:
+                break
+            trial = 0.5 * (trial + beta)
+        if not gain > 0.0:
+            return beta
+        beta = trial
+        if gain <= 1e-3 * abs(reached):
             break
-        if iteration:  # before the first step eta is the target, not a fit
-            reached = value
-        fisher = np.maximum(family.fisher(eta, weights, 1.0), 1e-10)
-        working = eta - problem.offset + terms.score / fisher
-        weighted = fixed * fisher
-        gram, right = weighted @ fixed.T, weighted @ working
-        beta = np.asarray(np.linalg.lstsq(gram, right, rcond=None)[0])
-        eta = problem.offset + beta @ fixed
     return beta
+
+
+def _scoring_step(
+    problem: LaplaceProblem, terms: RowTerms, eta: FloatArray, weights: FloatArray
+) -> FloatArray:
+    """Regress the working response on the fixed columns."""
+    fisher = np.maximum(problem.rows.family.fisher(eta, weights), 1e-10)
+    working = eta - problem.offset + terms.score / fisher
+    weighted = problem.fixed * fisher
+    gram, right = weighted @ problem.fixed.T, weighted @ working
+    return np.asarray(np.linalg.lstsq(gram, right, rcond=None)[0])
 
 
 def _first_log_dispersion(
@@ -150,7 +190,9 @@ def _first_log_dispersion(
     return np.array([np.log(np.clip(value, 1e-3, 20.0))])
 
 
-def _best_of_others(problem: LaplaceProblem, best: Minimum) -> Minimum:
+def _best_of_others(
+    problem: LaplaceProblem, best: Minimum, max_iterations: int
+) -> Minimum:
     """Begin with other variances, to leave a zero that only looked like an end."""
     diagonal = np.concatenate(
         [np.zeros(0), *(1.0 * (s.rows == s.cols) for s in problem.shapes)]
@@ -158,7 +200,9 @@ def _best_of_others(problem: LaplaceProblem, best: Minimum) -> Minimum:
     for scale in OTHER_STARTS if len(diagonal) else ():
         begin = best.theta.copy()
         begin[: len(diagonal)] = scale * diagonal + 0.01
-        other = minimise(problem.objective, begin, exact=False)
+        other = minimise(
+            problem.objective, begin, exact=False, max_iterations=max_iterations
+        )
         if other.value < best.value - 1e-9 or not np.isfinite(best.value):
             best = other
     return best
@@ -185,8 +229,13 @@ def _polished(problem: LaplaceProblem, best: Minimum) -> tuple[Minimum, float]:
     """Take Newton steps with the exact Hessian; give what decrease is left."""
     left = np.inf
     for _ in range(POLISHING):
-        hessian = problem.exact_hessian(best.theta)
+        try:
+            hessian = problem.exact_hessian(best.theta)
+        except np.linalg.LinAlgError:  # rounding takes over far out
+            return best._replace(hessian=np.zeros_like(best.hessian)), np.inf
         value, gradient, _ = problem.objective(best.theta)
+        if not np.isfinite(value):
+            return best._replace(hessian=np.zeros_like(best.hessian)), np.inf
         best = best._replace(value=value, gradient=gradient, hessian=hessian)
         if not np.isfinite(hessian).all():
             return best._replace(hessian=np.zeros_like(hessian)), np.inf

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from abc import abstractmethod
 from typing import Any
 
@@ -126,24 +125,6 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
             self.fixed_effects_,
             tuple(self._notes()),
         )
-
-    def plot_fixed_effects(self, ax: Any = None, *, intercept: bool = False) -> Any:
-        """Draw each fixed effect as a dot on its interval; gives the axes.
-
-        Blue is positive and orange negative where the interval excludes zero; an
-        effect that may be zero is grey.
-
-        Parameters
-        ----------
-        ax
-            Axes to draw on; new ones by default.
-        intercept
-            Whether to draw the intercept too.
-        """
-        effects = self.fixed_effects_
-        if not intercept:
-            effects = effects.drop(index="Intercept", errors="ignore")
-        return importlib.import_module("flexcv.plots").plot_fixed_effects(effects, ax)
 
     def _notes(self) -> list[str]:
         notes = []

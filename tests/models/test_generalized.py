@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -20,7 +21,7 @@ from flexcv.errors import (
     RankDeficiencyWarning,
     SeparationWarning,
 )
-from flexcv.models import GeneralizedLinearMixedModel
+from flexcv.models import GeneralizedLinearMixedModel, laplace_fit
 from flexcv.models.marginal import marginal_mean
 
 
@@ -399,8 +400,7 @@ def test_perfect_separation_is_reported_and_marked(groups):
     X = X if groups else X[["x", "z"]]
     with pytest.warns(SeparationWarning) as caught:
         model = GeneralizedLinearMixedModel(groups).fit(X, y)
-    messages = [str(w.message) for w in caught if w.category is SeparationWarning]
-    assert messages == [
+    assert [str(warning.message) for warning in caught] == [
         "fixed columns ['x'] separate the target, so their estimates grow without end; "
         "drop or coarsen them."
     ]
@@ -441,6 +441,34 @@ def test_groups_of_one_class_each_have_no_finite_variance():
         "class: simplify the random part."
     )
     assert not model.converged_
+
+
+def test_a_search_that_does_not_settle_warns_and_is_marked(monkeypatch):
+    monkeypatch.setattr(laplace_fit, "GAIN", -1.0)
+    table = table_of()
+    with pytest.warns(ConvergenceWarning) as caught:
+        model = GeneralizedLinearMixedModel("g").fit(
+            table.drop(columns="y"), table["y"]
+        )
+    assert str(caught[0].message) == (
+        f"the search did not converge after {model.n_iter_} iterations; simplify the "
+        "random part or rescale extreme columns."
+    )
+    assert not model.converged_
+    assert "Not converged" in str(model.summary())
+
+
+def test_a_failed_fit_leaves_nothing_that_predicts():
+    model, table = fitted(), table_of()
+    with pytest.raises(ValueError, match="one class"):
+        model.fit(table.drop(columns="y"), np.ones(len(table)))
+    with pytest.raises(NotFittedError):
+        model.predict(table)
+
+
+def test_fixed_effects_can_be_drawn():
+    axes = fitted().plot_fixed_effects()
+    assert {label.get_text() for label in axes.get_yticklabels()} == {"x", "z"}
 
 
 def refused(match, target, error=ValueError, **options):
