@@ -11,7 +11,10 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from flexcv.errors import CheckWarning, FailedModelWarning, GroupsWarning
 
 HAS_TORCH = find_spec("torch") is not None
-NEEDS_TORCH = ["flexcv/models/_neural_network.py", "flexcv/models/_neural_training.py"]
+NEEDS_TORCH = [
+    "flexcv/models/networks/network.py",
+    "flexcv/models/networks/training.py",
+]
 collect_ignore = [] if HAS_TORCH else NEEDS_TORCH
 
 

@@ -13,9 +13,9 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
 from flexcv.merf import MERF
 from flexcv.models import DeepMixtureLMM, LinearMixedEffectsModel, RandomTerm
-from flexcv.models._mixture_start import common_curves
-from flexcv.models._mixture_sums import SubjectSums, subject_sums
-from flexcv.models.curve_basis import SplineBasis, learn_splines
+from flexcv.models.mixtures.curve_basis import SplineBasis, learn_splines
+from flexcv.models.mixtures.start import common_curves
+from flexcv.models.mixtures.sums import SubjectSums, subject_sums
 
 FloatArray = np.ndarray
 Rival = Callable[

@@ -26,8 +26,8 @@ from _boosting_rivals import SETTINGS, rival, rounds_by_cross_validation
 from _merf_designs import Design, Draw, Drawn, draw, rough
 
 from flexcv.models import MixedEffectsBoosting
-from flexcv.models.binning import learn_bins
-from flexcv.models.histogram_trees import HistogramGrower, TreeShape
+from flexcv.models.trees.binning import learn_bins
+from flexcv.models.trees.histogram_trees import HistogramGrower, TreeShape
 
 SEEDS = range(5)
 FEW_SEEDS = range(3)  # where many settings are compared

@@ -27,8 +27,8 @@ from benchmarks._curve_designs import Curves, cosines, oscillators, two_sines
 from benchmarks._curve_rivals import RIVALS
 from flexcv.errors import ConvergenceWarning
 from flexcv.models import DeepMixtureLMM
-from flexcv.models._mixture_start import common_curves
-from flexcv.models._mixture_sums import subject_sums
+from flexcv.models.mixtures.start import common_curves
+from flexcv.models.mixtures.sums import subject_sums
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance" / "deep-mixture.md"
 SEEDS = range(4)

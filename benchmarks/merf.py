@@ -29,16 +29,16 @@ sys.path.append(HERE)
 from _merf_page import table, write_section
 
 from flexcv.merf import MERF
-from flexcv.models._effects import Columns
-from flexcv.models.design import learn_random
-from flexcv.models.residual_effects import (
+from flexcv.models.design._effects import Columns
+from flexcv.models.design.columns import learn_random
+from flexcv.models.design.terms import RandomTerm
+from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
     distinct_columns,
     em_moved,
     maximised,
     starting_effects,
 )
-from flexcv.models.terms import RandomTerm
 
 STEPS = ((10_000, 100, 600), (100_000, 1_000, None), (100_000, 10_000, 1_000))
 LONG_GROUPS = (100_000, 100, 10_000)

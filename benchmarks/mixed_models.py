@@ -25,10 +25,10 @@ import pandas as pd
 
 from benchmarks._mixed_model_rivals import ENGINES, cases, simulated
 from flexcv.models import LinearMixedEffectsModel
-from flexcv.models._effects import Columns
-from flexcv.models.design import learn_fixed, learn_random
-from flexcv.models.folds import estimate_folds
-from flexcv.models.terms import RandomTerm
+from flexcv.models.design._effects import Columns
+from flexcv.models.design.columns import learn_fixed, learn_random
+from flexcv.models.design.terms import RandomTerm
+from flexcv.models.gaussian.folds import estimate_folds
 from tests.models.stress import stress_result
 from tests.models.test_reference import FITS, FOLDER, fit
 

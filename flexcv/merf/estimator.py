@@ -13,8 +13,7 @@ import pandas as pd
 
 from flexcv._checks import check_choice, check_flag, check_integer, check_number
 from flexcv.errors import ConvergenceWarning
-from flexcv.models._identify import require_identifiable
-from flexcv.models.alternation import (
+from flexcv.models.alternating.alternation import (
     Round,
     alternate,
     has_settled,
@@ -22,21 +21,22 @@ from flexcv.models.alternation import (
     trace_frame,
     trace_row,
 )
-from flexcv.models.base import RandomPart, Training
-from flexcv.models.binary_labels import encoded_classes
-from flexcv.models.learner_rows import (
+from flexcv.models.alternating.learner_rows import (
     LearnerRefits,
     LearnerRows,
     generator_from,
     seeded,
 )
-from flexcv.models.out_of_sample import (
+from flexcv.models.alternating.out_of_sample import (
     KINDS,
     is_rigid,
     predictions,
 )
-from flexcv.models.outcomes import Outcome
-from flexcv.models.residual_effects import (
+from flexcv.models.alternating.outcomes import Outcome
+from flexcv.models.base import RandomPart, Training
+from flexcv.models.design._identify import require_identifiable
+from flexcv.models.design.binary_labels import encoded_classes
+from flexcv.models.gaussian.residual_effects import (
     SOLVERS,
     RandomColumns,
     average_part,

@@ -7,12 +7,12 @@ from typing import Any
 from sklearn.base import is_classifier
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-from flexcv.models._link_scale import OnLinkScale, learns_rates
-from flexcv.models.families import family_of
-from flexcv.models.family_outcome import FamilyOutcome
-from flexcv.models.learner_rows import LearnerRows
-from flexcv.models.outcomes import NormalOutcome, Outcome
-from flexcv.models.residual_effects import SOLVERS
+from flexcv.models.alternating._link_scale import OnLinkScale, learns_rates
+from flexcv.models.alternating.family_outcome import FamilyOutcome
+from flexcv.models.alternating.learner_rows import LearnerRows
+from flexcv.models.alternating.outcomes import NormalOutcome, Outcome
+from flexcv.models.gaussian.residual_effects import SOLVERS
+from flexcv.models.laplace.families import family_of
 
 SMALLEST_LEAF = 5  # single labels make logits of forests that follow every row
 

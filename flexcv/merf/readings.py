@@ -13,15 +13,19 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv.errors import ModelError
-from flexcv.models._effects import Columns
-from flexcv.models._table import prediction_table
+from flexcv.models.alternating.out_of_sample import predictions
 from flexcv.models.base import RESIDUAL, AbstractMixedModel
-from flexcv.models.conditional import Uncertainty, normal_interval, unknown_variances
-from flexcv.models.design import RandomDesign
-from flexcv.models.families import Family, family_of
-from flexcv.models.marginal import marginal_mean
-from flexcv.models.out_of_sample import predictions
-from flexcv.models.residual_effects import average_part, columns_of
+from flexcv.models.design._effects import Columns
+from flexcv.models.design._table import prediction_table
+from flexcv.models.design.columns import RandomDesign
+from flexcv.models.gaussian.conditional import (
+    Uncertainty,
+    normal_interval,
+    unknown_variances,
+)
+from flexcv.models.gaussian.residual_effects import average_part, columns_of
+from flexcv.models.laplace.families import Family, family_of
+from flexcv.models.laplace.marginal import marginal_mean
 
 FloatArray = npt.NDArray[np.float64]
 FAMILIES = ("binomial", "poisson")

@@ -1,5 +1,7 @@
 """Mixed-effects and linear models as scikit-learn estimators."""
 
+from flexcv.models.design.terms import RandomTerm as RandomTerm
+
 from .base import AbstractMixedModel as AbstractMixedModel
 from .boosting import MixedEffectsBoosting as MixedEffectsBoosting
 from .deep_mixture import DeepMixtureLMM as DeepMixtureLMM
@@ -12,7 +14,6 @@ from .penalized import PenalizedLinearMixedModel as PenalizedLinearMixedModel
 from .penalized_generalized import (
     PenalizedGeneralizedMixedModel as PenalizedGeneralizedMixedModel,
 )
-from .terms import RandomTerm as RandomTerm
 
 __all__ = [
     "AbstractMixedModel",

@@ -17,12 +17,13 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._effects import Columns
-from ._table import prediction_table, training_table
+from flexcv.models.design._effects import Columns
+from flexcv.models.design._table import prediction_table, training_table
+from flexcv.models.design.columns import RandomDesign, RandomEncoder, learn_random
+from flexcv.models.design.terms import RandomTerm, random_terms
+from flexcv.models.gaussian.covariance import correlations
+
 from ._validate import FloatArray, near_miss, require_column, target_values
-from .covariance import correlations
-from .design import RandomDesign, RandomEncoder, learn_random
-from .terms import RandomTerm, random_terms
 
 RESIDUAL = "Residual"
 KNOWN_GROUPS = ("conditional", "population")

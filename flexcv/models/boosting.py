@@ -11,21 +11,26 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
 
-from ._effects import Columns
-from ._table import prediction_table
+from flexcv.models.design._effects import Columns
+from flexcv.models.design._table import prediction_table
+from flexcv.models.design.binary_labels import encoded_classes
+from flexcv.models.design.columns import RandomDesign
+from flexcv.models.gaussian.conditional import (
+    learn_uncertainty,
+    normal_interval,
+    unknown_variances,
+)
+from flexcv.models.gaussian.residual_effects import RandomColumns
+from flexcv.models.laplace.families import FAMILIES, family_of
+from flexcv.models.laplace.marginal import marginal_mean
+from flexcv.models.trees.fit import AbstractBoosting
+from flexcv.models.trees.laplace import LaplaceLikelihood
+from flexcv.models.trees.likelihoods import Likelihood, NormalLikelihood
+from flexcv.models.trees.noise import noise_variance
+from flexcv.models.trees.rounds import Checkpoint
+from flexcv.models.trees.settings import require_choice
+
 from ._validate import FloatArray
-from .binary_labels import encoded_classes
-from .boosting_fit import AbstractBoosting
-from .boosting_laplace import LaplaceLikelihood
-from .boosting_likelihoods import Likelihood, NormalLikelihood
-from .boosting_rounds import Checkpoint
-from .boosting_settings import require_choice
-from .conditional import learn_uncertainty, normal_interval, unknown_variances
-from .design import RandomDesign
-from .families import FAMILIES, family_of
-from .marginal import marginal_mean
-from .noise import noise_variance
-from .residual_effects import RandomColumns
 
 GAUSSIAN = "gaussian"
 

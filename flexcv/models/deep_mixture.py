@@ -12,34 +12,11 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv.errors import ConvergenceWarning, ModelError
-
-from ._identify import require_identifiable
-from ._mixture_ascent import Schedule, Step
-from ._mixture_learned import (
-    least_squares,
-    population_moments,
-    selection_frame,
-    subject_curves,
-    trace_frame,
-    trace_row,
-)
-from ._mixture_moments import sweep
-from ._mixture_parameters import Parameters, Priors
-from ._mixture_readings import AbstractCurveMixture
-from ._mixture_search import Outcome, by_weight, search
-from ._mixture_settings import (
-    check_positive,
-    check_range,
-    check_whole,
-    check_word,
-    generator_from,
-    mixture_sizes,
-)
-from ._mixture_sums import SubjectSums, subject_sums
-from ._mixture_units import learn_units
-from ._validate import FloatArray, require_column
-from .base import RandomPart, Training
-from .curve_basis import (
+from flexcv.models.design._identify import require_identifiable
+from flexcv.models.design.columns import RandomEncoder, learn_fixed
+from flexcv.models.design.terms import RandomTerm
+from flexcv.models.mixtures.ascent import Schedule, Step
+from flexcv.models.mixtures.curve_basis import (
     EXTRAPOLATION,
     KNOTS,
     Basis,
@@ -48,8 +25,31 @@ from .curve_basis import (
     learn_splines,
     require_times,
 )
-from .design import RandomEncoder, learn_fixed
-from .terms import RandomTerm
+from flexcv.models.mixtures.learned import (
+    least_squares,
+    population_moments,
+    selection_frame,
+    subject_curves,
+    trace_frame,
+    trace_row,
+)
+from flexcv.models.mixtures.moments import sweep
+from flexcv.models.mixtures.parameters import Parameters, Priors
+from flexcv.models.mixtures.readings import AbstractCurveMixture
+from flexcv.models.mixtures.search import Outcome, by_weight, search
+from flexcv.models.mixtures.settings import (
+    check_positive,
+    check_range,
+    check_whole,
+    check_word,
+    generator_from,
+    mixture_sizes,
+)
+from flexcv.models.mixtures.sums import SubjectSums, subject_sums
+from flexcv.models.mixtures.units import learn_units
+
+from ._validate import FloatArray, require_column
+from .base import RandomPart, Training
 
 EXACT_VARIANCE = 1e-12  # of the residuals, relative to the target's: rounding
 Callback = Callable[[Mapping[str, float]], bool | None]

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from flexcv.errors import RankDeficiencyWarning
+from flexcv.models.design._effects import Columns, FormulaPart
+from flexcv.models.design._notation import split_formula
+from flexcv.models.design.columns import FixedEncoder, learn_fixed
+from flexcv.models.design.terms import RandomTerm, random_terms
 
-from ._effects import Columns, FormulaPart
-from ._notation import split_formula
 from ._validate import FloatArray
 from .base import AbstractMixedModel, Training
-from .design import FixedEncoder, learn_fixed
-from .terms import RandomTerm, random_terms
 
 
 class AbstractFormulaModel(AbstractMixedModel):

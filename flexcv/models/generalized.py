@@ -13,24 +13,24 @@ from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
 
 from flexcv.errors import ConvergenceWarning, SeparationWarning
-
-from ._identify import require_apart, require_groups_apart
-from ._validate import FloatArray, IntArray
-from .base import RandomPart, Training
-from .binary_labels import encoded_classes
-from .families import family_of
-from .generalized_engine import (
+from flexcv.models.design._identify import require_apart, require_groups_apart
+from flexcv.models.design.binary_labels import encoded_classes
+from flexcv.models.gaussian.optimize import MAX_ITERATIONS
+from flexcv.models.laplace.engine import (
     GeneralizedEstimate,
     Rows,
     first_guess_of,
     in_users_basis,
     laplace_problem,
 )
+from flexcv.models.laplace.families import family_of
+from flexcv.models.laplace.fit import fit_laplace
+from flexcv.models.laplace.problem import LaplaceProblem
+from flexcv.models.laplace.separation import looks_separated, separating_columns
+
+from ._validate import FloatArray, IntArray
+from .base import RandomPart, Training
 from .generalized_readings import AbstractGeneralizedModel
-from .laplace_fit import fit_laplace
-from .laplace_problem import LaplaceProblem
-from .optimize import MAX_ITERATIONS
-from .separation import looks_separated, separating_columns
 
 FEW_STEPS = 20  # of a search whose end is infinitely far
 

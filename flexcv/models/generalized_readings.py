@@ -9,17 +9,18 @@ import pandas as pd
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
-from ._effects import Columns
-from ._table import prediction_table
+from flexcv.models.design._effects import Columns
+from flexcv.models.design._table import prediction_table
+from flexcv.models.design.columns import RandomDesign, RandomFactor
+from flexcv.models.design.effects_table import deviation_tables, tidy_effects
+from flexcv.models.gaussian.comparison import criteria, ratio_table, require_same_target
+from flexcv.models.gaussian.summary import Summary
+from flexcv.models.laplace.engine import GeneralizedEstimate
+from flexcv.models.laplace.families import Family
+from flexcv.models.laplace.marginal import marginal_mean
+
 from ._validate import FloatArray
-from .comparison import criteria, ratio_table, require_same_target
-from .design import RandomDesign, RandomFactor
-from .effects_table import deviation_tables, tidy_effects
-from .families import Family
 from .formula_model import AbstractFormulaModel
-from .generalized_engine import GeneralizedEstimate
-from .marginal import marginal_mean
-from .summary import Summary
 
 
 class AbstractGeneralizedModel(AbstractFormulaModel):

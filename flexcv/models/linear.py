@@ -10,19 +10,19 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv.errors import ConvergenceWarning
-
-from ._effects import Columns
-from ._identify import (
+from flexcv.models.design._effects import Columns
+from flexcv.models.design._identify import (
     require_groups_apart,
     require_identifiable,
     require_residual_left,
     require_residuals,
 )
+from flexcv.models.gaussian.engine import Estimate, estimate, search_table
+from flexcv.models.gaussian.rows import sums_and_basis
+
 from ._validate import FloatArray
 from .base import RandomPart, Training
-from .engine import Estimate, estimate, search_table
 from .readings import AbstractLinearMixedModel
-from .rows import sums_and_basis
 
 
 class LinearMixedEffectsModel(AbstractLinearMixedModel):

@@ -15,13 +15,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from flexcv.errors import ModelError
+from flexcv.models.design._effects import Columns
+from flexcv.models.design._table import prediction_table
+from flexcv.models.gaussian.conditional import normal_interval
+from flexcv.models.laplace.families import Binomial, Family, Poisson
+from flexcv.models.networks.model import AbstractNeuralModel
 
-from ._effects import Columns
-from ._neural_model import AbstractNeuralModel
-from ._table import prediction_table
 from ._validate import FloatArray, near_miss
-from .conditional import normal_interval
-from .families import Binomial, Family, Poisson
 
 FAMILIES: dict[str, Family | None] = {"gaussian": None, "poisson": Poisson()}
 

@@ -9,10 +9,11 @@ import statsmodels.api as sm
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._effects import Columns
-from ._table import prediction_table, training_table
+from flexcv.models.design._effects import Columns
+from flexcv.models.design._table import prediction_table, training_table
+from flexcv.models.design.columns import FixedEncoder, RandomEncoder, learn_fixed
+
 from ._validate import FloatArray, target_values
-from .design import FixedEncoder, RandomEncoder, learn_fixed
 
 
 class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .base import Training
-from .coordinate_descent import PenalisedRows, coefficient_path
-from .penalized_base import AbstractPenalizedModel
-from .penalized_fit import (
+from flexcv.models.penalties.base import AbstractPenalizedModel
+from flexcv.models.penalties.coordinate_descent import PenalisedRows, coefficient_path
+from flexcv.models.penalties.fit import (
     PenalisedFit,
     PenaltySettings,
     estimate_variances,
@@ -19,7 +18,9 @@ from .penalized_fit import (
     fit_at,
     whitened_at,
 )
-from .penalized_rounds import PenalisedRound, penalised_rounds
+from flexcv.models.penalties.rounds import PenalisedRound, penalised_rounds
+
+from .base import Training
 
 
 class PenalizedLinearMixedModel(AbstractPenalizedModel):

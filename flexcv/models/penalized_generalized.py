@@ -15,28 +15,28 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv.errors import SeparationWarning
-
-from ._effects import Columns
-from ._identify import require_apart
-from ._table import prediction_table
-from ._validate import FloatArray, near_miss
-from .base import RESIDUAL, AbstractMixedModel, Training
-from .binary_labels import encoded_classes
-from .coordinate_descent import PenalisedRows
-from .design import RandomDesign
-from .families import Family, family_of
-from .marginal import marginal_mean
-from .penalized_base import AbstractPenalizedModel, check_at_least
-from .penalized_fit import PenalisedFit, PenaltySettings
-from .penalized_laplace import (
+from flexcv.models.design._effects import Columns
+from flexcv.models.design._identify import require_apart
+from flexcv.models.design._table import prediction_table
+from flexcv.models.design.binary_labels import encoded_classes
+from flexcv.models.design.columns import RandomDesign
+from flexcv.models.laplace.families import Family, family_of
+from flexcv.models.laplace.marginal import marginal_mean
+from flexcv.models.penalties.base import AbstractPenalizedModel, check_at_least
+from flexcv.models.penalties.coordinate_descent import PenalisedRows
+from flexcv.models.penalties.fit import PenalisedFit, PenaltySettings
+from flexcv.models.penalties.laplace import (
     FreePart,
     laplace_rounds,
     null_path,
     objective_at,
     separated_columns,
 )
-from .penalized_likelihood import LikelihoodRows, likelihood_rows
-from .penalized_rounds import PenalisedRound
+from flexcv.models.penalties.likelihood import LikelihoodRows, likelihood_rows
+from flexcv.models.penalties.rounds import PenalisedRound
+
+from ._validate import FloatArray, near_miss
+from .base import RESIDUAL, AbstractMixedModel, Training
 
 FAMILIES = ("binomial", "poisson")
 

@@ -9,19 +9,24 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ._effects import Columns
-from ._table import prediction_table
+from flexcv.models.design._effects import Columns
+from flexcv.models.design._table import prediction_table
+from flexcv.models.design.columns import learn_random
+from flexcv.models.design.effects_table import deviation_tables, tidy_effects
+from flexcv.models.gaussian.bootstrap import bootstrap_intervals
+from flexcv.models.gaussian.comparison import Candidate, likelihood_ratio_table
+from flexcv.models.gaussian.engine import Estimate
+from flexcv.models.gaussian.inference import conditional_covariances
+from flexcv.models.gaussian.intervals import profile_intervals
+from flexcv.models.gaussian.prediction import prediction_reach, simulated_effects
+from flexcv.models.gaussian.summary import (
+    Summary,
+    fixed_effects_table,
+    intraclass_shares,
+)
+
 from ._validate import FloatArray
-from .bootstrap import bootstrap_intervals
-from .comparison import Candidate, likelihood_ratio_table
-from .design import learn_random
-from .effects_table import deviation_tables, tidy_effects
-from .engine import Estimate
 from .formula_model import AbstractFormulaModel
-from .inference import conditional_covariances
-from .intervals import profile_intervals
-from .prediction import prediction_reach, simulated_effects
-from .summary import Summary, fixed_effects_table, intraclass_shares
 
 
 class AbstractLinearMixedModel(AbstractFormulaModel):

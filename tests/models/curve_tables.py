@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from flexcv.models._mixture_parameters import Layer, Parameters
-from flexcv.models._mixture_sums import subject_sums
+from flexcv.models.mixtures.parameters import Layer, Parameters
+from flexcv.models.mixtures.sums import subject_sums
 
 
 def curves(seed=0, n=40, rows=8, noise=0.2, groups=2):

@@ -11,16 +11,16 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from flexcv.models._effects import Columns
-from flexcv.models.design import learn_fixed, learn_random
-from flexcv.models.families import Family, family_of
-from flexcv.models.generalized_engine import (
+from flexcv.models.design._effects import Columns
+from flexcv.models.design.columns import learn_fixed, learn_random
+from flexcv.models.design.terms import random_terms
+from flexcv.models.laplace.engine import (
     Rows,
     first_guess_of,
     laplace_problem,
 )
-from flexcv.models.laplace_fit import fit_laplace
-from flexcv.models.terms import random_terms
+from flexcv.models.laplace.families import Family, family_of
+from flexcv.models.laplace.fit import fit_laplace
 
 FAMILIES = [
     ("binomial", "logit"),

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 
-from flexcv.models._effects import Columns
-from flexcv.models.design import learn_fixed, learn_random
-from flexcv.models.engine import Estimate, estimate
-from flexcv.models.optimize import minimise
-from flexcv.models.rows import sums_and_basis
-from flexcv.models.terms import RandomTerm
+from flexcv.models.design._effects import Columns
+from flexcv.models.design.columns import learn_fixed, learn_random
+from flexcv.models.design.terms import RandomTerm
+from flexcv.models.gaussian.engine import Estimate, estimate
+from flexcv.models.gaussian.optimize import minimise
+from flexcv.models.gaussian.rows import sums_and_basis
 
 N_STARTS = 10
 

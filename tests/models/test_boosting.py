@@ -14,8 +14,8 @@ from flexcv import CrossValidation
 from flexcv.datasets import load_sleepstudy
 from flexcv.errors import NotIdentifiableError
 from flexcv.models import LinearMixedEffectsModel, MixedEffectsBoosting
-from flexcv.models.families import family_of
-from flexcv.models.marginal import marginal_mean
+from flexcv.models.laplace.families import family_of
+from flexcv.models.laplace.marginal import marginal_mean
 from flexcv.testing import check_mixed_model
 
 CHANCES = {

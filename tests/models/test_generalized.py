@@ -21,8 +21,9 @@ from flexcv.errors import (
     RankDeficiencyWarning,
     SeparationWarning,
 )
-from flexcv.models import GeneralizedLinearMixedModel, laplace_fit
-from flexcv.models.marginal import marginal_mean
+from flexcv.models import GeneralizedLinearMixedModel
+from flexcv.models.laplace import fit as laplace_fit
+from flexcv.models.laplace.marginal import marginal_mean
 
 
 def table_of(kind="binary", seed=0, groups=40, each=15) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from flexcv.models import (
     NeuralMixedEffectsClassifier,
     NeuralMixedEffectsRegressor,
 )
-from flexcv.models._effects import Columns
+from flexcv.models.design._effects import Columns
 from flexcv.testing import check_mixed_model
 
 torch = pytest.importorskip("torch", reason="torch is not installed")

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flexcv.models._effects import Columns
-from flexcv.models._neural_gaussian import GaussianResponse
-from flexcv.models._neural_generalized import GeneralizedResponse, unknown_variances
-from flexcv.models._neural_rows import LooseRows, make_batches
-from flexcv.models.design import learn_random
-from flexcv.models.families import Binomial, Poisson
-from flexcv.models.residual_effects import distinct_columns
-from flexcv.models.terms import RandomTerm
+from flexcv.models.design._effects import Columns
+from flexcv.models.design.columns import learn_random
+from flexcv.models.design.terms import RandomTerm
+from flexcv.models.gaussian.residual_effects import distinct_columns
+from flexcv.models.laplace.families import Binomial, Poisson
+from flexcv.models.networks.gaussian import GaussianResponse
+from flexcv.models.networks.generalized import GeneralizedResponse, unknown_variances
+from flexcv.models.networks.rows import LooseRows, make_batches
 
 NOTHING = np.zeros(0, dtype=np.intp)
 

@@ -26,16 +26,16 @@ from flexcv.models import (
     GeneralizedLinearMixedModel,
     PenalizedGeneralizedMixedModel,
 )
-from flexcv.models._effects import Columns
-from flexcv.models.design import learn_random
-from flexcv.models.families import Binomial, family_of
-from flexcv.models.penalized_likelihood import (
+from flexcv.models.design._effects import Columns
+from flexcv.models.design.columns import learn_random
+from flexcv.models.design.terms import random_terms
+from flexcv.models.laplace.families import Binomial, family_of
+from flexcv.models.laplace.random_refit import refit_random_part
+from flexcv.models.penalties.likelihood import (
     PenalisedLikelihood,
     PenalisedRows,
     likelihood_rows,
 )
-from flexcv.models.random_refit import refit_random_part
-from flexcv.models.terms import random_terms
 
 RATIOS = {"l1": 1.0, "l2": 0.0, "elasticnet": 0.4}
 RANDOM = ["(1 | g)", "(1 + x4 | g)", "(1 | g) + (1 | h)"]

@@ -1,0 +1,1 @@
+"""Alternating refits of a learner and of the effects around it."""

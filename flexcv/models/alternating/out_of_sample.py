@@ -1,0 +1,258 @@
+"""Fitted values that a learner gives for rows it has not seen.
+
+A flexible learner fits its own training rows too well, and residuals of those fits
+understate the noise. Rows are therefore predicted by trees that did not draw them
+(``"oob"``) or by learners of other folds (``"cv"``). Rows are held out, not groups:
+the residuals then describe new rows of known groups, which the learner that is kept
+has seen other rows of. Holding out groups would count what it learned about a known
+group twice, in its own prediction and in the group's random effect.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.model_selection import check_cv
+
+from flexcv.models._validate import FloatArray, IntArray
+
+KINDS = ("auto", "oob", "cv", "in_sample")
+ROWS_PER_COEFFICIENT = 20  # from here on in-sample residuals are at most 5 % short
+OOB_WARNING = "Some inputs do not have OOB scores"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refit:
+    """A learner fitted to all rows, with honest fitted values.
+
+    Attributes
+    ----------
+    learner
+        The fitted learner.
+    fitted
+        One value per row; NaN where no part of the learner had left the row out.
+    kind
+        How they were made: ``"oob"``, ``"cv"`` or ``"in_sample"``.
+    """
+
+    learner: Any
+    fitted: FloatArray
+    kind: str
+
+
+def refit(
+    learner: Any,
+    X: Any,
+    target: FloatArray,
+    kind: str,
+    *,
+    folds: Any = 5,
+    groups: IntArray | None = None,
+    fit_params: Mapping[str, Any] | None = None,
+    start: Any = None,
+) -> Refit:
+    """Fit a clone of a learner and give fitted values of the wanted kind.
+
+    Parameters
+    ----------
+    learner
+        A regressor; it is not changed.
+    X, target
+        The training rows.
+    kind
+        One of `KINDS`. ``"auto"`` takes out-of-bag values where the learner offers
+        them, in-sample values of a linear learner with at least 20 rows per
+        coefficient, and cross-fitted values otherwise.
+    folds
+        For ``"cv"``: folds over shuffled rows, or a splitter.
+    groups
+        Labels for a splitter that asks for them.
+    fit_params
+        Arguments of the learner's `fit`.
+    start
+        What to fit to all rows in place of a clone, such as a forest that goes on.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> X = np.arange(40.0)[:, None]
+    >>> refit(LinearRegression(), X, 2 * X[:, 0], "auto").kind
+    'in_sample'
+    """
+    params = dict(fit_params or {})
+    whole = clone(learner) if start is None else start
+    if kind == "oob" or (kind == "auto" and offers_oob(learner)):
+        return _refit_oob(whole, X, target, params)
+    fitted = whole.fit(X, target, **params)
+    if kind == "auto":
+        kind = "in_sample" if is_rigid(fitted, len(target)) else "cv"
+    if kind == "in_sample":
+        return Refit(fitted, predictions(fitted, X, len(target)), kind)
+    values = _cross_fitted(learner, X, target, folds, groups, params)
+    return Refit(fitted, values, kind)
+
+
+def offers_oob(learner: Any) -> bool:
+    """Tell whether a learner, or a pipeline's last step, predicts out of bag.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import RandomForestRegressor
+    >>> offers_oob(RandomForestRegressor())
+    True
+    >>> offers_oob(RandomForestRegressor(bootstrap=False))
+    False
+    """
+    params, prefix = learner.get_params(deep=True), _last_prefix(learner)
+    return f"{prefix}oob_score" in params and bool(
+        params.get(f"{prefix}bootstrap", True)
+    )
+
+
+def is_rigid(fitted: Any, n_rows: int) -> bool:
+    """Tell whether a fitted learner is linear and has many rows per coefficient."""
+    coefficients = getattr(last_step(fitted), "coef_", None)
+    if coefficients is None:
+        return False
+    return bool(np.size(coefficients) * ROWS_PER_COEFFICIENT <= n_rows)
+
+
+def predictions(fitted: Any, X: Any, n_rows: int) -> FloatArray:
+    """Predict one finite number per row, or say what came instead."""
+    values = np.asarray(fitted.predict(X), dtype=np.float64)
+    name = type(fitted).__name__
+    if values.shape == (n_rows, 1):
+        values = values[:, 0]
+    if values.shape != (n_rows,):
+        raise ValueError(
+            f"{name} must predict one number per row, here {n_rows}, but gave an "
+            f"array of shape {values.shape}; use a regressor with one target."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{name} predicted a value that is not a finite number; check the "
+            "features and its settings."
+        )
+    return values
+
+
+def _refit_oob(
+    private: Any, X: Any, target: FloatArray, params: Mapping[str, Any]
+) -> Refit:
+    prefix = _last_prefix(private)
+    if not offers_oob(private):
+        raise ValueError(
+            f"fit_prediction='oob' needs a learner with `oob_score` and bootstrap=True,"
+            f" got {private!r}; use fit_prediction='cv'."
+        )
+    if not private.get_params()[f"{prefix}oob_score"]:
+        private.set_params(**{f"{prefix}oob_score": True})
+    # Rows that no tree left out are found below and left out of the variances; bagged
+    # classifiers share their no votes among the classes, which is 0 / 0.
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.filterwarnings("ignore", message=OOB_WARNING)
+        fitted = private.fit(X, target, **params)
+    values = _out_of_bag(fitted)
+    if values is None:
+        raise ValueError(
+            f"fit_prediction='oob' needs `oob_prediction_` after fit, and "
+            f"{type(last_step(fitted)).__name__} has none; use fit_prediction='cv'."
+        )
+    return Refit(fitted, values.reshape(len(target)), "oob")
+
+
+def _out_of_bag(fitted: Any) -> FloatArray | None:
+    """Give out-of-bag predictions, NaN where there are none; None without any."""
+    ensemble, on_link = last_step(fitted), getattr(fitted, "on_link", None)
+    values = getattr(ensemble, "oob_prediction_", None)
+    if values is not None:
+        values = np.array(values, dtype=np.float64)
+        unknown = _never_out_of_bag(ensemble, values)
+    else:
+        values = getattr(ensemble, "oob_decision_function_", None)
+        if values is None or on_link is None:
+            return None
+        values = np.array(values, dtype=np.float64)
+        unknown = np.flatnonzero(~(values.sum(axis=1) > 0.5))  # zeros or NaN
+    made = values if on_link is None else on_link(values, ensemble)
+    made[unknown] = np.nan
+    return np.asarray(made)
+
+
+def _never_out_of_bag(ensemble: Any, values: FloatArray) -> IntArray:
+    """Find the rows that every member drew; scikit-learn predicts zero for them."""
+    suspects = np.flatnonzero(values == 0.0)
+    samples = getattr(ensemble, "estimators_samples_", None)
+    if len(suspects) == 0 or samples is None:
+        return suspects
+    for drawn in samples:
+        suspects = suspects[np.isin(suspects, drawn)]
+    return suspects
+
+
+def _cross_fitted(
+    learner: Any,
+    X: Any,
+    target: FloatArray,
+    folds: Any,
+    groups: IntArray | None,
+    params: Mapping[str, Any],
+) -> FloatArray:
+    values, chosen = np.full(len(target), np.nan), splitter(folds)
+    labels = groups if asks_for_groups(chosen) else None
+    for train, test in chosen.split(X, target, labels):
+        cut = {name: _cut(value, train, len(target)) for name, value in params.items()}
+        fitted = clone(learner).fit(take_rows(X, train), target[train], **cut)
+        values[test] = predictions(fitted, take_rows(X, test), len(test))
+    return values
+
+
+def splitter(folds: Any) -> Any:
+    """Give shuffled folds over rows for a number, a splitter as it is.
+
+    The shuffle is the same in every refit, so that refits differ by the target alone.
+    """
+    chosen = check_cv(folds)
+    if isinstance(folds, int):
+        chosen.shuffle, chosen.random_state = True, 0
+    return chosen
+
+
+def asks_for_groups(chosen: Any) -> bool:
+    """Tell whether a splitter reads groups; one that does not say is given them."""
+    routing = getattr(chosen, "get_metadata_routing", None)
+    return routing is None or bool(routing().split.requests.get("groups"))
+
+
+def take_rows(X: Any, rows: IntArray) -> Any:
+    """Keep rows of a table or an array."""
+    return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+
+
+def _cut(value: Any, rows: IntArray, n_rows: int) -> Any:
+    if isinstance(value, pd.Series | pd.DataFrame) and len(value) == n_rows:
+        return value.iloc[rows]
+    if isinstance(value, np.ndarray) and value.shape[:1] == (n_rows,):
+        return value[rows]
+    return value
+
+
+def last_step(learner: Any) -> Any:
+    """Give the estimator that predicts, which in a pipeline is the last step."""
+    while hasattr(learner, "steps"):
+        learner = learner.steps[-1][1]
+    return learner
+
+
+def _last_prefix(learner: Any) -> str:
+    prefix = ""
+    while hasattr(learner, "steps"):
+        name, learner = learner.steps[-1]
+        prefix += f"{name}__"
+    return prefix

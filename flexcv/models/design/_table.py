@@ -1,0 +1,113 @@
+"""From what a caller passes as X to a table whose columns have names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import get_tags
+from sklearn.utils.validation import validate_data
+
+from flexcv.models._validate import near_miss, require_unique_columns
+
+
+def training_table(
+    estimator: Any, X: Any, y: Any, *, named: bool
+) -> tuple[pd.DataFrame, Any]:
+    """Give the training table and target; remember the features' names.
+
+    Parameters
+    ----------
+    estimator
+        Gets ``n_features_in_`` and, for named columns, ``feature_names_in_``.
+    X, y
+        What was passed to ``fit``.
+    named
+        Whether the estimator names columns of `X`.
+    """
+    if isinstance(X, pd.DataFrame) and (named or not _all_numbers(X)):
+        require_unique_columns(X)
+        _require_rows(X)
+        if y is None:
+            raise ValueError(
+                "`fit` requires y to be passed, but the target y is None; pass `y`."
+            )
+        validate_data(estimator, X, skip_check_array=True, reset=True)
+        return X, y
+    if named and np.ndim(X) != 2:
+        _refuse_unnamed(X)
+    values, target = validate_data(
+        estimator,
+        X,
+        y,
+        y_numeric=True,
+        dtype=np.float64,
+        reset=True,
+        ensure_all_finite=_finite(estimator),
+    )
+    return pd.DataFrame(values, columns=_names(estimator, values)), target
+
+
+def prediction_table(estimator: Any, X: Any) -> pd.DataFrame:
+    """Give a table for prediction, with the columns that training had."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None and isinstance(X, pd.DataFrame):
+        if estimator.random_encoder_.factors or not _all_numbers(X):
+            _require_columns(estimator, X)
+            return X
+    elif names is not None and estimator.random_encoder_.factors:
+        _refuse_unnamed(X)
+    values = validate_data(
+        estimator,
+        X,
+        dtype=np.float64,
+        reset=False,
+        ensure_all_finite=_finite(estimator),
+    )
+    return pd.DataFrame(values, columns=_names(estimator, values))
+
+
+def _finite(estimator: Any) -> bool | str:
+    return "allow-nan" if get_tags(estimator).input_tags.allow_nan else True
+
+
+def _names(estimator: Any, values: Any) -> Any:
+    names = getattr(estimator, "feature_names_in_", None)
+    return range(values.shape[1]) if names is None else names
+
+
+def _all_numbers(table: pd.DataFrame) -> bool:
+    return all(
+        isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in table.dtypes
+    )
+
+
+def _require_rows(table: pd.DataFrame) -> None:
+    if len(table) < 2:
+        raise ValueError(
+            f"`X` must have at least two rows, got n_samples = {len(table)}; "
+            "pass more rows."
+        )
+
+
+def _refuse_unnamed(X: Any) -> None:
+    raise TypeError(
+        "`X` must be a DataFrame because the model names columns of it, got "
+        f"{type(X).__name__}; keep the table's columns through every step before."
+    )
+
+
+def _require_columns(estimator: Any, table: pd.DataFrame) -> None:
+    needed = [n for n in estimator.feature_names_in_ if n not in _not_needed(estimator)]
+    for name in needed:
+        if name not in table.columns:
+            hint = near_miss(name, table.columns) or "; pass the training columns."
+            raise ValueError(
+                f"column {name!r} was in training but is not in this table{hint}"
+            )
+
+
+def _not_needed(estimator: Any) -> tuple[Any, ...]:
+    """Prediction needs no weights."""
+    return (getattr(estimator, "weights", None),)

@@ -1,0 +1,83 @@
+"""Two classes as zero and one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import assert_all_finite, column_or_1d
+
+from flexcv.models._validate import FloatArray
+
+SHOWN = 5  # classes that an error message lists
+
+
+def encoded_classes(y: Any) -> tuple[npt.NDArray[Any], FloatArray]:
+    """Give the two classes, sorted, and one where a row belongs to the second.
+
+    Parameters
+    ----------
+    y
+        Labels of any kind: numbers, text, truth values, a category.
+
+    Examples
+    --------
+    >>> encoded_classes(["yes", "no", "yes"])
+    (array(['no', 'yes'], dtype=object), array([1., 0., 1.]))
+    """
+    labels = _plain(y)
+    _refuse_numbers(labels)
+    codes, classes = pd.factorize(labels, sort=True)
+    if len(classes) == 1:
+        raise ValueError(
+            "a binomial target must have two classes, got only one class "
+            f"{classes.tolist()[0]!r}; pass rows of both."
+        )
+    if len(classes) > 2:
+        raise ValueError(
+            "Only binary classification is supported. A binomial target must have two "
+            f"classes, got {len(classes)}: {classes[:SHOWN].tolist()}; merge classes "
+            "or take a multiclass model."
+        )
+    return classes, codes.astype(float)
+
+
+def _plain(y: Any) -> npt.NDArray[Any]:
+    """Give labels as a vector of one kind, without missing ones."""
+    if isinstance(y, list) and all(np.isscalar(label) for label in y):
+        y = pd.Series(y)  # an array would turn a mixture into text
+    if hasattr(y, "dtype") and not isinstance(y.dtype, np.dtype):
+        y = np.asarray(y, dtype=object)
+    labels = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "f":
+        assert_all_finite(labels, input_name="y")
+    if labels.dtype.kind in "OUS":
+        if pd.isna(labels).any():
+            raise ValueError(
+                "`y` must have a class in every row, got missing values; drop these "
+                "rows."
+            )
+        labels = _one_kind(labels)
+    return np.asarray(labels)
+
+
+def _one_kind(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    kinds = {type(label).__name__ for label in labels}
+    if all(isinstance(label, (bool, np.bool_)) for label in labels):
+        return labels.astype(bool)
+    if len(kinds) > 1 and not kinds <= {"str", "str_"}:
+        raise TypeError(
+            f"`y` must hold labels of one kind, got {sorted(kinds)}; convert them."
+        )
+    return labels.astype(object)
+
+
+def _refuse_numbers(labels: npt.NDArray[Any]) -> None:
+    if labels.dtype.kind == "f" and type_of_target(labels) == "continuous":
+        raise ValueError(
+            "Unknown label type: continuous; a binomial target without `weights` holds "
+            "two classes, so pass the numbers of trials as `weights` beside shares."
+        )

@@ -1,0 +1,311 @@
+"""From a table to numbers: fixed columns, random columns and group codes.
+
+What must be known at prediction (levels, dummy coding, formula state) is learned
+once and kept apart from the numbers of one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from flexcv.models._validate import (
+    FloatArray,
+    IntArray,
+    require_column,
+    require_no_missing,
+    require_one_kind,
+)
+
+from ._effects import (
+    Columns,
+    Constant,
+    Effect,
+    effect_names,
+    learn_effect,
+    learn_formula,
+)
+from .terms import RandomTerm, merged, uncorrelated_parts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RandomFactor:
+    """The numbers of one grouping factor.
+
+    Attributes
+    ----------
+    name
+        The group, ``a:b`` for an interaction.
+    levels
+        The labels that training showed, one per code.
+    codes
+        One code per row; -1 marks a level that training did not show.
+    columns
+        One array per random effect.
+    names
+        One name per random effect.
+    blocks
+        Sizes of the sets of effects that are correlated among each other.
+    """
+
+    name: str
+    levels: pd.Index
+    codes: IntArray
+    columns: tuple[FloatArray, ...]
+    names: tuple[str, ...]
+    blocks: tuple[int, ...]
+
+    @property
+    def n_levels(self) -> int:
+        """How many levels training showed."""
+        return len(self.levels)
+
+    @property
+    def n_effects(self) -> int:
+        """How many effects each level has."""
+        return len(self.columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RandomDesign:
+    """The random part of one table, a record per grouping factor."""
+
+    factors: tuple[RandomFactor, ...]
+    n_rows: int
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+    def with_unknown_levels(self) -> RandomDesign:
+        """Give the same design as if no level were known."""
+        factors = (
+            replace(factor, codes=np.full(self.n_rows, -1)) for factor in self.factors
+        )
+        return RandomDesign(tuple(factors), self.n_rows)
+
+    def effects_sum(self, effects: Sequence[FloatArray]) -> FloatArray:
+        """Give Z b row by row, zero where the level is unknown.
+
+        Parameters
+        ----------
+        effects
+            Per factor an array of shape (levels, effects).
+        """
+        total = np.zeros(self.n_rows)
+        for factor, values in zip(self.factors, effects, strict=True):
+            padded = np.vstack([values, np.zeros(factor.n_effects)])
+            for column, effect in zip(factor.columns, padded.T, strict=True):
+                total += column * effect[factor.codes]
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class FixedEncoder:
+    """How a table becomes the fixed columns."""
+
+    effects: tuple[Effect, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One name per fixed column."""
+        return effect_names(self.effects)
+
+    def columns(self, source: Columns) -> list[FloatArray]:
+        """Give the fixed columns of a table."""
+        return [c for effect in self.effects for c in effect.columns(source)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FactorEncoder:
+    """How a table becomes the random columns and codes of one factor."""
+
+    name: str
+    group_columns: tuple[Any, ...]
+    levels: pd.Index
+    effects: tuple[tuple[Effect, ...], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One name per random effect."""
+        return tuple(n for block in self.effects for n in effect_names(block))
+
+    def factor(self, source: Columns, codes: IntArray | None = None) -> RandomFactor:
+        """Give the numbers for a table; training passes the codes it made."""
+        parts = [
+            [c for effect in block for c in effect.columns(source)]
+            for block in self.effects
+        ]
+        return RandomFactor(
+            name=self.name,
+            levels=self.levels,
+            codes=self._codes(source.table) if codes is None else codes,
+            columns=tuple(column for part in parts for column in part),
+            names=self.names,
+            blocks=tuple(len(part) for part in parts),
+        )
+
+    def _codes(self, table: pd.DataFrame) -> IntArray:
+        if len(self.group_columns) == 1:
+            return level_codes(table[self.group_columns[0]], self.levels)
+        combined = np.zeros(len(table), dtype=np.intp)
+        known = np.zeros(len(self.levels), dtype=np.intp)
+        missing = np.zeros(len(table), dtype=bool)
+        for position, name in enumerate(self.group_columns):
+            labels = self.levels.levels[position]  # type: ignore[attr-defined]
+            codes = level_codes(table[name], labels)
+            missing |= codes < 0
+            combined = combined * len(labels) + codes
+            known = known * len(labels) + self.levels.codes[position]  # type: ignore[attr-defined]
+        found = pd.Index(known).get_indexer(pd.Index(combined))
+        found[missing] = -1
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class RandomEncoder:
+    """How a table becomes its random part."""
+
+    factors: tuple[FactorEncoder, ...]
+
+    def design(self, source: Columns) -> RandomDesign:
+        """Give the random design of a table with known and unknown levels."""
+        made = tuple(encoder.factor(source) for encoder in self.factors)
+        return RandomDesign(made, len(source.table))
+
+
+def learn_fixed(
+    table: pd.DataFrame, *, leave_out: Sequence[Any] = (), formula: str | None = None
+) -> FixedEncoder:
+    """Learn the fixed part: an intercept and every column not left out.
+
+    Parameters
+    ----------
+    table
+        The training table.
+    leave_out
+        Columns with another role: groups, weights, offset.
+    formula
+        A right-hand side that replaces "every column".
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"x": [1.0, 2.0], "f": ["a", "b"], "g": ["u", "v"]})
+    >>> learn_fixed(table, leave_out=["g"]).names
+    ('Intercept', 'x', 'f[T.b]')
+    >>> learn_fixed(table, formula="x * f").names
+    ('Intercept', 'x', 'f[T.b]', 'x:f[T.b]')
+    """
+    if formula is not None:
+        return FixedEncoder((learn_formula(formula, table),))
+    kept = [name for name in table.columns if name not in set(leave_out)]
+    effects = (learn_effect(name, table, full=False) for name in kept)
+    return FixedEncoder((Constant(), *effects))
+
+
+def learn_random(
+    source: Columns, terms: Sequence[RandomTerm]
+) -> tuple[RandomEncoder, RandomDesign]:
+    """Learn the random part and give its numbers for the training table.
+
+    Factors are ordered by their number of levels, the largest first, as in lme4.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"x": [1.0, 2.0, 3.0], "g": ["b", "a", "b"]})
+    >>> encoder, design = learn_random(Columns(table), [RandomTerm("g", ("x",))])
+    >>> design.factors[0].names, list(design.factors[0].levels)
+    (('Intercept', 'x'), ['a', 'b'])
+    """
+    encoders, factors = [], []
+    for same_group in merged(terms):
+        codes, levels = _learn_levels(source.table, same_group[0].columns)
+        parts = [p for term in same_group for p in uncorrelated_parts(term)]
+        blocks = tuple(_learn_block(part, source.table) for part in parts)
+        name, columns = same_group[0].group_name, same_group[0].columns
+        encoder = FactorEncoder(name, columns, levels, blocks)
+        encoders.append(encoder)
+        factors.append(encoder.factor(source, codes))
+    order = sorted(range(len(factors)), key=lambda k: -factors[k].n_levels)
+    return (
+        RandomEncoder(tuple(encoders[k] for k in order)),
+        RandomDesign(tuple(factors[k] for k in order), len(source.table)),
+    )
+
+
+def level_codes(column: pd.Series, levels: pd.Index) -> IntArray:
+    """Give each row the position of its label among `levels`, -1 when absent.
+
+    Examples
+    --------
+    >>> level_codes(pd.Series(["b", "z", "a"]), pd.Index(["a", "b"]))
+    array([ 1, -1,  0])
+    """
+    codes, uniques = pd.factorize(column)
+    known = levels.get_indexer(_plain_index(uniques))
+    return np.append(known, -1)[codes]
+
+
+def sorted_levels(column: pd.Series) -> tuple[IntArray, pd.Index]:
+    """Give codes and the labels that occur, sorted or in category order."""
+    codes, uniques = pd.factorize(column)
+    labels = _plain_index(uniques)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        order = np.argsort(column.cat.categories.get_indexer(labels), kind="stable")
+    else:
+        order = _order(labels)
+    if (np.diff(order) == 1).all():
+        return codes, labels
+    rank = np.empty(len(order), dtype=np.intp)
+    rank[order] = np.arange(len(order))
+    return rank[codes], labels[order]
+
+
+def _order(labels: pd.Index) -> IntArray:
+    try:
+        return np.asarray(labels.argsort(), dtype=np.intp)
+    except TypeError:  # labels of several kinds have no order: keep their appearance
+        return np.arange(len(labels))
+
+
+def _plain_index(uniques: Any) -> pd.Index:
+    if isinstance(getattr(uniques, "dtype", None), pd.CategoricalDtype):
+        uniques = np.asarray(uniques)
+    return cast("pd.Index", pd.Index(uniques))
+
+
+def _learn_levels(
+    table: pd.DataFrame, names: Sequence[Any]
+) -> tuple[IntArray, pd.Index]:
+    coded = []
+    for name in names:
+        require_column(table, name, "groups")
+        require_no_missing(table[name], "grouping")
+        require_one_kind(table[name])
+        coded.append(sorted_levels(table[name]))
+    if len(coded) == 1:
+        return coded[0]
+    combined = np.zeros(len(table), dtype=np.intp)
+    for codes, labels in coded:
+        combined = combined * len(labels) + codes
+    cells, inverse = np.unique(combined, return_inverse=True)
+    parts = np.unravel_index(cells, [len(labels) for _, labels in coded])
+    levels = pd.MultiIndex(
+        levels=cast("Any", [labels for _, labels in coded]),
+        codes=cast("Any", list(parts)),
+        names=list(names),
+    )
+    return np.asarray(inverse, dtype=np.intp), levels
+
+
+def _learn_block(term: RandomTerm, table: pd.DataFrame) -> tuple[Effect, ...]:
+    effects: list[Effect] = [Constant()] if term.intercept else []
+    full = not term.intercept
+    for name in term.slopes:
+        effect = learn_effect(name, table, full=full)
+        effects.append(effect)
+        full = full and len(effect.names) == 1  # later categories lose one level
+    return tuple(effects)

@@ -1,0 +1,181 @@
+"""Penalised least squares for several grouping factors with few levels in all.
+
+The same criterion and derivatives as in `pls`, with one dense matrix over the levels
+of all factors. `sparse` takes over where the levels are many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.linalg import block_diag
+
+from flexcv.models._validate import FloatArray
+
+from .pls import Profile, criterion, solve_fixed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DenseSums:
+    """Sums over rows for several factors; additive over disjoint sets of rows.
+
+    Attributes
+    ----------
+    n_rows
+        Rows that entered.
+    gram
+        ``[X y]'[X y]``.
+    cross
+        ``Z'[Z X y]``, shape (m, m + p + 1); Z's columns are ordered by factor,
+        then by effect, then by level.
+    sizes
+        Effects and levels of each factor.
+    log_weights
+        Sum of the logarithms of the weights.
+
+    Examples
+    --------
+    >>> one = DenseSums(5, np.eye(2), np.ones((3, 5)), ((1, 2), (1, 1)))
+    >>> (one + one).n_rows
+    10
+    """
+
+    n_rows: int
+    gram: FloatArray
+    cross: FloatArray
+    sizes: tuple[tuple[int, int], ...]
+    log_weights: float = 0.0
+
+    @property
+    def n_fixed(self) -> int:
+        """Fixed columns, p."""
+        return len(self.gram) - 1
+
+    def __add__(self, other: DenseSums) -> DenseSums:
+        return DenseSums(
+            self.n_rows + other.n_rows,
+            self.gram + other.gram,
+            self.cross + other.cross,
+            self.sizes,
+            self.log_weights + other.log_weights,
+        )
+
+    def __sub__(self, other: DenseSums) -> DenseSums:
+        return DenseSums(
+            self.n_rows - other.n_rows,
+            self.gram - other.gram,
+            self.cross - other.cross,
+            self.sizes,
+            self.log_weights - other.log_weights,
+        )
+
+
+def profile_dense(
+    sums: DenseSums,
+    factors: Sequence[FloatArray],
+    *,
+    reml: bool,
+    precision: float | None = None,
+) -> Profile:
+    """Evaluate the criterion and its derivatives in the entries of every D."""
+    m, p = len(sums.cross), sums.n_fixed
+    whole = block_diag(
+        *(np.kron(f, np.eye(n)) for f, (_, n) in zip(factors, sums.sizes, strict=True))
+    )
+    right = whole.T @ sums.cross
+    inner = right[:, :m] @ whole
+    inner[np.diag_indices(m)] += 1.0
+    lower = np.linalg.cholesky(inner)
+    log_det = 2.0 * float(np.log(lower.diagonal()).sum())
+    answer = np.linalg.solve(lower.T, np.linalg.solve(lower, right))
+    solved = sums.cross - right[:, :m].T @ answer
+    fixed = solve_fixed(sums.gram - right[:, m:].T @ answer[:, m:])
+    free = sums.n_rows - p if reml else sums.n_rows
+    value, level = criterion(
+        log_det, fixed, free, sums.log_weights, reml=reml, precision=precision
+    )
+    mixed = solved[:, m : m + p]
+    scores = solved[:, -1] - mixed @ fixed.beta
+    parts = _Parts(solved[:, :m], mixed @ fixed.root.T, scores, sums.sizes)
+    gradient, hessian = parts.derivatives(*level, reml)
+    return Profile(
+        value,
+        gradient,
+        hessian,
+        fixed.beta,
+        fixed.root,
+        fixed.r2,
+        free,
+        scores,
+        parts.whitened,
+        parts.within,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parts:
+    """Z'V^-1Z, Z'V^-1X R^-1 and Z'V^-1e over all levels."""
+
+    within: FloatArray
+    whitened: FloatArray
+    scores: FloatArray
+    sizes: tuple[tuple[int, int], ...]
+
+    def derivatives(
+        self, precision: float, pull_of_r2: float, reml: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """Give gradient and Hessian in the entries of D, one factor after another."""
+        outer = precision * np.outer(self.scores, self.scores)
+        middle = self.within - 2.0 * outer
+        slope = self.within - outer
+        if reml:
+            fixed = self.whitened @ self.whitened.T
+            middle -= 2.0 * fixed
+            slope -= fixed
+        push = self._per_entry(outer)
+        pull = self._sums_of_products(self.scores[:, None])
+        hessian = -2.0 * precision * (pull @ pull.T) - pull_of_r2 * np.outer(push, push)
+        if reml:
+            spread = self._sums_of_products(self.whitened)
+            hessian -= spread @ spread.T
+        return self._per_entry(slope), hessian - self._pairs(middle)
+
+    def _slices(self) -> list[slice]:
+        ends = np.cumsum([0, *(q * n for q, n in self.sizes)])
+        return [slice(a, b) for a, b in pairwise(ends)]
+
+    def _per_entry(self, matrix: FloatArray) -> FloatArray:
+        """Sum the level blocks of each factor."""
+        sums = []
+        for (q, n), part in zip(self.sizes, self._slices(), strict=True):
+            block = matrix[part, part].reshape(q, n, q, n)
+            sums.append(np.einsum("ambm->ab", block).reshape(-1))
+        return np.concatenate(sums)
+
+    def _sums_of_products(self, right: FloatArray) -> FloatArray:
+        """Sum, per pair of effects, the products of whitened columns with others."""
+        p, r = self.whitened.shape[1], right.shape[1]
+        sums = []
+        for (q, n), part in zip(self.sizes, self._slices(), strict=True):
+            a = self.whitened[part].reshape(q, n, p)
+            b = right[part].reshape(q, n, r)
+            sums.append(np.einsum("anp,bnr->abpr", a, b).reshape(q * q, p * r))
+        return np.concatenate(sums)
+
+    def _pairs(self, middle: FloatArray) -> FloatArray:
+        """Give tr(E_i W E_j M) for every two entries of any two factors."""
+        rows = []
+        for (q, n), part in zip(self.sizes, self._slices(), strict=True):
+            row = []
+            for (r, k), other in zip(self.sizes, self._slices(), strict=True):
+                w = self.within[part, other].reshape(q, n, r, k)
+                m = middle[part, other].reshape(q, n, r, k)
+                w2 = w.transpose(0, 2, 1, 3).reshape(q * r, n * k)
+                m2 = m.transpose(0, 2, 1, 3).reshape(q * r, n * k)
+                both = (m2 @ w2.T).reshape(q, r, q, r)
+                row.append(both.transpose(0, 2, 3, 1).reshape(q * q, r * r))
+            rows.append(np.hstack(row))
+        return np.vstack(rows)

@@ -1,0 +1,223 @@
+"""Fit a linear mixed model from sums: search theta, then return to the user's basis.
+
+Rows become sums in `rows`; `problem` gives the criterion, `optimize` its minimum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+
+from flexcv.models._validate import FloatArray
+
+from .covariance import changed_basis, covariance_shape
+from .links import learn_links
+from .optimize import Minimum, minimise
+from .pls import GroupSums, Profile
+from .problem import Problem, Sums, level_blocks
+from .rows import Basis
+from .rows import sums_and_basis as sums_and_basis
+from .staged import StagedSums
+
+OTHER_STARTS = (0.1, 5.0)
+NEAR_SINGULAR = 0.05  # relative standard deviation below which zero is tried
+SINGULAR = 1e-4  # relative standard deviation that counts as zero
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """A fitted model in the user's basis.
+
+    Attributes
+    ----------
+    problem, basis, minimum, at
+        The internal problem, the way back, the optimiser's end and the criterion there.
+    beta
+        Fixed effects of the kept columns.
+    beta_cov
+        Their covariance.
+    sigma
+        Residual standard deviation.
+    factors
+        Lambda per factor: random effects have covariance sigma^2 Lambda Lambda'.
+    effects
+        Predicted random effects per factor, shape (levels, effects).
+    criterion
+        -2 log-likelihood, restricted or not.
+    singular
+        Whether a variance is zero or a correlation one.
+    """
+
+    problem: Problem
+    basis: Basis
+    minimum: Minimum
+    at: Profile
+    beta: FloatArray
+    beta_cov: FloatArray
+    sigma: float
+    factors: tuple[FloatArray, ...]
+    effects: tuple[FloatArray, ...]
+    criterion: float
+    singular: bool
+
+
+def estimate(
+    sums: Sums,
+    basis: Basis,
+    blocks: Sequence[tuple[int, ...]],
+    *,
+    reml: bool = True,
+    start: FloatArray | None = None,
+) -> Estimate:
+    """Fit from sums.
+
+    Parameters
+    ----------
+    sums, basis
+        What `sums_and_basis` gives.
+    blocks
+        Per factor the sizes of its sets of correlated effects.
+    reml
+        Whether to maximise the restricted likelihood.
+    start
+        An internal theta to begin from, such as ``previous.minimum.theta``.
+    """
+    links = None
+    if isinstance(sums, StagedSums):
+        links = learn_links(sums.links, sparse=issparse(sums.moments))
+    problem = Problem(sums, tuple(covariance_shape(b) for b in blocks), reml, links)
+    return at_minimum(problem, basis, search(problem, start))
+
+
+def search(problem: Problem, start: FloatArray | None = None) -> Minimum:
+    """Minimise; where a variance vanishes, begin elsewhere too and compare."""
+    if not problem.shapes:
+        nothing = np.zeros(0)
+        value = problem.profile([]).value
+        return Minimum(nothing, value, nothing, np.zeros((0, 0)), 0, True)
+    begin = first_guess(problem) if start is None else start
+    best = minimise(problem.objective, begin, exact=problem.exact)
+    if best.converged and problem.smallest(best.theta) > NEAR_SINGULAR:
+        return best
+    for scale in OTHER_STARTS:
+        begin = scale * problem.start() + 0.03
+        other = minimise(problem.objective, begin, exact=problem.exact)
+        if other.value < best.value - 1e-9:
+            best = other
+    return _with_exact_zeros(problem, best)
+
+
+def first_guess(problem: Problem) -> FloatArray:
+    """Begin a costly search where each factor would be if it were alone."""
+    if problem.exact:
+        return problem.start()
+    parts = []
+    for alone, shape in zip(_alone(problem.sums), problem.shapes, strict=True):
+        single = Problem(alone, (shape,), problem.reml)
+        theta = minimise(single.objective, single.start(), max_iterations=8).theta
+        parts.append(np.where(shape.rows == shape.cols, np.abs(theta) + 1e-3, theta))
+    return np.concatenate(parts)
+
+
+def _alone(sums: Sums) -> list[GroupSums]:
+    """Give the sums of each factor as if it were the only one."""
+    assert isinstance(sums, StagedSums)
+    start, parts = 0, [sums.cross]
+    for q, n in sums.sizes[1:]:
+        rows = slice(start, start + q * n)
+        own = level_blocks(sums.moments, start, q, n)
+        right = sums.right[rows].reshape(q, n, -1).transpose(0, 2, 1)
+        parts.append(np.concatenate([own, right], axis=1))
+        start += q * n
+    return [GroupSums(sums.n_rows, sums.gram, cross) for cross in parts]
+
+
+def at_minimum(problem: Problem, basis: Basis, minimum: Minimum) -> Estimate:
+    """Give the fitted model at the optimiser's theta, in the user's basis."""
+    factors = problem.factors(minimum.theta)
+    at = problem.at(minimum.theta)
+    scale = basis.target_scale
+    sigma = float(scale * np.sqrt(at.r2 / at.free))
+    root = at.root @ basis.fixed.T
+    constant = 2.0 * at.free * np.log(scale)
+    if problem.reml:
+        constant -= 2.0 * np.log(basis.fixed.diagonal()).sum()
+    return Estimate(
+        problem=problem,
+        basis=basis,
+        minimum=minimum,
+        at=at,
+        beta=basis.fixed @ (basis.origin + scale * at.beta),
+        beta_cov=sigma**2 * (root.T @ root),
+        sigma=sigma,
+        factors=tuple(
+            changed_basis(f, c) for f, c in zip(factors, basis.random, strict=True)
+        ),
+        effects=_effects(problem, basis, at, factors),
+        criterion=at.value + float(constant),
+        singular=bool(factors) and problem.smallest(minimum.theta) < SINGULAR,
+    )
+
+
+def _effects(
+    problem: Problem, basis: Basis, at: Profile, factors: Sequence[FloatArray]
+) -> tuple[FloatArray, ...]:
+    """Predict b = D Z'V^-1 e per factor, in the user's basis."""
+    flat, effects, start = at.scores.reshape(-1), [], 0
+    for factor, back, (q, n) in zip(factors, basis.random, problem.sizes, strict=True):
+        scores = flat[start : start + q * n].reshape(q, n)
+        effects.append((basis.target_scale * back @ factor @ factor.T @ scores).T)
+        start += q * n
+    return tuple(effects)
+
+
+def _with_exact_zeros(problem: Problem, found: Minimum) -> Minimum:
+    """Set variances that are nearly zero to zero where that costs nothing."""
+    factors = problem.factors(found.theta)
+    thetas = []
+    for shape, factor in zip(problem.shapes, factors, strict=True):
+        left, values, right = np.linalg.svd(factor)
+        kept = np.where(values < NEAR_SINGULAR, 0.0, values)
+        thetas.append(
+            shape.theta(changed_basis((left * kept) @ right, np.eye(len(factor))))
+        )
+    theta = np.concatenate(thetas)
+    value, gradient, hessian = problem.objective(theta)
+    if value > found.value + 1e-9:
+        return found
+    return found._replace(
+        theta=theta,
+        value=value,
+        gradient=gradient,
+        hessian=hessian,
+        path=(*found.path, (value, theta)),
+    )
+
+
+def search_table(fitted: Estimate) -> pd.DataFrame:
+    """Give criterion and theta, in the user's basis, after each iteration.
+
+    Row 0 is where the search began; columns are iteration, criterion, theta_0, ...
+    """
+    offset = fitted.criterion - fitted.at.value
+    rows = [
+        {"iteration": number, "criterion": value + offset}
+        | {f"theta_{k}": entry for k, entry in enumerate(_users_theta(fitted, theta))}
+        for number, (value, theta) in enumerate(fitted.minimum.path)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _users_theta(fitted: Estimate, theta: FloatArray) -> list[float]:
+    """Carry an internal theta to the user's basis."""
+    shapes, basis = fitted.problem.shapes, fitted.basis.random
+    factors = fitted.problem.factors(theta)
+    return [
+        float(entry)
+        for shape, factor, change in zip(shapes, factors, basis, strict=True)
+        for entry in shape.theta(changed_basis(factor, change))
+    ]

@@ -1,0 +1,163 @@
+"""How well the estimates are known: degrees of freedom and conditional variances.
+
+Satterthwaite's degrees of freedom of a contrast l'beta are 2 f^2 / (g' A g) with f its
+variance, g the gradient of f in (theta, sigma) and A their covariance, twice the
+inverse Hessian of the criterion (Kuznetsova, Brockhoff & Christensen 2017, J. Stat.
+Softw. 82(13)). All derivatives are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from flexcv.models._validate import FloatArray, IntArray
+
+from .engine import Estimate
+from .pls import GroupSums, Profile
+from .problem import Problem
+from .staged import StagedSums, within_product
+
+CHUNK_LEVELS = 256
+FLAT = 1e-9  # curvature, relative to the largest, that counts as none
+
+
+def level_rows(problem: Problem, values: FloatArray) -> FloatArray:
+    """Give an array per level as rows ordered by factor, effect and level."""
+    if isinstance(problem.sums, GroupSums) and values.ndim == 3:
+        q, p, n = values.shape
+        return values.transpose(0, 2, 1).reshape(q * n, p)
+    return values
+
+
+def entry_sums(problem: Problem, left: FloatArray, right: FloatArray) -> FloatArray:
+    """Sum outer products of rows over levels, per entry of every D."""
+    sums, start = [np.zeros((0, left.shape[1], right.shape[1]))], 0
+    for q, n in problem.sizes:
+        a = left[start : start + q * n].reshape(q, n, -1)
+        b = right[start : start + q * n].reshape(q, n, -1)
+        block = np.einsum("anp,bnr->abpr", a, b)
+        sums.append(block.reshape(q * q, *block.shape[2:]))
+        start += q * n
+    return np.concatenate(sums)
+
+
+def parameter_covariance(fitted: Estimate) -> FloatArray:
+    """Give the covariance of the internal (theta, sigma).
+
+    Directions in which the criterion is flat, as at a variance of zero, get none.
+    """
+    problem, at = fitted.problem, fitted.at
+    precision = at.free / at.r2
+    slope = _r2_slope(fitted)
+    size = len(slope)
+    hessian = np.empty((size + 1, size + 1))
+    hessian[:size, :size] = problem.exact_hessian(fitted.minimum.theta)
+    hessian[:size, :size] += precision**2 / at.free * np.outer(slope, slope)
+    hessian[:size, size] = hessian[size, :size] = -2.0 * slope * precision**1.5
+    hessian[size, size] = 4.0 * at.free * precision
+    values, axes = np.linalg.eigh(hessian)
+    used = values > FLAT * values[-1]
+    return np.asarray(2.0 * (axes[:, used] / values[used]) @ axes[:, used].T)
+
+
+def satterthwaite(fitted: Estimate, contrasts: FloatArray | None = None) -> FloatArray:
+    """Give degrees of freedom, of each fixed effect or of each contrast.
+
+    Parameters
+    ----------
+    fitted
+        A fitted model.
+    contrasts
+        One row per contrast of the kept fixed effects.
+    """
+    problem, at = fitted.problem, fitted.at
+    p = len(fitted.beta)
+    rows = np.eye(p) if contrasts is None else contrasts
+    if not problem.shapes:
+        return np.full(len(rows), float(at.free))
+    turned = rows @ fitted.basis.fixed @ at.root.T
+    sigma2 = at.r2 / at.free
+    variance = sigma2 * (turned**2).sum(axis=1)
+    spread = _spread_in_theta(problem, fitted)
+    slopes = [sigma2 * np.einsum("cp,pr,cr->c", turned, k, turned) for k in spread]
+    slopes.append(2.0 * variance / np.sqrt(sigma2))
+    gradient = np.stack(slopes, axis=1)
+    cov = parameter_covariance(fitted)
+    return np.asarray(
+        2.0 * variance**2 / np.einsum("ck,kl,cl->c", gradient, cov, gradient)
+    )
+
+
+def conditional_covariances(fitted: Estimate) -> tuple[FloatArray, ...]:
+    """Give the covariance of the effects of each level given the data.
+
+    Per factor (levels, effects, effects), as lme4's ``condVar``: fixed effects and
+    variances are taken as known.
+    """
+    problem, at = fitted.problem, fitted.at
+    factors = problem.factors(fitted.minimum.theta)
+    blocks = _within_blocks(problem, at, factors)
+    covs = []
+    for factor, basis, within in zip(factors, fitted.basis.random, blocks, strict=True):
+        d = factor @ factor.T
+        left = d - np.einsum("ab,nbc,cd->nad", d, within, d)
+        covs.append(fitted.sigma**2 * np.einsum("ab,nbc,dc->nad", basis, left, basis))
+    return tuple(covs)
+
+
+def _r2_slope(fitted: Estimate) -> FloatArray:
+    """Give the gradient of the penalised residual sum of squares in theta."""
+    problem, at = fitted.problem, fitted.at
+    scores = at.scores.reshape(-1, 1)
+    entries = entry_sums(problem, scores, scores)[:, 0, 0]
+    if not problem.shapes:
+        return np.zeros(0)
+    return -problem.chain(problem.factors(fitted.minimum.theta)) @ entries
+
+
+def _spread_in_theta(problem: Problem, fitted: Estimate) -> FloatArray:
+    rows = level_rows(problem, fitted.at.whitened)
+    spread = entry_sums(problem, rows, rows)
+    chain = problem.chain(problem.factors(fitted.minimum.theta))
+    return np.tensordot(chain, spread, axes=1)
+
+
+def _within_blocks(
+    problem: Problem, at: Profile, factors: list[FloatArray]
+) -> list[FloatArray]:
+    """Give the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
+    if not problem.shapes:
+        return []
+    if isinstance(problem.sums, GroupSums):
+        return [at.within.transpose(2, 0, 1)]
+    columns, blocks, start = within_columns(problem, at, factors), [], 0
+    for q, n in problem.sizes:
+        block = np.empty((n, q, q))
+        for first in range(0, n, CHUNK_LEVELS):
+            levels = np.arange(first, min(first + CHUNK_LEVELS, n))
+            places = (start + np.arange(q)[:, None] * n + levels).reshape(-1)
+            square = columns(places)[places].reshape(q, len(levels), q, len(levels))
+            block[levels] = np.einsum("ambm->mab", square)
+        blocks.append(block)
+        start += q * n
+    return blocks
+
+
+def within_columns(
+    problem: Problem, at: Profile, factors: list[FloatArray]
+) -> Callable[[IntArray], FloatArray]:
+    """Give the function for some columns of Z'V^-1Z, rows as in `level_rows`."""
+    if not isinstance(problem.sums, StagedSums):
+        return lambda places: at.within[:, places]
+    assert problem.links is not None
+    product = within_product(problem.sums, problem.links, factors)
+    total = sum(q * n for q, n in problem.sizes)
+
+    def columns(places: IntArray) -> FloatArray:
+        units = np.zeros((total, len(places)))
+        units[places, np.arange(len(places))] = 1.0
+        return product(units)
+
+    return columns

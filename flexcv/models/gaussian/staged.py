@@ -1,0 +1,401 @@
+"""Penalised least squares for several grouping factors with many levels.
+
+The largest factor is block diagonal and is eliminated level by level; what is left of
+the others is one dense matrix of their levels (the order that MixedModels.jl uses).
+With V_1 = I + Z_1 D_1 Z_1' of the largest factor, the rest is the problem with
+Z_R'V_1^-1 Z_R in place of Z_R'Z_R. Gradients are exact; the Hessian is the average
+information of Gilmour, Thompson & Cullis (1995), which needs no further inverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import numpy as np
+from scipy.linalg import lapack
+from scipy.sparse import csr_array
+
+from flexcv.models._validate import FloatArray
+
+from ._rest import (
+    Rest,
+    dense_rest,
+    lengthened,
+    sparse_rest,
+    symmetric,
+    times_factors,
+)
+from .links import Links
+from .pls import Profile, criterion, resolvent, solve_fixed
+
+DIFFERENCE = 1e-4  # step in D for derivatives of sparse determinants
+INVERTIBLE = 1e-3  # smallest diagonal of Lambda that is divided by
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StagedSums:
+    """Sums over rows for one large factor and the rest; additive.
+
+    Attributes
+    ----------
+    n_rows
+        Rows that entered.
+    gram
+        ``[X y]'[X y]``.
+    cross
+        ``Z_1'[Z_1 X y]`` per level of the largest factor, (q, q + p + 1, levels).
+    links
+        ``Z_1'Z_R``, one sparse (levels, r) matrix per effect of the largest factor.
+    moments
+        ``Z_R'Z_R``, (r, r); sparse where r is large.
+    right
+        ``Z_R'[X y]``, (r, p + 1).
+    sizes
+        Effects and levels of each factor, the largest first.
+    log_weights
+        Sum of the logarithms of the weights.
+    """
+
+    n_rows: int
+    gram: FloatArray
+    cross: FloatArray
+    links: tuple[csr_array, ...]
+    moments: FloatArray | csr_array
+    right: FloatArray
+    sizes: tuple[tuple[int, int], ...]
+    log_weights: float = 0.0
+
+    @property
+    def n_fixed(self) -> int:
+        """Fixed columns, p."""
+        return len(self.gram) - 1
+
+    def __add__(self, other: StagedSums) -> StagedSums:
+        return self._combined(other, 1)
+
+    def __sub__(self, other: StagedSums) -> StagedSums:
+        return self._combined(other, -1)
+
+    def _combined(self, other: StagedSums, sign: int) -> StagedSums:
+        return StagedSums(
+            self.n_rows + sign * other.n_rows,
+            self.gram + sign * other.gram,
+            self.cross + sign * other.cross,
+            tuple(a + sign * b for a, b in zip(self.links, other.links, strict=True)),
+            cast("FloatArray", self.moments + sign * other.moments),
+            self.right + sign * other.right,
+            self.sizes,
+            self.log_weights + sign * other.log_weights,
+        )
+
+
+class _Reduced(NamedTuple):
+    """The problem after the largest factor is eliminated."""
+
+    q: FloatArray  # (I + M_1 D_1)^-1 per level
+    k: FloatArray  # D_1 q
+    own: FloatArray  # q [M_1 N_1]
+    moments: FloatArray | csr_array  # Z_R'V_1^-1 Z_R
+    right: FloatArray  # Z_R'V_1^-1 [X y]
+    rest: Rest
+    solution: FloatArray  # S^-1 Lambda_R' right
+
+
+def profile_staged(
+    sums: StagedSums,
+    links: Links,
+    factors: Sequence[FloatArray],
+    *,
+    reml: bool,
+    precision: float | None = None,
+) -> Profile:
+    """Evaluate the criterion, its gradient and its average information.
+
+    The arguments are those of `pls.profile`, with the factors in the order of
+    ``sums.sizes`` and the links that `learn_links` made of ``sums.links``.
+    """
+    p = sums.n_fixed
+    reduced, log_det, schur = _reduce(sums, links, factors)
+    fixed = solve_fixed(schur)
+    free = sums.n_rows - p if reml else sums.n_rows
+    value, level = criterion(
+        log_det, fixed, free, sums.log_weights, reml=reml, precision=precision
+    )
+    projected = _projected(sums, links, factors, reduced)
+    scores = projected[:, p] - projected[:, :p] @ fixed.beta
+    whitened = projected[:, :p] @ fixed.root.T
+    sizes = sums.sizes
+    gradient = _traces(sums, links, factors, reduced)
+    gradient -= level.precision * _entry_sums(scores[:, None], scores[:, None], sizes)
+    if reml:
+        gradient -= _entry_sums(whitened, whitened, sizes)
+    hessian = _average_information(
+        sums, links, factors, reduced, scores, whitened, *level
+    )
+    return Profile(
+        value,
+        gradient,
+        hessian,
+        fixed.beta,
+        fixed.root,
+        fixed.r2,
+        free,
+        scores,
+        whitened,
+        np.zeros(0),
+    )
+
+
+def _reduce(
+    sums: StagedSums, links: Links, factors: Sequence[FloatArray]
+) -> tuple[_Reduced, float, FloatArray]:
+    q, _, levels = sums.cross.shape
+    d = factors[0] @ factors[0].T
+    eye = np.broadcast_to(np.eye(q)[:, :, None], (q, q, levels))
+    extended = np.concatenate([sums.cross, eye], axis=1)
+    solved, log_det = resolvent(q)(extended, d, factors[0])
+    inverse, own = solved[:, -q:], solved[:, :-q]
+    k = (d @ inverse.reshape(q, -1)).reshape(inverse.shape)
+    weighted = (d @ own[:, q:].reshape(q, -1)).reshape(q, -1, levels)
+    moments = _moments(sums, links, k)
+    right = sums.right - links.transposed_times(weighted.transpose(0, 2, 1))
+    schur = sums.gram.copy()
+    for left, other in zip(sums.cross, weighted, strict=True):
+        schur -= left[q:] @ other.T
+    others = factors[1:], sums.sizes[1:]
+    if isinstance(moments, csr_array):
+        rest = sparse_rest(moments, *others)
+    else:
+        rest = dense_rest(moments, *others)
+    turned = times_factors(right, *others)
+    solution = rest.solve(turned)
+    schur -= turned.T @ solution
+    reduced = _Reduced(inverse, k, own, moments, right, rest, solution)
+    return reduced, log_det + rest.log_det, schur
+
+
+def _moments(
+    sums: StagedSums, links: Links, weights: FloatArray
+) -> FloatArray | csr_array:
+    """Give Z_R'V_1^-1 Z_R."""
+    if isinstance(sums.moments, csr_array):
+        return csr_array(sums.moments - links.sparse_product(weights))
+    return symmetric(sums.moments - links.product(weights))
+
+
+def _projected(
+    sums: StagedSums,
+    links: Links,
+    factors: Sequence[FloatArray],
+    reduced: _Reduced,
+) -> FloatArray:
+    """Give Z'V^-1 [X y], the largest factor first."""
+    q = len(reduced.q)
+    return _after_rest(
+        links,
+        factors,
+        sums.sizes,
+        reduced,
+        reduced.own[:, q:],
+        reduced.right,
+        reduced.solution,
+    )
+
+
+def _after_rest(
+    links: Links,
+    factors: Sequence[FloatArray],
+    sizes: Sequence[tuple[int, int]],
+    reduced: _Reduced,
+    own: FloatArray,
+    right: FloatArray,
+    solution: FloatArray,
+) -> FloatArray:
+    """Finish V^-1 from V_1^-1: subtract what the rest explains."""
+    turned = times_factors(solution, factors[1:], sizes[1:], transposed=False)
+    rest = right - reduced.moments @ turned
+    met = links.times(turned)
+    first = own - np.einsum("abn,bnc->acn", reduced.q, met)
+    return np.vstack([_flat(first), rest])
+
+
+def _flat(per_level: FloatArray) -> FloatArray:
+    """Turn (effects, columns, levels) into rows ordered by effect, then level."""
+    q, c, n = per_level.shape
+    return per_level.transpose(0, 2, 1).reshape(q * n, c)
+
+
+def _entry_sums(
+    left: FloatArray, right: FloatArray, sizes: Sequence[tuple[int, int]]
+) -> FloatArray:
+    """Sum products of rows over levels, per factor and pair of effects."""
+    sums, start = [], 0
+    for q, n in sizes:
+        rows = slice(start, start + q * n)
+        a, b = left[rows].reshape(q, -1), right[rows].reshape(q, -1)
+        sums.append((a @ b.T).reshape(-1))
+        start += q * n
+    return np.concatenate(sums)
+
+
+def _traces(
+    sums: StagedSums,
+    links: Links,
+    factors: Sequence[FloatArray],
+    reduced: _Reduced,
+) -> FloatArray:
+    """Sum the level blocks of Z'V^-1Z, per factor."""
+    if reduced.rest.chol is None:
+        return _traces_by_differences(sums, links, factors)
+    q = len(reduced.q)
+    # The lower triangle in Fortran's order is the upper one in NumPy's.
+    inverse = symmetric(lapack.dpotri(reduced.rest.chol, lower=1)[0].T)
+    rest = factors[1:]
+    left = times_factors(inverse, rest, sums.sizes[1:], transposed=False)
+    spread = times_factors(left.T, rest, sums.sizes[1:], transposed=False)
+    first = reduced.own[:, :q].sum(axis=2)
+    for a in range(q):
+        for b in range(a + 1):
+            weights = reduced.q[a][:, None] * reduced.q[b][None]
+            first[a, b] -= links.weighted_sum(weights, spread)
+            first[b, a] = first[a, b]
+    if all((np.abs(f.diagonal()) > INVERTIBLE).all() for f in rest):
+        others = _rest_traces(inverse, rest, sums.sizes[1:])
+    else:
+        others = _rest_traces_directly(sums, rest, reduced)
+    return np.concatenate([first.reshape(-1), others])
+
+
+def _traces_by_differences(
+    sums: StagedSums, links: Links, factors: Sequence[FloatArray]
+) -> FloatArray:
+    """Differentiate log|V| along v v', which keeps every D positive semidefinite.
+
+    For symmetric G the value along v is v'Gv, so pairs of axes give all entries.
+    """
+    here, traces = _log_det(sums, links, factors), []
+    for place, (factor, (q, _)) in enumerate(zip(factors, sums.sizes, strict=True)):
+        along = np.empty((q, q))
+        for a, b in zip(*np.tril_indices(q), strict=True):
+            axis = np.zeros(q)
+            axis[[a, b]] = 1.0
+            step = DIFFERENCE * (1.0 + float((factor.T @ axis) @ (factor.T @ axis)))
+            moved = list(factors)
+            values = [here]
+            for size in (step, 2.0 * step):
+                moved[place] = lengthened(factor, np.sqrt(size) * axis)
+                values.append(_log_det(sums, links, moved))
+            slope = (-3.0 * values[0] + 4.0 * values[1] - values[2]) / (2.0 * step)
+            along[a, b] = along[b, a] = slope
+        own = along.diagonal()
+        mixed = 0.5 * (along - own[:, None] - own)
+        mixed[np.diag_indices(q)] = own
+        traces.append(mixed.reshape(-1))
+    return np.concatenate(traces)
+
+
+def _log_det(sums: StagedSums, links: Links, factors: Sequence[FloatArray]) -> float:
+    return _reduce(sums, links, factors)[1]
+
+
+def _rest_traces(
+    inverse: FloatArray,
+    factors: Sequence[FloatArray],
+    sizes: Sequence[tuple[int, int]],
+) -> FloatArray:
+    """Use Lambda'W Lambda = I - S^-1, where Lambda has an inverse."""
+    traces, start = [], 0
+    for factor, (q, n) in zip(factors, sizes, strict=True):
+        part = slice(start, start + q * n)
+        block = inverse[part, part].reshape(q, n, q, n)
+        left = n * np.eye(q) - np.einsum("ambm->ab", block)
+        back = np.linalg.inv(factor)
+        traces.append((back.T @ left @ back).reshape(-1))
+        start += q * n
+    return np.concatenate(traces)
+
+
+def _rest_traces_directly(
+    sums: StagedSums, factors: Sequence[FloatArray], reduced: _Reduced
+) -> FloatArray:
+    """Form W = M - M Lambda S^-1 Lambda' M on the level blocks."""
+    moments = cast("FloatArray", reduced.moments)
+    turned = times_factors(moments, factors, sums.sizes[1:])
+    answer = reduced.rest.solve(turned)
+    traces, start = [], 0
+    for q, n in sums.sizes[1:]:
+        part = slice(start, start + q * n)
+        block = moments[part, part].reshape(q, n, q, n)
+        total = np.einsum("ambm->ab", block).copy()
+        a = turned[:, part].reshape(-1, q, n)
+        b = answer[:, part].reshape(-1, q, n)
+        total -= np.einsum("ran,rbn->ab", a, b)
+        traces.append(total.reshape(-1))
+        start += q * n
+    return np.concatenate(traces)
+
+
+def _average_information(
+    sums: StagedSums,
+    links: Links,
+    factors: Sequence[FloatArray],
+    reduced: _Reduced,
+    scores: FloatArray,
+    whitened: FloatArray,
+    precision: float,
+    pull_of_r2: float,
+) -> FloatArray:
+    """Give c (z_i'W z_j - z_i'P z_j) - (c^2 / n) (s'z_i)(s'z_j) with z_i = E_i s."""
+    moved = _moved_scores(scores, sums.sizes)
+    pulled = _within_times(sums, links, factors, reduced, moved)
+    fixed = whitened.T @ moved
+    push = precision * (scores @ moved)
+    info = precision * (moved.T @ pulled - fixed.T @ fixed)
+    return np.asarray(info - pull_of_r2 * np.outer(push, push))
+
+
+def _moved_scores(scores: FloatArray, sizes: Sequence[tuple[int, int]]) -> FloatArray:
+    """Give E_i s as columns: effect b's scores in effect a's place, symmetrised."""
+    columns, start = [], 0
+    for q, n in sizes:
+        own = scores[start : start + q * n].reshape(q, n)
+        for a in range(q):
+            for b in range(q):
+                column = np.zeros((q, n))
+                column[a] += 0.5 * own[b]
+                column[b] += 0.5 * own[a]
+                whole = np.zeros(len(scores))
+                whole[start : start + q * n] = column.reshape(-1)
+                columns.append(whole)
+        start += q * n
+    return np.stack(columns, axis=1)
+
+
+def within_product(
+    sums: StagedSums, links: Links, factors: Sequence[FloatArray]
+) -> Callable[[FloatArray], FloatArray]:
+    """Give the function that multiplies Z'V^-1Z with some columns."""
+    reduced, _, _ = _reduce(sums, links, factors)
+    return lambda right: _within_times(sums, links, factors, reduced, right)
+
+
+def _within_times(
+    sums: StagedSums,
+    links: Links,
+    factors: Sequence[FloatArray],
+    reduced: _Reduced,
+    right: FloatArray,
+) -> FloatArray:
+    """Give Z'V^-1Z times some columns."""
+    q, n = sums.sizes[0]
+    first = right[: q * n].reshape(q, n, -1)
+    rest = right[q * n :]
+    own = np.einsum("abn,bnc->anc", sums.cross[:, :q], first) + links.times(rest)
+    solved = np.einsum("abn,bnc->acn", reduced.q, own)
+    weighted = np.einsum("abn,bnc->anc", reduced.k, own)
+    others = links.transposed_times(first - weighted) + sums.moments @ rest
+    turned = times_factors(others, factors[1:], sums.sizes[1:])
+    solution = reduced.rest.solve(turned)
+    return _after_rest(links, factors, sums.sizes, reduced, solved, others, solution)

@@ -1,0 +1,1 @@
+"""Generalised mixed models: families, Laplace's approximation and quadrature."""

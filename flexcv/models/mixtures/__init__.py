@@ -1,0 +1,1 @@
+"""Deep mixtures of linear mixed models: variational updates and predictions."""

@@ -1,0 +1,1 @@
+"""Networks fitted to the likelihood of a mixed model; needs the extra `neural`."""

@@ -1,0 +1,282 @@
+"""What a network learns from with a normal response: the exact marginal likelihood.
+
+The network gives f, the library's mixed-model engine everything else: given
+y - f it maximises over (gamma, G, sigma^2) exactly,
+
+    y - f = W gamma + Z b + e,
+
+where W holds the columns of Z once. gamma matters: a network learns the level of the
+target slowly, and what it misses would count as a group effect whose mean is not zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from flexcv.models._validate import FloatArray, IntArray
+from flexcv.models.base import RandomPart
+from flexcv.models.gaussian.conditional import Uncertainty, learn_uncertainty
+from flexcv.models.gaussian.covariance import covariance_shape
+from flexcv.models.gaussian.em import posterior, residual_sums
+from flexcv.models.gaussian.engine import at_minimum
+from flexcv.models.gaussian.optimize import Minimum
+from flexcv.models.gaussian.problem import Problem
+from flexcv.models.gaussian.residual_effects import (
+    RandomColumns,
+    ResidualEffects,
+    average_part,
+    maximised,
+    no_effects,
+    starting_effects,
+)
+from flexcv.models.gaussian.rows import sums_and_basis
+
+from .likelihood import (
+    independent_loss,
+    level_kernels,
+    lower_root,
+    marginal_loss,
+)
+from .rows import Batch, Batches, WholeGroups
+
+FEWEST_TO_CALIBRATE = 100  # held-out rows; their variance is then known to 14 %
+SMALLEST = 1e-10  # residual variance, relative to that of the target
+
+BatchLoss = Callable[[FloatArray, Batch], tuple[float, FloatArray]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What one fit of the random part says, in the units of the target.
+
+    Attributes
+    ----------
+    loglik, n_rows
+        Marginal log-likelihood of so many rows.
+    sigma2
+        Residual variance.
+    covariances
+        Per factor G.
+    """
+
+    loglik: float
+    n_rows: int
+    sigma2: float
+    covariances: tuple[FloatArray, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FinishedPart:
+    """The random part of a finished fit, in the units of the target.
+
+    Attributes
+    ----------
+    part, uncertainty
+        Effects, covariances, and how uncertain the effects are.
+    average
+        gamma, one number per distinct random column.
+    reading
+        Likelihood and variances.
+    """
+
+    part: RandomPart
+    uncertainty: Uncertainty
+    average: FloatArray
+    reading: Reading
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianResponse:
+    """A normal target, in units of its own spread.
+
+    Attributes
+    ----------
+    target
+        Of all rows, scaled.
+    random
+        The random columns of all rows.
+    train, apart
+        Positions of the rows to learn from and of those kept apart.
+    whole_groups_apart
+        Whether whole groups are kept apart.
+    batches
+        How `train` is cut into steps.
+    spread
+        What the target was divided by.
+    """
+
+    target: FloatArray
+    random: RandomColumns
+    train: IntArray
+    apart: IntArray
+    whole_groups_apart: bool
+    batches: Batches
+    spread: float
+
+    def start(self) -> ResidualEffects:
+        """Give the random part of the target itself, before anything is learned."""
+        begin = starting_effects(self.random)
+        return self.refitted(np.zeros(len(self.target)), begin)
+
+    def refitted(self, fitted: FloatArray, before: ResidualEffects) -> ResidualEffects:
+        """Maximise over (gamma, G, sigma^2) given f of all rows."""
+        residuals = (self.target - fitted)[self.train]
+        if not self.random.design.factors:
+            found = no_effects(self._train_columns, residuals)
+            found = replace(found, loglik=_loglik(residuals))
+        else:
+            found = maximised(self._train_columns, residuals, before)
+        return replace(found, sigma2=max(found.sigma2, SMALLEST))
+
+    def refreshed(self, fitted: FloatArray, before: ResidualEffects) -> ResidualEffects:
+        """Predict gamma and the effects anew at the same relative covariance."""
+        if before.theta is None:
+            return self.refitted(fitted, before)
+        residuals, random = (self.target - fitted)[self.train], self._train_columns
+        sums, basis = sums_and_basis(
+            random.columns, random.design, residuals, None, random.ones
+        )
+        shapes = tuple(covariance_shape(f.blocks) for f in random.design.factors)
+        theta = before.theta
+        nothing = np.zeros((len(theta), len(theta)))
+        there = Minimum(theta, np.nan, np.zeros_like(theta), nothing, 0, True)
+        found = at_minimum(Problem(sums, shapes, False), basis, there)
+        average = np.zeros(len(random.columns))
+        average[found.basis.kept] = found.beta
+        sigma2 = max(found.sigma**2, SMALLEST)
+        return replace(before, sigma2=sigma2, effects=found.effects, average=average)
+
+    def batch_loss(self, state: ResidualEffects) -> BatchLoss:
+        """Give the function that takes f of a batch to its loss and derivative in f."""
+        offset = average_part(self.random.columns, state.average)
+        left = self.target - offset if len(offset) else self.target
+        if isinstance(self.batches, WholeGroups):
+            return self._whole_groups_loss(left, state)
+        known = left - self.random.design.effects_sum(state.effects)
+
+        def loss(fitted: FloatArray, batch: Batch) -> tuple[float, FloatArray]:
+            value, slope = independent_loss(known[batch.rows] - fitted, state.sigma2)
+            return value, -slope
+
+        return loss
+
+    def held_out_loss(self, fitted: FloatArray, state: ResidualEffects) -> float:
+        """Give minus the log-likelihood per row of the rows kept apart."""
+        if not len(self.apart):
+            return np.nan
+        unit = float(np.log(self.spread))
+        rows, residuals = self._apart(fitted, state)
+        if self.whole_groups_apart:
+            factor = rows.design.factors[0]
+            sums = residual_sums(
+                rows.products[0], factor.columns, factor.codes, residuals
+            )
+            found = posterior(sums, state.sigma2, state.covariances[0])
+            return unit - found.loglik / len(residuals)
+        residuals = residuals - rows.design.effects_sum(state.effects)
+        variance = state.sigma2 + self._unknown(rows, state)
+        return unit + independent_loss(residuals, variance)[0] / len(residuals)
+
+    def reading(self, state: ResidualEffects) -> Reading:
+        """Give likelihood and variances in the units of the target."""
+        scale = self.spread**2
+        return Reading(
+            state.loglik - state.n_rows * float(np.log(self.spread)),
+            state.n_rows,
+            scale * state.sigma2,
+            tuple(scale * covariance for covariance in state.covariances),
+        )
+
+    def finished(self, fitted: FloatArray, state: ResidualEffects) -> FinishedPart:
+        """Fit the random part to all rows, with the residual variance of new ones."""
+        rows = np.arange(len(self.target))
+        whole = replace(self, train=rows, apart=rows[:0])
+        found = whole.refitted(fitted, state)
+        found = whole.with_sigma2(fitted, found, self._honest_sigma2(fitted, found))
+        reading = self.reading(found)
+        uncertainty = learn_uncertainty(
+            self.random.design, reading.sigma2, reading.covariances
+        )
+        effects = tuple(self.spread * values for values in found.effects)
+        return FinishedPart(
+            RandomPart(effects, reading.covariances),
+            uncertainty,
+            self.spread * found.average,
+            reading,
+        )
+
+    def with_sigma2(
+        self, fitted: FloatArray, state: ResidualEffects, sigma2: float
+    ) -> ResidualEffects:
+        """Predict the effects anew at another residual variance; one factor only."""
+        factors = self.random.design.factors
+        if sigma2 == state.sigma2 or len(factors) != 1:
+            return replace(state, sigma2=sigma2)
+        left = self.target - fitted - average_part(self.random.columns, state.average)
+        factor, products = factors[0], self.random.products[0]
+        sums = residual_sums(products, factor.columns, factor.codes, left)
+        found = posterior(sums, sigma2, state.covariances[0])
+        effects = (found.effects.T,)
+        return replace(state, sigma2=sigma2, effects=effects, loglik=found.loglik)
+
+    def _honest_sigma2(self, fitted: FloatArray, state: ResidualEffects) -> float:
+        """Give the residual variance that the rows kept apart show.
+
+        A network fits part of the noise of the rows it learns from. Rows kept apart of
+        known groups have squared errors of mean sigma^2 + z'Pz, with P the conditional
+        covariance of the effects given the other rows.
+        """
+        if self.whole_groups_apart or len(self.apart) < FEWEST_TO_CALIBRATE:
+            return state.sigma2
+        known = self.refitted(fitted, state)
+        rows, residuals = self._apart(fitted, known)
+        errors = residuals - rows.design.effects_sum(known.effects)
+        found = float(np.mean(errors**2 - self._unknown(rows, known)))
+        return found if found > 0.0 else state.sigma2
+
+    def _whole_groups_loss(self, left: FloatArray, state: ResidualEffects) -> BatchLoss:
+        factor = self.random.design.factors[0]
+        lower = lower_root(state.covariances[0])
+        at = level_kernels(self._train_columns.products[0], state.sigma2, lower)
+
+        def loss(fitted: FloatArray, batch: Batch) -> tuple[float, FloatArray]:
+            columns = [column[batch.rows] for column in factor.columns]
+            residuals = left[batch.rows] - fitted
+            value, slope = marginal_loss(
+                residuals, columns, batch.starts, batch.levels, at
+            )
+            return value, -slope
+
+        return loss
+
+    @cached_property
+    def _train_columns(self) -> RandomColumns:
+        if len(self.train) == len(self.target):
+            return self.random
+        return self.random.take(self.train)
+
+    def _apart(
+        self, fitted: FloatArray, state: ResidualEffects
+    ) -> tuple[RandomColumns, FloatArray]:
+        rows = self.random.take(self.apart)
+        residuals = (self.target - fitted)[self.apart]
+        if rows.columns:
+            residuals = residuals - average_part(rows.columns, state.average)
+        return rows, residuals
+
+    def _unknown(self, rows: RandomColumns, state: ResidualEffects) -> FloatArray:
+        """Give z'Pz; with several factors it would need a matrix over all levels."""
+        if len(rows.design.factors) != 1:
+            return np.zeros(len(rows.design))
+        train = self._train_columns.design
+        spread = learn_uncertainty(train, state.sigma2, state.covariances)
+        return spread.variances(rows.design)
+
+
+def _loglik(residuals: FloatArray) -> float:
+    variance = max(float(residuals @ residuals) / len(residuals), np.finfo(float).tiny)
+    return -independent_loss(residuals, variance)[0]

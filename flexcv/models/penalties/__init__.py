@@ -1,0 +1,1 @@
+"""Penalised mixed models: whitening, coordinate descent and paths."""

@@ -1,0 +1,286 @@
+"""What penalised mixed models share: settings, coefficients, the rounds of a fit."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from flexcv.errors import ConvergenceWarning
+from flexcv.models._validate import FloatArray, near_miss, target_values
+from flexcv.models.base import AbstractMixedModel, RandomPart, Training
+from flexcv.models.design._effects import Columns
+from flexcv.models.design._identify import require_groups_apart, require_identifiable
+from flexcv.models.design._table import prediction_table
+from flexcv.models.design.columns import RandomDesign, learn_random
+
+from .columns import (
+    PenalisedColumns,
+    as_names,
+    learn_columns,
+)
+from .coordinate_descent import PenalisedRows
+from .fit import PenalisedFit, PenaltySettings
+from .held_out import Fold, group_folds, row_folds
+from .rounds import PenalisedRound, trace_frame, trace_row
+
+PENALTIES = ("l1", "l2", "elasticnet")
+CHOSEN = "cv"
+VARIANCES = ("out_of_fold", "held_out_groups", "in_sample")
+
+
+class AbstractPenalizedModel(AbstractMixedModel):
+    """A mixed model whose fixed effects carry a penalty.
+
+    Subclasses make the rounds of a fit in `_rounds` and give the coefficients at its
+    end in `_final_fit`.
+    """
+
+    penalty: str
+    alpha: Any
+    l1_ratio: float
+    unpenalized: Any
+    standardise: bool
+    n_alphas: int
+    folds: Any
+    variances: str
+    max_iterations: int
+    tol: float
+    callbacks: Any
+    trace_: pd.DataFrame
+    columns_: PenalisedColumns
+    fixed_: FloatArray
+
+    @abstractmethod
+    def _rounds(
+        self, rows: PenalisedRows, training: Training, settings: PenaltySettings
+    ) -> Iterator[PenalisedRound]:
+        """Give round after round."""
+
+    @abstractmethod
+    def _final_fit(
+        self,
+        rows: PenalisedRows,
+        training: Training,
+        settings: PenaltySettings,
+        last: PenalisedRound,
+    ) -> PenalisedFit:
+        """Give coefficients and effects at the variances of the last round."""
+
+    @property
+    def coef_(self) -> FloatArray:
+        """Coefficients of the fixed columns but the intercept."""
+        check_is_fitted(self)
+        return self.fixed_[1:]
+
+    @property
+    def intercept_(self) -> float:
+        """The intercept."""
+        check_is_fitted(self)
+        return float(self.fixed_[0])
+
+    @property
+    def fixed_effects_(self) -> pd.DataFrame:
+        """Coefficient of each fixed column; whether it is penalised and selected."""
+        check_is_fitted(self)
+        penalised = np.isin(np.arange(len(self.fixed_)), self.columns_.penalised)
+        table = {
+            "estimate": self.fixed_,
+            "penalized": penalised,
+            "selected": self.fixed_ != 0.0,
+        }
+        return pd.DataFrame(table, index=list(self.columns_.names))
+
+    def _again(self, X: Any, y: Any) -> tuple[Columns, FloatArray, RandomDesign]:
+        """Give the columns, target and random part of a table with own groups."""
+        check_is_fitted(self)
+        source = Columns(prediction_table(self, X))
+        _, design = learn_random(source, self._terms())
+        return source, target_values(y, len(source.table)), design
+
+    def _path_frame(
+        self, alphas: FloatArray, path: FloatArray, free: FloatArray
+    ) -> pd.DataFrame:
+        values = self.columns_.coefficients(path, free).T
+        index = pd.Index(alphas, name="alpha")
+        return pd.DataFrame(values, index=index, columns=list(self.columns_.names))
+
+    def _l1_ratio(self) -> float:
+        return {"l1": 1.0, "l2": 0.0}.get(self.penalty, float(self.l1_ratio))
+
+    def _fit_design(self, training: Training) -> None:
+        self._check_settings()
+        self.__dict__.pop("cv_results_", None)
+        self._require_apart(training.design)
+        require_groups_apart(training.terms, ())
+        self.columns_ = learn_columns(
+            training, as_names(self.unpenalized), all_free=self._is_free()
+        )
+        rows = self._learn_rows(training)
+        settings = self._settings(rows)
+        last = self._run(rows, training, settings)
+        fitted = self._final_fit(rows, training, settings, last)
+        self.fixed_ = self.columns_.coefficients(fitted.coefficients, fitted.free)
+        state, self.scale_ = last.variances, fitted.scale
+        self.sigma_ = float(np.sqrt(state.sigma2))
+        self.loglik_, self.alpha_ = state.loglik, last.alpha
+        self.random_part_ = RandomPart(fitted.effects, state.covariances)
+
+    def _require_apart(self, design: RandomDesign) -> None:
+        """Refuse factors whose variance cannot be told."""
+        require_identifiable(design)
+
+    def _learn_rows(self, training: Training) -> PenalisedRows:
+        return self.columns_.rows(training.source, training.target, training.design)
+
+    def _settings(self, rows: PenalisedRows) -> PenaltySettings:
+        chosen = self.alpha == CHOSEN
+        return PenaltySettings(
+            None if chosen else float(self.alpha),
+            self._l1_ratio(),
+            self.standardise,
+            self.n_alphas,
+            group_folds(self.folds, rows.design, rows.target) if chosen else (),
+            None if self._is_free() else self._residual_folds(rows),
+        )
+
+    def _residual_folds(self, rows: PenalisedRows) -> tuple[Fold, ...] | None:
+        if self.variances == "in_sample":
+            return None
+        if self.variances == "held_out_groups":
+            folds = group_folds(self.folds, rows.design, rows.target)
+            _require_partition(folds, len(rows.target))
+            return folds
+        n_folds = self.folds if isinstance(self.folds, int) else 5
+        return row_folds(n_folds, rows.target)
+
+    def _is_free(self) -> bool:
+        """Tell whether there is no penalty, so that the fit is maximum likelihood."""
+        return not isinstance(self.alpha, str) and float(self.alpha) == 0.0
+
+    def _run(
+        self, rows: PenalisedRows, training: Training, settings: PenaltySettings
+    ) -> PenalisedRound:
+        """Go through the rounds until the variances stand, and keep their trace."""
+        components = [
+            f"{factor.name}.{name}"
+            for factor in training.design.factors
+            for name in factor.names
+        ]
+        kept: list[dict[str, float]] = []
+        self.converged_ = stopped = False
+        rounds = self._rounds(rows, training, settings)
+        for finished in itertools.islice(rounds, self.max_iterations):
+            kept.append(trace_row(finished, components))
+            if finished.held_out is not None:
+                self.cv_results_ = finished.held_out.frame()
+            stopped = _told(self.callbacks, kept[-1])
+            self.converged_ = self._has_settled(finished, settings)
+            if stopped or self.converged_:
+                break
+        self.trace_, self.n_iter_ = trace_frame(kept, components), finished.iteration
+        if not (self.converged_ or stopped):
+            self._warn_unsettled(finished)
+        return finished
+
+    def _has_settled(self, finished: PenalisedRound, settings: PenaltySettings) -> bool:
+        if settings.alpha == 0.0 or not finished.variances.relative:
+            return finished.variances.converged
+        return finished.change < self.tol and finished.variances.converged
+
+    def _warn_unsettled(self, last: PenalisedRound) -> None:
+        warnings.warn(
+            f"the variances have not settled after {last.iteration} iteration(s): they "
+            f"last changed by {last.change:.2g} of their sum and `tol` is "
+            f"{self.tol:g}; raise `max_iterations` or `tol`.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+
+    def _fixed_part(self, source: Columns) -> FloatArray:
+        total = np.zeros(len(source.table))
+        columns = self.columns_.encoder.columns(source)
+        for column, coefficient in zip(columns, self.fixed_, strict=True):
+            if coefficient:
+                total += coefficient * column
+        return total
+
+    def _check_settings(self) -> None:
+        _check_choice("penalty", self.penalty, PENALTIES)
+        _check_choice("variances", self.variances, VARIANCES)
+        if not isinstance(self.standardise, bool):
+            raise TypeError(
+                f"`standardise` must be True or False, got {self.standardise!r}."
+            )
+        _check_share("l1_ratio", self.l1_ratio)
+        check_at_least("max_iterations", self.max_iterations, 1)
+        check_at_least("n_alphas", self.n_alphas, 2)
+        if isinstance(self.folds, int):
+            check_at_least("folds", self.folds, 2)
+        elif not hasattr(self.folds, "split"):
+            raise TypeError(
+                f"`folds` must be a whole number or a splitter, got {self.folds!r}."
+            )
+        _check_number("tol", self.tol)
+        if isinstance(self.alpha, str):
+            _check_choice("alpha", self.alpha, (CHOSEN,), " or a number")
+        else:
+            _check_number("alpha", self.alpha)
+
+
+def _require_partition(folds: Sequence[Fold], n_rows: int) -> None:
+    """Refuse a splitter that does not leave every row out once."""
+    tested = np.concatenate([fold.test for fold in folds])
+    if len(tested) != n_rows or len(np.unique(tested)) != n_rows:
+        raise ValueError(
+            "variances='held_out_groups' needs `folds` that leave every row out once, "
+            f"got {len(np.unique(tested))} of {n_rows} rows in {len(folds)} folds; "
+            "pass a number or a GroupKFold."
+        )
+
+
+def _check_choice(
+    name: str, value: object, known: tuple[str, ...], more: str = ""
+) -> None:
+    if isinstance(value, str) and value in known:
+        return
+    listed = ", ".join(repr(option) for option in known)
+    hint = near_miss(value, known) or "; choose one of them."
+    raise ValueError(f"`{name}` must be one of {listed}{more}, got {value!r}{hint}")
+
+
+def _check_number(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"`{name}` must be a number, got {value!r}.")
+    if not 0.0 <= float(value) < np.inf:
+        raise ValueError(f"`{name}` must be at least 0 and finite, got {value!r}.")
+
+
+def _check_share(name: str, value: object) -> None:
+    _check_number(name, value)
+    if float(value) > 1.0:  # type: ignore[arg-type]
+        raise ValueError(f"`{name}` must lie between 0 and 1, got {value!r}.")
+
+
+def check_at_least(name: str, value: object, least: int) -> None:
+    """Refuse what is no whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"`{name}` must be a whole number, got {value!r}.")
+    if value < least:
+        raise ValueError(f"`{name}` must be at least {least}, got {value!r}.")
+
+
+def _told(callbacks: Any, row: Mapping[str, float]) -> bool:
+    """Call every callback; tell whether one of them wants to stop."""
+    if callbacks is None:
+        return False
+    several = [callbacks] if callable(callbacks) else list(callbacks)
+    answers: list[bool | None] = [callback(row) for callback in several]
+    return any(answer is True for answer in answers)

@@ -1,0 +1,1 @@
+"""Trees boosted on a marginal likelihood."""

@@ -1,0 +1,112 @@
+"""What boosting keeps: trees with the values of their leaves, for any table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from flexcv.models._validate import FloatArray
+
+from .binning import Bins, learn_bins
+from .exact_trees import ExactGrower
+from .feature_values import FeatureEncoder
+from .histogram_trees import HistogramGrower, TreeShape
+from .rounds import Grower, ValuedTree
+
+
+class Reader(Protocol):
+    """Turns numbers into what the trees of one learner read."""
+
+    def read(self, values: FloatArray) -> npt.NDArray[Any]:
+        """Give what trees read."""
+
+    def grower(self, read: npt.NDArray[Any], shape: TreeShape) -> Grower:
+        """Give what grows trees on it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BinReader:
+    """Reads bins."""
+
+    bins: Bins
+
+    def read(self, values: FloatArray) -> npt.NDArray[Any]:
+        """Give the bin of each value."""
+        return self.bins.codes(values)
+
+    def grower(self, read: npt.NDArray[Any], shape: TreeShape) -> Grower:
+        """Give the grower on bins."""
+        return HistogramGrower(self.bins, read, shape)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueReader:
+    """Reads the values themselves, in 32 bits."""
+
+    def read(self, values: FloatArray) -> npt.NDArray[Any]:
+        """Give 32-bit numbers."""
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+    def grower(self, read: npt.NDArray[Any], shape: TreeShape) -> Grower:
+        """Give the grower on values."""
+        return ExactGrower(read, shape)
+
+
+def _bin_reader(values: FloatArray, max_bins: int) -> Reader:
+    return BinReader(learn_bins(values, max_bins))
+
+
+def _value_reader(values: FloatArray, max_bins: int) -> Reader:  # noqa: ARG001
+    return ValueReader()
+
+
+LEARNERS: dict[str, Callable[[FloatArray, int], Reader]] = {
+    "histogram": _bin_reader,
+    "exact": _value_reader,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoostedTrees:
+    """A sum of trees.
+
+    Attributes
+    ----------
+    encoder, reader
+        From a table to what the trees read.
+    start
+        The constant that boosting began with.
+    trees
+        The trees, in order.
+    """
+
+    encoder: FeatureEncoder
+    reader: Reader
+    start: float
+    trees: tuple[ValuedTree, ...]
+
+    def predict(self, table: pd.DataFrame) -> FloatArray:
+        """Give the sum of the trees for each row of a table."""
+        read = self.reader.read(self.encoder.values(table))
+        total = np.full(len(table), self.start)
+        for tree in self.trees:
+            total += tree.of_leaf[tree.tree.leaves(read)]
+        return total
+
+    def importances(self) -> FloatArray:
+        """Give each feature's share of what the splits gained."""
+        gains = _total_gains(self.trees, len(self.encoder.levels))
+        whole = gains.sum()
+        return gains / whole if whole > 0.0 else gains
+
+
+def _total_gains(trees: Sequence[ValuedTree], n_features: int) -> FloatArray:
+    total = np.zeros(n_features)
+    for tree in trees:
+        total += tree.tree.gains(n_features)
+    return total

@@ -1,0 +1,74 @@
+"""Regression trees of scikit-learn, which look at every threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.tree import DecisionTreeRegressor
+
+from flexcv.models._validate import FloatArray, IntArray
+
+from .histogram_trees import LEAF, BoolArray, Grown, TreeShape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExactTree:
+    """One fitted tree of scikit-learn.
+
+    Attributes
+    ----------
+    tree
+        What scikit-learn keeps in ``tree_``.
+    leaf
+        The number of each leaf, -1 elsewhere.
+    """
+
+    tree: Any
+    leaf: IntArray
+
+    def leaves(self, values: FloatArray) -> IntArray:
+        """Give the leaf of each row of a table of 32-bit numbers."""
+        return np.asarray(self.leaf[self.tree.apply(values)])
+
+    def gains(self, n_features: int) -> FloatArray:
+        """Give by how much the splits of each feature lowered the squared error."""
+        gains = self.tree.compute_feature_importances(normalize=False)
+        return np.asarray(gains[:n_features] * self.tree.weighted_n_node_samples[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExactGrower:
+    """Grows trees on one table.
+
+    Attributes
+    ----------
+    values
+        The table in 32-bit numbers, shape (n_rows, n_features).
+    shape
+        How far trees grow.
+    """
+
+    values: FloatArray
+    shape: TreeShape
+
+    def grow(self, gradient: FloatArray, used: BoolArray, seed: int) -> Grown:
+        """Grow one tree per row of `gradient`, see `HistogramGrower.grow`."""
+        trees = [
+            self._tree(line, np.flatnonzero(rows), seed)
+            for line, rows in zip(gradient, used, strict=True)
+        ]
+        leaves = np.stack([tree.leaves(self.values) for tree in trees])
+        return Grown(trees, leaves, tuple(int(t.leaf.max()) + 1 for t in trees))
+
+    def _tree(self, gradient: FloatArray, rows: IntArray, seed: int) -> ExactTree:
+        learner = DecisionTreeRegressor(
+            max_depth=self.shape.max_depth,
+            max_leaf_nodes=self.shape.max_leaf_nodes,
+            min_samples_leaf=self.shape.min_samples_leaf,
+            random_state=seed,
+        )
+        tree = learner.fit(self.values[rows], gradient[rows]).tree_
+        is_leaf = tree.children_left < 0
+        return ExactTree(tree, np.where(is_leaf, np.cumsum(is_leaf) - 1, LEAF))

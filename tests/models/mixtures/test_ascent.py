@@ -1,0 +1,174 @@
+"""No sweep lowers the bound, and components that others explain go."""
+
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from flexcv.models.mixtures.ascent import WARM_UP, Schedule, ascend, pruned
+from flexcv.models.mixtures.curve_basis import learn_splines
+from flexcv.models.mixtures.parameters import Priors
+from flexcv.models.mixtures.search import Size, by_weight, search, starting_fixed
+from flexcv.models.mixtures.start import common_curves, k_means, starting_parameters
+from flexcv.models.mixtures.sums import subject_sums
+from tests.models.curve_tables import curves, random_parameters, random_sums
+
+PRIORS = Priors()
+
+
+def sums_of(frame, n_basis=6, fixed=0, seed=0):
+    times = frame["time"].to_numpy()
+    X = learn_splines("time", times, n_basis, 3, "uniform", None).design(times)
+    W = np.random.default_rng(seed).normal(size=(len(frame), fixed))
+    y = frame["y"].to_numpy() + W.sum(axis=1)
+    y = (y - y.mean()) / y.std()
+    codes = frame["subject"].to_numpy()
+    return subject_sums(X, W, y, codes, codes.max() + 1)
+
+
+def start_of(sums, components, factors, seed=0):
+    fixed = starting_fixed(sums)
+    return starting_parameters(
+        common_curves(sums.less_fixed(fixed)),
+        float(sums.sizes.sum()),
+        fixed,
+        components,
+        factors,
+        PRIORS,
+        np.random.default_rng(seed),
+    )
+
+
+TABLES = {
+    "two clusters": lambda: sums_of(curves(0)[0]),
+    "three clusters": lambda: sums_of(curves(1, n=60, groups=3)[0]),
+    "few rows": lambda: sums_of(curves(2, n=30, rows=2)[0]),
+    "little noise": lambda: sums_of(curves(3, noise=0.01)[0]),
+    "much noise": lambda: sums_of(curves(4, noise=3.0)[0]),
+    "fixed columns": lambda: sums_of(curves(5)[0], fixed=2),
+    "no curves": lambda: random_sums(6, d=5)[0],
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(
+    ("components", "factors"), [((1, 1), (2, 1)), ((4, 2), (3, 1)), ((3,), (2,))]
+)
+def test_the_bound_never_falls(name, components, factors):
+    sums = TABLES[name]()
+    start = start_of(sums, components, factors)
+    schedule = Schedule(max_iter=80, tol=1e-12, simplify=False)
+    steps = list(ascend(sums, start, PRIORS, schedule))
+    gains = np.array([step.gain for step in steps])
+    compared = gains[np.isfinite(gains)]
+    assert len(compared) > 60
+    assert compared.min() > -1e-9 * max(abs(step.bound) for step in steps)
+
+
+def test_with_its_simplifications_the_bound_rises_all_the_same():
+    sums = sums_of(curves(0, n=80)[0])
+    steps = list(ascend(sums, start_of(sums, (5, 2), (3, 1)), PRIORS))
+    bounds = np.array([step.bound for step in steps])
+    assert steps[-1].is_last
+    falls = np.flatnonzero(np.diff(bounds) < 0.0)
+    # The prior of the loadings is switched once; nothing else may lower the bound.
+    switched = [
+        not steps[k].parameters.shrinks and steps[k + 1].parameters.shrinks
+        for k in falls
+    ]
+    assert all(switched)
+
+
+def test_components_that_others_explain_are_taken_away():
+    sums = sums_of(curves(1, n=80)[0])
+    steps = list(ascend(sums, start_of(sums, (6, 2), (3, 1)), PRIORS))
+    assert steps[-1].parameters.n_components == (2, 1)
+    kept = Schedule(simplify=False)
+    larger = list(ascend(sums, start_of(sums, (6, 2), (3, 1)), PRIORS, kept))
+    assert larger[-1].parameters.n_components[0] > 2
+    assert steps[-1].bound > larger[-1].bound + 10.0
+
+
+def test_loadings_keep_a_plain_prior_while_clusters_form():
+    sums = sums_of(curves(0)[0])
+    schedule = Schedule(simplify=False)
+    steps = list(islice(ascend(sums, start_of(sums, (2,), (2,)), PRIORS, schedule), 30))
+    assert [step.parameters.shrinks for step in steps] == [
+        step.iteration > WARM_UP for step in steps
+    ]
+    assert np.isnan(steps[WARM_UP].gain)
+
+
+def test_empty_components_are_pruned_but_never_all():
+    parameters = random_parameters(0)
+    first, second = parameters.layers
+    light = replace(first, weights=np.array([0.6, 9.0, 0.5]))
+    none = replace(second, weights=np.array([0.6, 0.5]))
+    left = pruned(replace(parameters, layers=(light, none)), PRIORS)
+    assert left.n_components == (1, 1)
+    np.testing.assert_array_equal(left.layers[0].mean[0], first.mean[1])
+    np.testing.assert_array_equal(left.layers[1].mean[0], second.mean[0])
+
+
+def test_the_best_start_comes_first():
+    sums = sums_of(curves(1, n=60, groups=3)[0])
+    sizes = [Size((1, 1), (3, 1)), Size((3, 1), (3, 1))]
+    generator = np.random.default_rng(0)
+    heard = []
+
+    def watch(start, step):
+        heard.append(start)
+        return False
+
+    found = search(sums, sizes, 2, PRIORS, Schedule(60, 1e-4), generator, watch)
+    bounds = [outcome.step.bound for outcome in found]
+    assert bounds == sorted(bounds, reverse=True)
+    assert found[0].size == sizes[1]
+    assert sorted(set(heard)) == [1, 2, 3, 4]
+
+
+def test_a_watcher_ends_the_search():
+    sums = sums_of(curves(0)[0])
+    generator = np.random.default_rng(0)
+    found = search(
+        sums,
+        [Size((2,), (2,))],
+        5,
+        PRIORS,
+        Schedule(),
+        generator,
+        lambda start, step: step.iteration == 3,
+    )
+    assert len(found) == 1
+    assert found[0].stopped
+    assert found[0].step.iteration == 3
+
+
+def test_components_are_ordered_by_weight():
+    parameters = by_weight(random_parameters(3))
+    for layer in parameters.layers:
+        assert (np.diff(layer.weights) <= 0.0).all()
+
+
+def test_one_gaussian_is_found_by_em():
+    rng = np.random.default_rng(0)
+    n, d = 400, 3
+    root = rng.normal(size=(d, d))
+    z = rng.normal(size=(n, d)) @ root.T + [1.0, -1.0, 0.5]
+    codes = np.repeat(np.arange(n), 6)
+    X = rng.normal(size=(len(codes), d))
+    y = (X * z[codes]).sum(axis=1) + 0.3 * rng.normal(size=len(codes))
+    found = common_curves(subject_sums(X, np.zeros((len(y), 0)), y, codes, n))
+    np.testing.assert_allclose(found.mean, z.mean(axis=0), atol=0.05)
+    np.testing.assert_allclose(found.covariance, np.cov(z.T), rtol=0.1, atol=0.05)
+    assert found.noise == pytest.approx(0.09, rel=0.1)
+
+
+def test_k_means_finds_clouds_apart_and_survives_equal_points():
+    rng = np.random.default_rng(0)
+    centre = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 20, axis=0)
+    labels = k_means(centre + rng.normal(size=(60, 2)), 3, rng, 10)
+    assert [len(set(labels[k : k + 20])) for k in (0, 20, 40)] == [1, 1, 1]
+    assert len(set(labels)) == 3
+    assert set(k_means(np.zeros((5, 2)), 3, rng, 2)) == {0}
