@@ -1,6 +1,6 @@
 """Simulated tables with a known fixed part, known effects and a known best error.
 
-The wavy designs follow Simchoni & Rosset (2023), *Integrating random effects in deep
+The wavy designs are after Simchoni & Rosset (2023), *Integrating random effects in deep
 neural networks*, J. Mach. Learn. Res. 24(156): ten features uniform on (-1, 1) with
 sum s, f = s cos(s) + 2 x1 x2, groups of uneven size (multinomial with weights one more
 than a Poisson number of mean 30), noise of variance 1. With slopes, t is uniform on
