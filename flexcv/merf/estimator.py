@@ -232,10 +232,6 @@ class MERF(AbstractMERF):
         finally:
             del self._fit_params
 
-    def grouping_columns(self) -> tuple[Any, ...]:
-        """Name the grouping columns it reads."""
-        return tuple(name for term in self._terms() for name in term.columns)
-
     def _check_settings(self) -> None:
         check_integer("max_iterations", self.max_iterations, 0)
         check_integer("patience", self.patience, 1)
@@ -253,8 +249,9 @@ class MERF(AbstractMERF):
     def _fit_design(self, training: Training) -> None:
         design, target = training.design, training.target
         require_identifiable(design)
-        if self.family is not None:
-            self._family().require_target(target, np.ones(len(target)))
+        family = self._response_family()
+        if family is not None:
+            family.require_target(target, np.ones(len(target)))
         if design.factors and np.ptp(target) == 0.0:
             raise ValueError(
                 "`y` must vary for random effects to be found, got the same value in "

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import accuracy_score
-from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
 
 from flexcv.models.design._effects import Columns
@@ -18,11 +15,9 @@ from flexcv.models.design.columns import RandomDesign
 from flexcv.models.gaussian.conditional import (
     learn_uncertainty,
     normal_interval,
-    unknown_variances,
 )
 from flexcv.models.gaussian.residual_effects import RandomColumns
-from flexcv.models.laplace.families import FAMILIES, family_of
-from flexcv.models.laplace.marginal import marginal_mean
+from flexcv.models.laplace.families import FAMILIES, Family, family_of
 from flexcv.models.trees.fit import AbstractBoosting
 from flexcv.models.trees.laplace import LaplaceLikelihood
 from flexcv.models.trees.likelihoods import Likelihood, NormalLikelihood
@@ -31,6 +26,7 @@ from flexcv.models.trees.rounds import Checkpoint
 from flexcv.models.trees.settings import require_choice
 
 from ._validate import FloatArray
+from .responses import AbstractFamilyModel
 
 GAUSSIAN = "gaussian"
 
@@ -39,11 +35,7 @@ def _is_gaussian(model: MixedEffectsBoosting) -> bool:
     return model.family == GAUSSIAN
 
 
-def _is_classifier(model: MixedEffectsBoosting) -> bool:
-    return model.family == "binomial"
-
-
-class MixedEffectsBoosting(AbstractBoosting):
+class MixedEffectsBoosting(AbstractBoosting, AbstractFamilyModel):
     r"""Boosted trees with random effects, for numbers, classes and counts.
 
     The model is :math:`y = F(X) + Zb + e` with :math:`b \sim N(0, D)` in each level of
@@ -138,6 +130,8 @@ class MixedEffectsBoosting(AbstractBoosting):
     (20, 1)
     """
 
+    family: str
+
     def __init__(
         self,
         groups: Any = None,
@@ -183,16 +177,6 @@ class MixedEffectsBoosting(AbstractBoosting):
         self.random_state = random_state
         self.known_groups = known_groups
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        if _is_classifier(self):
-            tags.estimator_type = "classifier"
-            tags.classifier_tags = ClassifierTags(multi_class=False)
-            tags.regressor_tags = None
-        else:
-            tags.target_tags.positive_only = not _is_gaussian(self)
-        return tags
-
     def fit(self, X: Any, y: Any) -> Self:
         """Fit the model.
 
@@ -207,76 +191,10 @@ class MixedEffectsBoosting(AbstractBoosting):
         """
         self.__dict__.pop("random_part_", None)
         require_choice("family", self.family, (GAUSSIAN, *FAMILIES))
-        if _is_classifier(self) and y is not None:
+        if self._has_classes() and y is not None:
             self.classes_, y = encoded_classes(y)
         super().fit(X, y)
         return self
-
-    def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Give the expected target, or the more probable class.
-
-        Known levels enter with their predicted effects. For families other than
-        gaussian the mean of unknown levels is an average over the effects they might
-        have.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        """
-        if _is_gaussian(self):
-            return super().predict(X)
-        mean = self._mean(X)
-        if not _is_classifier(self):
-            return mean
-        return np.asarray(self.classes_[(mean > 0.5).astype(np.intp)])
-
-    @available_if(_is_classifier)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Give the probabilities of both classes, in the order of ``classes_``.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        """
-        mean = self._mean(X)
-        return np.column_stack([1.0 - mean, mean])
-
-    def predict_linear(self, X: Any) -> FloatArray:
-        """Give the linear predictor, with known effects, and zero for unknown ones.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        """
-        return super().predict(X)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Give the accuracy of a classifier, else the coefficient of determination.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        y
-            The true target.
-        sample_weight
-            Weights of the rows.
-        """
-        if _is_classifier(self):
-            predicted = self.predict(X)
-            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
-        return float(super().score(X, y, sample_weight))
-
-    @property
-    def variance_components_(self) -> pd.DataFrame:
-        """Variances of the random effects and of the residual, with correlations."""
-        components = super().variance_components_
-        if _is_gaussian(self):
-            return components
-        return components.iloc[:-1].reset_index(drop=True)
 
     @available_if(_is_gaussian)  # type: ignore[untyped-decorator]
     def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
@@ -300,6 +218,9 @@ class MixedEffectsBoosting(AbstractBoosting):
         known = self.known_groups == "conditional"
         variance = self.sigma_**2 + self.uncertainty_.variances(design, known)
         return normal_interval(predicted, variance, level, X)
+
+    def _response_family(self) -> Family | None:
+        return None if _is_gaussian(self) else family_of(self.family)
 
     def _likelihood(self, random: RandomColumns, target: FloatArray) -> Likelihood:
         if random.design.factors and np.ptp(target) == 0.0:
@@ -328,14 +249,6 @@ class MixedEffectsBoosting(AbstractBoosting):
             residuals = target - best.fitted, target - best.honest
             variance = noise_variance(random, state, self.uncertainty_, *residuals)
             self.noise_ = float(np.sqrt(variance))
-
-    def _mean(self, X: Any) -> FloatArray:
-        """Give the mean at known effects, and over the effects of unknown levels."""
-        linear, design = self.predict_linear(X), self._design(X)
-        known = self.known_groups == "conditional"
-        covariances = self.random_part_.covariances
-        variance = unknown_variances(design, covariances, known)
-        return marginal_mean(family_of(self.family), linear, variance)
 
     def _design(self, X: Any) -> RandomDesign:
         return self.random_encoder_.design(Columns(prediction_table(self, X)))

@@ -7,10 +7,6 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
-from sklearn.metrics import accuracy_score
-from sklearn.utils import ClassifierTags
-from sklearn.utils.metaestimators import available_if
 
 from flexcv.errors import ConvergenceWarning, SeparationWarning
 from flexcv.models.design._identify import require_apart, require_groups_apart
@@ -33,11 +29,6 @@ from .base import RandomPart, Training
 from .generalized_readings import AbstractGeneralizedModel
 
 FEW_STEPS = 20  # of a search whose end is infinitely far
-
-
-def _is_classifier(model: GeneralizedLinearMixedModel) -> bool:
-    """Say whether the target is two classes: binomial without numbers of trials."""
-    return bool(model.family == "binomial" and model.weights is None)
 
 
 class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
@@ -133,15 +124,9 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         self.n_quadrature = n_quadrature
         self.known_groups = known_groups
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        if _is_classifier(self):
-            tags.estimator_type = "classifier"
-            tags.classifier_tags = ClassifierTags(multi_class=False)
-            tags.regressor_tags = None
-        else:
-            tags.target_tags.positive_only = self.family != "binomial"
-        return tags
+    def _has_classes(self) -> bool:
+        """Say whether the outcome is two classes: no numbers of trials are named."""
+        return self.family == "binomial" and self.weights is None
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fit the model.
@@ -156,55 +141,10 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
             numbers, as the family asks.
         """
         self.__dict__.pop("random_part_", None)
-        if _is_classifier(self) and y is not None:
+        if self._has_classes() and y is not None:
             self.classes_, y = encoded_classes(y)
         super().fit(X, y)
         return self
-
-    def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Give the more probable class, or the expected response.
-
-        Known levels enter with their predicted effects; the response of unknown ones
-        is averaged over the effects they might have.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        """
-        mean = self.predict_mean(X)
-        if not _is_classifier(self):
-            return mean
-        return np.asarray(self.classes_[(mean > 0.5).astype(np.intp)])
-
-    @available_if(_is_classifier)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Give the probabilities of both classes, in the order of ``classes_``.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        """
-        mean = self.predict_mean(X)
-        return np.column_stack([1.0 - mean, mean])
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Give the accuracy of a classifier, else the coefficient of determination.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        y
-            The true target.
-        sample_weight
-            Weights of the rows.
-        """
-        if _is_classifier(self):
-            predicted = self.predict(X)
-            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
-        return float(super().score(X, y, sample_weight))
 
     def _fit_design(self, training: Training) -> None:
         self.family_ = family_of(self.family, self.link)

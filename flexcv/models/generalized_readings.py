@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
-from flexcv.models.design._effects import Columns
-from flexcv.models.design._table import prediction_table
-from flexcv.models.design.columns import RandomDesign, RandomFactor
 from flexcv.models.design.effects_table import deviation_tables, tidy_effects
 from flexcv.models.gaussian.comparison import criteria, ratio_table, require_same_target
 from flexcv.models.gaussian.summary import Summary
 from flexcv.models.laplace.engine import GeneralizedEstimate
 from flexcv.models.laplace.families import Family
-from flexcv.models.laplace.marginal import marginal_mean
 
-from ._validate import FloatArray
 from .formula_model import AbstractFormulaModel
+from .responses import AbstractFamilyModel
 
 
-class AbstractGeneralizedModel(AbstractFormulaModel):
+class AbstractGeneralizedModel(AbstractFormulaModel, AbstractFamilyModel):
     """A mixed model with linear fixed effects and any family of responses.
 
     Subclasses set ``estimate_``, ``family_`` and what goes with them in `_fit_design`.
     """
 
+    family: str
     estimate_: GeneralizedEstimate
     family_: Family
     dropped_: tuple[str, ...]
@@ -82,11 +77,6 @@ class AbstractGeneralizedModel(AbstractFormulaModel):
         criterion = [value for value, _ in trace]
         steps = range(1, len(trace) + 1)
         return pd.DataFrame({"iteration": steps, "criterion": criterion} | columns)
-
-    @property
-    def variance_components_(self) -> pd.DataFrame:
-        """Variances of the random effects on the link's scale, with correlations."""
-        return super().variance_components_.iloc[:-1].reset_index(drop=True)
 
     @property
     def fixed_effects_(self) -> pd.DataFrame:
@@ -175,66 +165,8 @@ class AbstractGeneralizedModel(AbstractFormulaModel):
         fixed = [n for n in self._kept_names() if n != "Intercept"] or ["1"]
         return " + ".join([*fixed, *(str(term) for term in self._terms())])
 
-    def predict_linear(self, X: Any) -> FloatArray:
-        """Give the linear predictor, with known effects, and zero for unknown ones.
-
-        ``model.family_.mean(model.predict_linear(X))`` is the response of a group
-        whose effects happen to be zero. That is not the average response of a new
-        group, which `predict_mean` gives.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        """
-        check_is_fitted(self)
-        source = Columns(prediction_table(self, X))
-        return self._linear(source, self._design(source))
-
-    def predict_mean(self, X: Any) -> FloatArray:
-        """Give the expected response; a probability for the binomial family.
-
-        Known levels enter with their predicted effect. Over the effects of unknown
-        levels, or of all under ``known_groups="population"``, the response is
-        averaged.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        """
-        check_is_fitted(self)
-        source = Columns(prediction_table(self, X))
-        design = self._design(source)
-        eta, variance = self._linear(source, design), self._unknown(design)
-        mean = self.family_.mean(eta)
-        new = variance > 0.0
-        mean[new] = marginal_mean(self.family_, eta[new], variance[new])
-        return mean
-
-    def _design(self, source: Columns) -> RandomDesign:
-        design = self.random_encoder_.design(source)
-        if self.known_groups == "population":
-            return design.with_unknown_levels()
-        return design
-
-    def _linear(self, source: Columns, design: RandomDesign) -> FloatArray:
-        return self._fixed_part(source) + design.effects_sum(self.random_part_.effects)
-
-    def _unknown(self, design: RandomDesign) -> FloatArray:
-        """Give the variance of each row's unknown effects."""
-        total = np.zeros(len(design))
-        for factor, covariance in zip(
-            design.factors, self.random_part_.covariances, strict=True
-        ):
-            total += _variance_where_unknown(factor, covariance)
-        return total
-
-
-def _variance_where_unknown(factor: RandomFactor, covariance: FloatArray) -> FloatArray:
-    z = np.stack(factor.columns)
-    variance = (z * (covariance @ z)).sum(axis=0)
-    return np.where(factor.codes < 0, np.maximum(variance, 0.0), 0.0)
+    def _response_family(self) -> Family:
+        return self.family_
 
 
 def _fixed_table(

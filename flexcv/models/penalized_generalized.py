@@ -7,21 +7,16 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import accuracy_score
-from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv.errors import SeparationWarning
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_apart
-from flexcv.models.design._table import prediction_table
 from flexcv.models.design.binary_labels import encoded_classes
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.laplace.families import Family, family_of
-from flexcv.models.laplace.marginal import marginal_mean
 from flexcv.models.penalties.base import AbstractPenalizedModel, check_at_least
 from flexcv.models.penalties.coordinate_descent import PenalisedRows
 from flexcv.models.penalties.fit import PenalisedFit, PenaltySettings
@@ -36,20 +31,13 @@ from flexcv.models.penalties.likelihood import LikelihoodRows, likelihood_rows
 from flexcv.models.penalties.rounds import PenalisedRound
 
 from ._validate import FloatArray, near_miss
-from .base import RESIDUAL, AbstractMixedModel, Training
+from .base import Training
+from .responses import AbstractFamilyModel, predicts_classes
 
 FAMILIES = ("binomial", "poisson")
 
 
-def _is_classifier(model: PenalizedGeneralizedMixedModel) -> bool:
-    if model.family != "binomial":
-        raise AttributeError(
-            f"the {model.family} family has no classes; `predict` gives the mean."
-        )
-    return True
-
-
-class PenalizedGeneralizedMixedModel(AbstractPenalizedModel):
+class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel):
     r"""Lasso, ridge or elastic net with random effects for two classes or counts.
 
     The model is :math:`g(E\,y) = X\beta + Zb` with :math:`b \sim N(0, D)`. With
@@ -180,52 +168,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel):
         super().fit(X, y)
         return self
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Predict the likelier label, or the expected count.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        """
-        mean = self.predict_mean(X)
-        if self.family != "binomial":
-            return mean
-        return np.asarray(self.classes_[(mean > 0.5).astype(np.intp)])
-
-    def predict_mean(self, X: Any) -> FloatArray:
-        """Give the expected response, averaged over effects that are not known.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        """
-        check_is_fitted(self)
-        source = Columns(prediction_table(self, X))
-        design = self.random_encoder_.design(source)
-        if self.known_groups == "population":
-            design = design.with_unknown_levels()
-        eta = self._fixed_part(source) + design.effects_sum(self.random_part_.effects)
-        spread = _unknown_variance(design, self.random_part_.covariances)
-        return marginal_mean(self._family(), eta, spread)
-
-    @available_if(_is_classifier)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Give the probability of each class.
-
-        Known levels get that of their own random effect, new ones the average over
-        random effects, not that of an effect of zero.
-
-        Parameters
-        ----------
-        X
-            A table with the training table's columns.
-        """
-        mean = self.predict_mean(X)
-        return np.column_stack([1.0 - mean, mean])
-
-    @available_if(_is_classifier)  # type: ignore[untyped-decorator]
+    @available_if(predicts_classes)  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> FloatArray:
         """Give the linear predictor, with the effects of known levels.
 
@@ -234,14 +177,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel):
         X
             A table with the training table's columns.
         """
-        return np.asarray(AbstractMixedModel.predict(self, X))
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Give the accuracy of labels, or the R2 of counts."""
-        if self.family != "binomial":
-            return float(super().score(X, y, sample_weight))
-        predicted = self.predict(X)
-        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        return self.predict_linear(X)
 
     def path(self, X: Any, y: Any, alphas: Any = None) -> pd.DataFrame:
         """Give the coefficients along alphas, at the fitted variances.
@@ -275,20 +211,8 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel):
         free = np.stack([stand.gamma for stand in stands], axis=1)
         return self._path_frame(shown, path, free)
 
-    @property
-    def variance_components_(self) -> pd.DataFrame:
-        """Variances of the random effects on the scale of the link."""
-        found = super().variance_components_
-        return found[found["group"] != RESIDUAL]
-
-    def __sklearn_tags__(self) -> Any:
-        """Tell whether it is a classifier of two classes."""
-        tags = super().__sklearn_tags__()
-        if self.family == "binomial":
-            tags.estimator_type = "classifier"
-            tags.classifier_tags = ClassifierTags(multi_class=False)
-            tags.regressor_tags = None
-        return tags
+    def _response_family(self) -> Family:
+        return self._family()
 
     def _family(self) -> Family:
         if self.family not in FAMILIES:
@@ -375,14 +299,3 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel):
 
     def _fixed_part(self, source: Columns) -> FloatArray:
         return super()._fixed_part(source) + self._offset(source)
-
-
-def _unknown_variance(
-    design: RandomDesign, covariances: tuple[FloatArray, ...]
-) -> FloatArray:
-    """Give z'Dz of each row, summed over the factors whose level is not known."""
-    total = np.zeros(len(design))
-    for factor, covariance in zip(design.factors, covariances, strict=True):
-        z = np.stack(factor.columns)
-        total += (factor.codes < 0) * (z * (covariance @ z)).sum(axis=0)
-    return total

@@ -9,7 +9,6 @@ their average are maximised for f held fixed (`random_refit`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -228,14 +227,3 @@ class GeneralizedResponse:
             for column, value in zip(factor.columns, average, strict=True):
                 total[places[id(column)]] += value
         return total
-
-
-def unknown_variances(
-    design: RandomDesign, covariances: Sequence[FloatArray]
-) -> FloatArray:
-    """Give the variance of Z b that unknown levels add to each row."""
-    total = np.zeros(len(design))
-    for factor, covariance in zip(design.factors, covariances, strict=True):
-        z = np.stack(factor.columns)
-        total += (factor.codes < 0) * (z * (covariance @ z)).sum(axis=0)
-    return total

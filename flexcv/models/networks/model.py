@@ -24,6 +24,7 @@ from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_groups_apart, require_identifiable
 from flexcv.models.design._table import prediction_table
 from flexcv.models.design.columns import learn_fixed
+from flexcv.models.gaussian.conditional import unknown_variances
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
     average_part,
@@ -34,7 +35,7 @@ from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.marginal import marginal_mean
 
 from .gaussian import GaussianResponse
-from .generalized import GeneralizedResponse, unknown_variances
+from .generalized import GeneralizedResponse
 from .rows import (
     Scale,
     automatic_batch_size,

@@ -1,0 +1,165 @@
+"""Predictions on the scale of the outcome: classes, probabilities and means."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.metrics import accuracy_score
+from sklearn.utils import ClassifierTags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from flexcv.models.design._effects import Columns
+from flexcv.models.design._table import prediction_table
+from flexcv.models.design.columns import RandomDesign
+from flexcv.models.gaussian.conditional import unknown_variances
+from flexcv.models.laplace.families import Family
+from flexcv.models.laplace.marginal import marginal_mean
+
+from ._validate import FloatArray
+from .base import RESIDUAL, AbstractMixedModel
+
+
+def predicts_classes(model: AbstractFamilyModel) -> bool:
+    """Tell whether the outcome is one of two classes."""
+    return model._has_classes()
+
+
+class AbstractFamilyModel(AbstractMixedModel):
+    """A mixed model of any outcome; for two classes it is a classifier.
+
+    Subclasses say what the family is (`_response_family`, None for a normal outcome)
+    and set ``classes_`` while fitting a classifier.
+    """
+
+    family: str | None
+    classes_: npt.NDArray[Any]
+
+    @abstractmethod
+    def _response_family(self) -> Family | None:
+        """Give distribution and link; None for a normal outcome."""
+
+    def _has_classes(self) -> bool:
+        return self.family == "binomial"
+
+    def _is_normal(self) -> bool:
+        return self.family in (None, "gaussian")
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Give the expected outcome, or the more probable class.
+
+        Known levels enter with their predicted effects. The outcome of unknown ones
+        is averaged over the effects they might have.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        mean = self.predict_mean(X)
+        if not self._has_classes():
+            return mean
+        return np.asarray(self.classes_[(mean > 0.5).astype(np.intp)])
+
+    @available_if(predicts_classes)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Give the probabilities of both classes, in the order of ``classes_``.
+
+        Known levels have theirs at their own effects. A new level's is the mean
+        probability over levels, not the probability of a level whose effect is zero.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+
+        Returns
+        -------
+        Shape (n_rows, 2).
+        """
+        mean = self.predict_mean(X)
+        return np.column_stack([1.0 - mean, mean])
+
+    def predict_mean(self, X: Any) -> FloatArray:
+        r"""Give the expected outcome; a probability for two classes.
+
+        Known levels enter with their predicted effect. Over the effects b of unknown
+        levels, or of all under ``known_groups="population"``, it is averaged:
+        :math:`E_b\,g^{-1}(\eta + z'b)`.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        family = self._response_family()
+        if family is None:
+            return self.predict_linear(X)
+        check_is_fitted(self)
+        source = Columns(prediction_table(self, X))
+        design = self._known_design(source)
+        linear = self._fixed_part(source)
+        linear = linear + design.effects_sum(self.random_part_.effects)
+        variance = unknown_variances(design, self.random_part_.covariances)
+        return marginal_mean(family, linear, variance)
+
+    def predict_linear(self, X: Any) -> FloatArray:
+        """Give the linear predictor, with known effects, and zero for unknown ones.
+
+        The mean at it is the outcome of a group whose effects happen to be zero, not
+        the average outcome of a new group, which `predict_mean` gives.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        """
+        return np.asarray(super().predict(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Give the accuracy for two classes, else the coefficient of determination.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        y
+            The true outcome.
+        sample_weight
+            Weights of the rows.
+        """
+        if not self._has_classes():
+            return float(super().score(X, y, sample_weight))
+        predicted = self.predict(X)
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+
+    @property
+    def variance_components_(self) -> pd.DataFrame:
+        """Variances of the effects, with correlations, and of the residual if any."""
+        components = super().variance_components_
+        if self._is_normal():
+            return components
+        return components[components["group"] != RESIDUAL].reset_index(drop=True)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if self._has_classes():
+            tags.estimator_type = "classifier"
+            tags.classifier_tags = ClassifierTags(multi_class=False)
+            tags.regressor_tags = None
+        else:
+            tags.target_tags.positive_only = not (
+                self._is_normal() or self.family == "binomial"
+            )
+        return tags
+
+    def _known_design(self, source: Columns) -> RandomDesign:
+        """Give the random part; nobody is known where the population is asked for."""
+        design = self.random_encoder_.design(source)
+        if self.known_groups == "population":
+            return design.with_unknown_levels()
+        return design
