@@ -325,10 +325,10 @@ class MERF(AbstractMERF):
     ) -> None:
         """Keep the learner alone: no random effects, no correction."""
         refit, state = None, outcome.start()
-        for _ in range(outcome.n_plain):
+        for left in reversed(range(outcome.n_plain)):
             refit = refits(outcome.task(refit, state), refit)
             before, state = state, outcome.without_effects(refit.fitted)
-            if relative_change(state, before) < TOL:
+            if left and relative_change(state, before) < TOL:
                 break
         assert refit is not None
         self._keep(Round(0, refit, state, np.nan, 0.0, 0.0), random)

@@ -96,10 +96,10 @@ class AbstractFamilyModel(AbstractMixedModel):
         X
             A table with the training table's columns.
         """
+        check_is_fitted(self)
         family = self._response_family()
         if family is None:
             return self.predict_linear(X)
-        check_is_fitted(self)
         source = Columns(prediction_table(self, X))
         design = self._known_design(source)
         linear = self._fixed_part(source)

@@ -22,6 +22,7 @@ Score = Callable[[Any, Any], float]
 MIN_GROUPS = 8  # fewer do not show how scores spread
 MAX_BLOCKS = 200  # more groups than this are merged at random into as many blocks
 MAX_SWAPS = 4  # of many folds, an even choice of their models is enough
+ROUNDING = 1e-16  # share of the variance that is no difference between groups
 MIN_DISTINCT = 3  # a resample of fewer different groups has no standard error
 
 
@@ -171,6 +172,10 @@ def bootstrap_interval(
     rounding = np.finfo(float).eps * np.abs(scores.by_group).max()
     if not error > rounding:  # no spread, or a metric that is NaN
         return scores.estimate - error, scores.estimate + error
+    if _sampling_variance(scores) < ROUNDING * error**2:
+        # Groups do not differ, only the learned models do: nothing can be resampled.
+        reach = error * float(stats.t.ppf(0.5 + level / 2.0, len(scores.by_group) - 1))
+        return scores.estimate - reach, scores.estimate + reach
     statistics = _resampled_t(scores, n_bootstrap, np.random.default_rng(seed))
     if symmetric:
         reach = error * float(np.quantile(np.abs(statistics), level))
@@ -260,14 +265,18 @@ def _other_predictions(
 
 
 def _standard_error(scores: GroupScores) -> float:
-    n_groups = len(scores.by_group)
-    share = scores.sizes / scores.sizes.sum()
-    deviation = share * (scores.by_group - share @ scores.by_group) / (1.0 - share)
-    sampling = (n_groups - 1) / n_groups * float(deviation @ deviation)
     learning = np.mean(
         [_learning_variance(swaps, scores.n_models) for swaps in scores.swaps]
     )
-    return float(np.sqrt(sampling + learning))
+    return float(np.sqrt(_sampling_variance(scores) + learning))
+
+
+def _sampling_variance(scores: GroupScores) -> float:
+    """Delete-one-group jackknife."""
+    n_groups = len(scores.by_group)
+    share = scores.sizes / scores.sizes.sum()
+    deviation = share * (scores.by_group - share @ scores.by_group) / (1.0 - share)
+    return (n_groups - 1) / n_groups * float(deviation @ deviation)
 
 
 def _learning_variance(swaps: FloatArray, n_models: int) -> float:

@@ -7,10 +7,11 @@ import pytest
 from flexcv.models.design._effects import Columns
 from flexcv.models.design.columns import learn_random
 from flexcv.models.design.terms import RandomTerm
+from flexcv.models.gaussian.conditional import unknown_variances
 from flexcv.models.gaussian.residual_effects import distinct_columns
 from flexcv.models.laplace.families import Binomial, Poisson
 from flexcv.models.networks.gaussian import GaussianResponse
-from flexcv.models.networks.generalized import GeneralizedResponse, unknown_variances
+from flexcv.models.networks.generalized import GeneralizedResponse
 from flexcv.models.networks.rows import LooseRows, make_batches
 
 NOTHING = np.zeros(0, dtype=np.intp)

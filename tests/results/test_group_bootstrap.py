@@ -160,3 +160,15 @@ class TestCoverage:
         # 0.945 in the long study; three standard errors of 200 draws are 0.048.
         assert held["groups"] / 200 >= 0.89
         assert held["rows"] / 200 <= 0.80
+
+
+def test_an_interval_is_not_resampled_from_rounding():
+    swaps = np.random.default_rng(0).normal(size=(18, 4))
+    sizes = np.full(18, 10.0)
+    exact = GroupScores(0.0, np.zeros(18), sizes, (swaps,), 4)
+    noise = 1e-13 * np.random.default_rng(1).normal(size=18)
+    rounded = GroupScores(0.0, noise, sizes, (swaps,), 4)
+    expected = bootstrap_interval(exact, 0.95, 200, 0, symmetric=True)
+    found = bootstrap_interval(rounded, 0.95, 200, 0, symmetric=True)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert expected[1] > 1.0

@@ -310,8 +310,8 @@ def torch_parts() -> tuple[Any, Any]:
             'pip install "flexcv[neural]".'
         )
     package = __name__.rpartition(".")[0]
-    networks = importlib.import_module(f"{package}._neural_network")
-    training = importlib.import_module(f"{package}._neural_training")
+    networks = importlib.import_module(f"{package}.network")
+    training = importlib.import_module(f"{package}.training")
     return networks, training
 
 
