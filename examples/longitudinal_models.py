@@ -36,7 +36,7 @@ cv = (
 results = cv.perform().get_results()
 print(results.summary.loc["mean"].loc[["r2", "mse", "mae"]].T.round(2), "\n")
 
-# %% Every model that searches in steps left its curve, in the results and in the folder.
+# %% Every model that searches in steps left its curve, here and in the folder.
 steps = results.traces.groupby("model")["iteration"].max().rename("last step")
 print(steps.to_frame(), "\n")
 curves = sorted(path.parent.name for path in Path("drivers").rglob("convergence.svg"))
