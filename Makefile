@@ -18,7 +18,7 @@ test: $(VENV)/dev-installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto --dist loadfile
 
 docs: $(VENV)/dev-installed
 	$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000

@@ -42,8 +42,6 @@ def pytest_collection_modifyitems(items):
     """Readers of a guide see the advice of the checks; it is no failure there."""
     for item in items:
         if type(item).__name__ == "SybilItem":
-            # Examples of a page build on each other, so one worker runs them all.
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
             for category in (GroupsWarning, CheckWarning, FailedModelWarning):
                 name = f"{category.__module__}.{category.__qualname__}"
                 item.add_marker(pytest.mark.filterwarnings(f"ignore::{name}"))
