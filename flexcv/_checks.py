@@ -10,7 +10,7 @@ from typing import Any
 
 def near_miss(name: object, known: Iterable[str]) -> str:
     """Give `; did you mean 'x'?` when `name` is close to a known one, else ``""``."""
-    options = list(known)
+    options = list(dict.fromkeys(known))
     begun = [option for option in options if option.startswith(str(name))]
     if len(begun) > 1:
         return f"; did you mean {' or '.join(repr(option) for option in begun)}?"

@@ -14,7 +14,7 @@ from typing import Any
 from sklearn.base import clone
 
 from flexcv._checks import check_choice, check_flag, check_integer, check_number
-from flexcv.dataset import Dataset
+from flexcv.dataset import Dataset, Task
 from flexcv.errors import CheckError, CheckWarning, FailedModelWarning, GroupsWarning
 from flexcv.evaluation import CheckFinding
 from flexcv.model_mapping import ModelSpec, Variant
@@ -84,15 +84,29 @@ def with_merf(spec: ModelSpec, merf: MerfSettings, dataset: Dataset) -> ModelSpe
             f"{spec.name!r} has random effects of its own, so add_merf=True cannot "
             "put MERF around it; leave add_merf out for this model."
         )
-    if dataset.task.kind == "multiclass":
-        raise ValueError(
-            f"MERF models two classes and the target has {len(dataset.task.classes)}; "
-            f"leave set_merf and add_merf off for {spec.name!r}, or keep two classes."
-        )
-    if dataset.task.is_classification:
-        merf = replace(merf, family="binomial")
+    merf = replace(merf, family=_merf_family(spec.name, merf.family, dataset.task))
     wrap = functools.partial(_merf_around, settings=merf)
     return replace(spec, variants=(Variant(f"MERF({spec.name})", wrap),))
+
+
+def _merf_family(name: str, given: str | None, task: Task) -> str | None:
+    """Give MERF's family for a target, or say why there is none."""
+    if task.kind == "multiclass":
+        raise ValueError(
+            f"MERF models two classes and the target has {len(task.classes)}; "
+            f"leave set_merf and add_merf off for {name!r}, or keep two classes."
+        )
+    if task.is_classification and given == "poisson":
+        raise ValueError(
+            f"set_merf(family='poisson') is for counts and {name!r} predicts classes; "
+            "leave `family` out."
+        )
+    if not task.is_classification and given == "binomial":
+        raise ValueError(
+            f"set_merf(family='binomial') is for classifiers and {name!r} predicts "
+            "numbers; leave `family` out, or add MERF itself as a model."
+        )
+    return "binomial" if task.is_classification else given
 
 
 def heed(findings: Iterable[CheckFinding], stacklevel: int) -> None:
@@ -144,9 +158,10 @@ def run_information(
 def _merf_around(estimator: Any, settings: MerfSettings) -> Any:
     """Put MERF around an estimator; its module is imported when it is wanted."""
     merf = importlib.import_module("flexcv.merf")
+    family = settings.family or ("poisson" if merf.learns_counts(estimator) else None)
     given: dict[str, Any] = {"max_iterations": settings.max_iterations}
-    if settings.family is not None:
-        given["family"] = settings.family
+    if family is not None:
+        given["family"] = family
     if settings.tol is not None or settings.is_fixed:
         given["tol"] = settings.tol
     if settings.patience is not None:

@@ -326,8 +326,8 @@ class CrossValidation(AbstractBuilder):
         em_stopping_window
             For how many iterations it must stay below; None is MERF's own.
         family
-            ``"poisson"`` when the target holds counts. None is normal around
-            regressors; around classifiers MERF is binomial.
+            ``"poisson"`` for counts. None is that around learners with Poisson's loss,
+            binomial around classifiers, else normal.
         """
         merf = MerfSettings(
             add_merf_global,

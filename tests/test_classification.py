@@ -549,8 +549,8 @@ REFUSED = {
     ),
     "text for a regressor": (
         {}, [Ridge],
-        "the target 'two' holds labels such as 'no', but 'Ridge' predicts numbers; use a classifier, or "
-        "encode the target as numbers.",
+        "the target 'two' holds labels such as 'no', but 'Ridge' predicts numbers; use a classifier (a "
+        "mixed model becomes one by family='binomial'), or encode the target as numbers.",
     ),
     "both kinds": (
         {"y": "whole"}, [Ridge, LogisticRegression],
@@ -619,6 +619,11 @@ REFUSED = {
         "MERF models two classes and the target has 3; leave set_merf and add_merf off for "
         "'LogisticRegression', or keep two classes.",
     ),
+    "MERF for classes around numbers": (
+        {"y": "whole", "merf": True, "family": "binomial"}, [Ridge],
+        "set_merf(family='binomial') is for classifiers and 'Ridge' predicts numbers; leave `family` out, or "
+        "add MERF itself as a model.",
+    ),
 }  # fmt: skip
 
 
@@ -634,7 +639,9 @@ def test_what_does_not_fit_is_refused_before_any_fit_in_one_sentence(case):
     target = y[about.get("y", "two")]
     cv = CrossValidation().set_data(X, target, pd.Series(list("ab") * 6, name="g"))
     cv = cv.set_splits(n_splits_out=2, metrics=about.get("metrics"))
-    cv = cv.set_inner_cv(2, about.get("objective")).set_merf(about.get("merf", False))
+    cv = cv.set_inner_cv(2, about.get("objective")).set_merf(
+        about.get("merf", False), family=about.get("family")
+    )
     cv = cv.set_run(silence=[*SILENT, "classes-missing"])
     for model in models:
         cv = cv.add_model(model, params=about.get("params"))

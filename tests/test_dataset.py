@@ -213,6 +213,11 @@ REFUSED = {
         ValueError,
         "`slopes` names 'z', which is no column of `X`; add it to `X` or correct it.",
     ),
+    "one group of several misspelt": (
+        (X4.assign(school="a"), Y4, ["school", "scool"]),
+        ValueError,
+        "`groups` names 'scool', which is no column of `X`; did you mean 'school'?",
+    ),
     "slopes misspelt": (
         (X4.rename(columns={"x": "days"}), Y4, list("aabb"), "day"),
         ValueError,

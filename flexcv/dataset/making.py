@@ -135,6 +135,7 @@ def _groups(groups: Any, features: pd.DataFrame) -> pd.DataFrame:
     elif isinstance(groups, pd.DataFrame):
         frame = groups.copy(deep=False)
     else:
+        _refuse_unknown_names(groups, features)
         values = np.asarray(groups)
         if values.ndim not in {1, 2}:
             raise TypeError(
@@ -154,6 +155,19 @@ def _groups(groups: Any, features: pd.DataFrame) -> pd.DataFrame:
         raise ValueError("`groups` must have at least one column, got none.")
     _check_rows(frame, features, "groups")
     return frame
+
+
+def _refuse_unknown_names(groups: Any, features: pd.DataFrame) -> None:
+    """Refuse a list of names of which one is unknown; it holds no labels of rows."""
+    if not isinstance(groups, list | tuple) or len(groups) == len(features):
+        return
+    known = [str(name) for name in features.columns]
+    unknown = [name for name in groups if isinstance(name, str) and name not in known]
+    if unknown and len(unknown) < len(groups):
+        hint = near_miss(unknown[0], known) or "; check the name."
+        raise ValueError(
+            f"`groups` names {unknown[0]!r}, which is no column of `X`{hint}"
+        )
 
 
 def _check_rows(

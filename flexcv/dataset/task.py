@@ -154,8 +154,8 @@ def _refuse_labels(target: pd.Series[Any], model: str) -> None:
     if not pd.api.types.is_numeric_dtype(target.dtype):
         raise TypeError(
             f"the target {target.name!r} holds labels such as {target.iloc[0]!r}, but "
-            f"{model!r} predicts numbers; use a classifier, or encode the target as "
-            "numbers."
+            f"{model!r} predicts numbers; use a classifier (a mixed model becomes one "
+            "by family='binomial'), or encode the target as numbers."
         )
 
 

@@ -9,6 +9,10 @@ import pandas as pd
 from flexcv._checks import listed
 from flexcv.dataset import Dataset
 
+# How models say that they cannot take what they were given.
+NOT_NUMBERS = re.compile(r"convert|dtype|numeric|categor|strings?\b", re.IGNORECASE)
+MISSING = re.compile(r"nan|missing|null|infin|finite", re.IGNORECASE)
+
 
 def add_advice(error: Exception, dataset: Dataset) -> None:
     """Note columns that many models do not take, on an error about values or types."""
@@ -22,13 +26,14 @@ def add_advice(error: Exception, dataset: Dataset) -> None:
         for name in features.columns
         if not pd.api.types.is_numeric_dtype(features[name].dtype)
     ]
-    if text:
+    if text and NOT_NUMBERS.search(str(error)):
         error.add_note(
             f"not numbers, which many models do not take: {listed(text)}; encode "
             "them, for example by a OneHotEncoder in a pipeline"
         )
     missing = [name for name in features.columns if features[name].isna().any()]
-    if missing:
+    about_values = NOT_NUMBERS.search(str(error)) or MISSING.search(str(error))
+    if missing and about_values:
         error.add_note(
             f"missing values, which many models do not take: {listed(missing)}; "
             "impute them in a pipeline or drop the rows"

@@ -54,15 +54,26 @@ def grouping_columns(estimator: Any, dataset: Dataset) -> tuple[str, ...]:
     if dataset.groups is None:
         return ()
     parameters = estimator.get_params(deep=True)
-    named: set[str] = set()
-    for part in (estimator, *parameters.values()):
-        ask = getattr(part, "grouping_columns", None)
-        if callable(ask) and not isinstance(part, type):
-            named.update(ask())
+    named = set(_own_groups(estimator, parameters))
     for name, value in parameters.items():
         if _is_role(name, "groups"):
             named.update([value] if isinstance(value, str) else value or ())
     return tuple(name for name in dataset.group_names if name in named)
+
+
+def columns_in_their_units(estimator: Any, dataset: Dataset) -> tuple[Any, ...]:
+    """Name the columns that must reach an estimator as the user gave them.
+
+    These are groups, and what an estimator or one inside it names by a parameter in its
+    `column_roles`: weights, an offset, a time. They are never scaled.
+    """
+    parameters = estimator.get_params(deep=True)
+    named = [*grouping_columns(estimator, dataset), *_own_groups(estimator, parameters)]
+    for part in (estimator, *parameters.values()):
+        roles = getattr(part, "column_roles", ())
+        if not isinstance(part, type):
+            named += [getattr(part, role) for role in roles]
+    return tuple(dict.fromkeys(name for name in named if name is not None))
 
 
 def seed_randomness(estimator: Any, seed: int) -> Any:
@@ -74,6 +85,16 @@ def seed_randomness(estimator: Any, seed: int) -> Any:
         if value is None and _is_role(name, "random_state")
     }
     return estimator.set_params(**open_states) if open_states else estimator
+
+
+def _own_groups(estimator: Any, parameters: dict[str, Any]) -> list[Any]:
+    """Ask an estimator, and those inside it, for the grouping columns they read."""
+    named: list[Any] = []
+    for part in (estimator, *parameters.values()):
+        ask = getattr(part, "grouping_columns", None)
+        if callable(ask) and not isinstance(part, type):
+            named += ask()
+    return named
 
 
 def _is_role(name: str, role: str) -> bool:

@@ -161,7 +161,7 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _numeric(X: pd.DataFrame, passthrough: Sequence[str]) -> list[str]:
-    numeric = X.select_dtypes("number").columns
+    numeric = X.select_dtypes("number", exclude=["timedelta", "complex"]).columns
     return [name for name in numeric if name not in set(passthrough)]
 
 

@@ -28,7 +28,12 @@ from flexcv.results.fold import Finding, FoldResult
 from .advice import add_advice
 from .lending import lent
 from .responses import Answer, answer
-from .roles import assign_roles, grouping_columns, seed_randomness
+from .roles import (
+    assign_roles,
+    columns_in_their_units,
+    grouping_columns,
+    seed_randomness,
+)
 from .scaling import FeatureTable
 from .unit_tuning import UnitSettings, cut_rows, model_seed, prepared, tuned_on
 from .watching import trace_of, watched
@@ -222,7 +227,9 @@ def _fitted_fold(
     groups = grouping_columns(estimator, dataset)
     whole = dataset.table(groups)
     table = FeatureTable(
-        settings.scaling.outside, groups, dataset.is_array and not groups
+        settings.scaling.outside,
+        columns_in_their_units(estimator, dataset),
+        dataset.is_array and not groups,
     )
     inside = table.fit_cut(whole, fold.train)
     target = dataset.target.to_numpy()[fold.train]

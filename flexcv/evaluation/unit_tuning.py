@@ -24,7 +24,12 @@ from .events import Listener, TrialFinished
 from .fingerprints import model_fingerprint
 from .inner_classes import objective_for, usable_splits
 from .journal import TrialStore
-from .roles import assign_roles, grouping_columns, seed_randomness
+from .roles import (
+    assign_roles,
+    columns_in_their_units,
+    grouping_columns,
+    seed_randomness,
+)
 from .scaling import FeatureTable, ScalingSettings
 from .tuning import InnerFold, TellTrial, Tuned, TuningSettings, tune
 
@@ -109,9 +114,10 @@ def _tuned_with(
     task = dataset.task
     tuning = replace(tuning, objective=objective_for(estimator, tuning.objective, task))
     groups = grouping_columns(estimator, dataset)
+    untouched = columns_in_their_units(estimator, dataset)
     scale = settings.scaling.scales_inside
     folds = [
-        _inner_fold(split, dataset, groups, scale, spec.fit_params)
+        _inner_fold(split, dataset, groups, untouched, scale, spec.fit_params)
         for split in usable_splits(fold, dataset, tuning.objective)
     ]
     return tune(
@@ -155,11 +161,12 @@ def _inner_fold(
     split: Split,
     dataset: Dataset,
     groups: tuple[str, ...],
+    untouched: tuple[Any, ...],
     scale: bool,
     fit_params: Mapping[str, Any],
 ) -> InnerFold:
     whole, target = dataset.table(groups), dataset.target.to_numpy()
-    table = FeatureTable(scale, groups, dataset.is_array and not groups)
+    table = FeatureTable(scale, untouched, dataset.is_array and not groups)
     return InnerFold(
         table.fit_cut(whole, split.train),
         target[split.train],

@@ -56,7 +56,7 @@ Callback = Callable[[Mapping[str, float]], bool | None]
 
 TOL = 1e-2  # above the tremble that a forest's likelihood keeps from refit to refit
 RIGID_TOL = 1e-6  # refits of a linear learner repeat exactly
-WORKING_TOL = 1e-5  # with a family, which has no likelihood that both halves climb
+WORKING_TOL = 1e-4  # with a family, which has no likelihood that both halves climb
 LEARNED = (
     "learner_",
     "random_part_",
@@ -95,7 +95,7 @@ class MERF(AbstractMERF):
         The most refits; 0 is the plain learner.
     tol
         Stop when the relative change of the likelihood per row stays below; None
-        never stops early. ``"auto"`` is 1e-2; around a linear learner 1e-6, or 1e-5
+        never stops early. ``"auto"`` is 1e-2; around a linear learner 1e-6, or 1e-4
         with a family.
     patience
         For how many iterations in a row it must stay below.
@@ -259,7 +259,8 @@ class MERF(AbstractMERF):
             )
         self._feature_names = training.features
         random = distinct_columns(design, training.source.ones)
-        rows = LearnerRows(self._learner_table(training.source.table), random, target)
+        table = self._learner_table(training.source.table)
+        rows = LearnerRows(table, random, target, self._fit_params)
         generator = generator_from(self.random_state)
         given = chosen_learner(self.estimator, self.family)
         learner = on_its_scale(seeded(given, generator), self.family)
@@ -280,7 +281,7 @@ class MERF(AbstractMERF):
 
     def _refits(self, learner: Any, train: LearnerRows) -> LearnerRefits:
         wanted, folds, warm = self.fit_prediction, self.folds, self.warm_start
-        return LearnerRefits(learner, train, wanted, folds, self._fit_params, warm)
+        return LearnerRefits(learner, train, wanted, folds, warm)
 
     def _alternate(
         self,

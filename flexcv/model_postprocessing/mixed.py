@@ -57,8 +57,9 @@ class LMERModelPostProcessor(ModelPostProcessor):
         yield Finding("fixed_effects", fixed, draw_fixed_effects)
         yield Finding("variance_components", model.variance_components_)
         if model.random_effects_:
-            shares = model.icc().rename_axis("group").reset_index(name="icc")
-            yield Finding("icc", shares)
+            if hasattr(model, "icc"):
+                shares = model.icc().rename_axis("group").reset_index(name="icc")
+                yield Finding("icc", shares)
             effects = random_effects_table(model)
             yield Finding("random_effects", effects, draw_random_effects)
         yield Finding("fit", _fit_table(model))

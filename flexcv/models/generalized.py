@@ -141,6 +141,7 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
             numbers, as the family asks.
         """
         self.__dict__.pop("random_part_", None)
+        family_of(self.family, self.link)
         if self._has_classes() and y is not None:
             self.classes_, y = encoded_classes(y)
         super().fit(X, y)

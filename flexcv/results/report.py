@@ -57,7 +57,22 @@ def write_report(
                 f"{str(path)!r} cannot be written: {error.strerror}; choose another "
                 "file."
             ) from error
-    return text
+    return Page(text)
+
+
+class Page(str):
+    """The text of a page, which a notebook does not echo in full.
+
+    Examples
+    --------
+    >>> Page("<html></html>")
+    <page of 13 characters>
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<page of {len(self)} characters>"
 
 
 class _Report:

@@ -14,10 +14,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,8 +135,25 @@ def serve_ui(
     with Dashboard(store, port) as dashboard:
         lines = [f"  {link.title}\n    {link.url}\n" for link in dashboard.links]
         write("".join(["MLflow is running; open\n", *lines, "Ctrl+C ends it.\n"]))
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt), _ended_like_ctrl_c():
             dashboard.wait()
+
+
+@contextlib.contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let a request to end (SIGTERM) stop the server, too, as Ctrl+C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def prepare_links(uri: str, url: str) -> tuple[Link, ...]:

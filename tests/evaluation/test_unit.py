@@ -278,6 +278,13 @@ def test_a_failure_points_to_text_and_missing_values(data, fold):
     assert "missing values, which many models do not take: 'gap'" in result.error
 
 
+def test_a_failure_about_something_else_is_not_blamed_on_text(data, fold):
+    table = make_dataset(data.features.assign(kind="a"), data.target, data.groups)
+    settings = UnitSettings(on_error="record")
+    (result,) = run_unit(fold, make_spec(Fails), table, settings)
+    assert "not numbers" not in result.error
+
+
 @pytest.mark.parametrize("is_array", [True, False])
 def test_a_unit_holds_one_copy_of_its_training_rows(is_array):
     X = np.random.default_rng(0).normal(size=(40_000, 50))

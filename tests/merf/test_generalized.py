@@ -24,6 +24,7 @@ from sklearn.metrics import log_loss, mean_poisson_deviance
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from flexcv import CrossValidation
 from flexcv.datasets import load_verbagg
 from flexcv.errors import ModelError
 from flexcv.merf import MERF
@@ -261,7 +262,7 @@ def test_a_learner_without_weights_gets_the_working_response():
             MERF(LOGISTIC, "g", family="binomial"),
             "three",
             "Only binary classification is supported. A binomial target must have two "
-            "classes, got 3: ['a', 'b', 'c']; merge classes or take a multiclass model.",
+            "classes, got 3: ['a', 'b', 'c']; merge classes, take a multiclass model, or for counts another `family`.",
         ),
         (
             MERF(None, "g", family="poisson"),
@@ -311,3 +312,32 @@ def test_intervals_are_for_normal_outcomes():
         "`predict_interval` is for normal outcomes, and this model has "
         "family='binomial'; use predict_proba, predict or predict_linear."
     )
+
+
+@pytest.mark.parametrize("kind", [list, np.asarray, pd.Series])
+def test_row_weights_follow_the_rows_that_are_kept_apart(kind):
+    train, y, test, _, _ = drawn(13, 20, 10)
+    model = MERF(
+        HistGradientBoostingClassifier(max_iter=5),
+        "g",
+        family="binomial",
+        validation_fraction=0.2,
+        max_iterations=2,
+        tol=None,
+        random_state=0,
+    )
+    weights = np.ones(len(train))
+    weighted = clone(model).fit(train, y, sample_weight=kind(weights))
+    plain = clone(model).fit(train, y)
+    np.testing.assert_allclose(
+        weighted.predict_proba(test), plain.predict_proba(test), atol=1e-8
+    )
+
+
+def test_around_a_learner_of_counts_the_chain_makes_it_poisson():
+    train, y, *_ = drawn(14, 20, 10, family="poisson")
+    cv = CrossValidation().set_data(train[["a", "b"]], y, groups=train["g"])
+    cv = cv.set_splits("KFold", n_splits_out=2).set_run(silence="groups-ignored")
+    results = cv.add_model(PoissonRegressor()).set_merf(True, 5).perform().results
+    mixed = results.estimators["MERF(PoissonRegressor)"][0]["model"]
+    assert mixed.family == "poisson"

@@ -522,7 +522,7 @@ def test_three_classes_are_refused():
         boosting(family="binomial").fit(X, np.arange(len(y)) % 3)
     assert str(error.value) == (
         "Only binary classification is supported. A binomial target must have two "
-        "classes, got 3: [0, 1, 2]; merge classes or take a multiclass model."
+        "classes, got 3: [0, 1, 2]; merge classes, take a multiclass model, or for counts another `family`."
     )
 
 

@@ -489,7 +489,7 @@ def test_targets_that_do_not_fit_are_refused():
     )
     refused(
         "Only binary classification is supported. A binomial target must have two "
-        "classes, got 3: ['a', 'b', 'c']; merge classes or take a multiclass model.",
+        "classes, got 3: ['a', 'b', 'c']; merge classes, take a multiclass model, or for counts another `family`.",
         lambda t: np.tile(["a", "b", "c"], len(t) // 3),
     )
     refused(

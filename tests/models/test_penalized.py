@@ -487,3 +487,14 @@ def test_two_thousand_columns_take_seconds() -> None:
     model.fit(table, y + rng.normal(size=500))
     assert model.fixed_effects_.loc[["x0", "x1", "x2"], "selected"].all()
     assert model.converged_
+
+
+def test_a_fit_leaves_the_global_generator_alone():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(60, 3)), columns=list("abc"))
+    table["g"] = np.arange(60) % 6
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    PenalizedLinearMixedModel("g", alpha=0.05).fit(
+        table, table["a"] + rng.normal(size=60)
+    )
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002

@@ -379,7 +379,7 @@ def refused(kind: type[Exception], table: pd.DataFrame, y, **options) -> str:
             [0, 1, 2] * 64,
             {},
             "Only binary classification is supported. A binomial target must have two "
-            "classes, got 3: [0, 1, 2]; merge classes or take a multiclass model.",
+            "classes, got 3: [0, 1, 2]; merge classes, take a multiclass model, or for counts another `family`.",
         ),
         (
             [0.5, 1.7, 2.2] * 64,

@@ -158,3 +158,7 @@ def test_many_rows_stay_under_five_megabytes():
         )
     results = cv.set_splits("GroupKFold").set_run(silence=SILENT).perform().results
     assert len(results.report()) < 5_000_000
+
+
+def test_a_notebook_does_not_echo_the_page(page):
+    assert repr(page) == f"<page of {len(page)} characters>"

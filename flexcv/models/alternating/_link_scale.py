@@ -77,14 +77,23 @@ def learns_rates(learner: Any) -> bool:
     >>> learns_rates(HistGradientBoostingRegressor())
     False
     """
+    params = _innermost(learner).get_params(deep=False)
+    averages = "criterion" in params and "loss" not in params
+    return averages or has_poisson_loss(learner)
+
+
+def has_poisson_loss(learner: Any) -> bool:
+    """Tell whether a learner's own loss is Poisson's, which takes counts only."""
+    inner = _innermost(learner)
+    params = inner.get_params(deep=False)
+    named = any("poisson" in str(params.get(name, "")) for name in LOSS_NAMES)
+    return named or type(inner).__name__.startswith("Poisson")
+
+
+def _innermost(learner: Any) -> Any:
     while hasattr(learner, "steps"):
         learner = learner.steps[-1][1]
-    if type(learner).__name__.startswith("Poisson"):
-        return True
-    params = learner.get_params(deep=False)
-    if "criterion" in params and "loss" not in params:
-        return True
-    return any("poisson" in str(params.get(name, "")) for name in LOSS_NAMES)
+    return learner
 
 
 def _only_class(shares: FloatArray, fitted: Any) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +14,7 @@ from flexcv.models._validate import FloatArray, IntArray
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.gaussian.residual_effects import RandomColumns
 
-from .out_of_sample import Refit, refit, take_rows
+from .out_of_sample import Refit, refit, take_arguments, take_rows
 from .warm_start import can_renew, renewed
 from .working import Task, weight_argument
 
@@ -31,11 +31,14 @@ class LearnerRows:
         The random columns, with the levels of the whole table.
     target
         The target.
+    fit_params
+        Arguments of the learner's `fit`.
     """
 
     X: Any
     random: RandomColumns
     target: FloatArray
+    fit_params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def design(self) -> RandomDesign:
@@ -45,7 +48,10 @@ class LearnerRows:
     def take(self, rows: IntArray) -> LearnerRows:
         """Keep the given rows."""
         return LearnerRows(
-            take_rows(self.X, rows), self.random.take(rows), self.target[rows]
+            take_rows(self.X, rows),
+            self.random.take(rows),
+            self.target[rows],
+            take_arguments(self.fit_params, rows, len(self.target)),
         )
 
     def split(
@@ -74,8 +80,6 @@ class LearnerRefits:
         What is fitted, and to which rows.
     kind, folds
         Which fitted values are wanted, see `out_of_sample.refit`.
-    fit_params
-        Arguments of the learner's `fit`.
     warm
         Whether a forest goes on from the refit before.
     """
@@ -84,7 +88,6 @@ class LearnerRefits:
     rows: LearnerRows
     kind: str
     folds: Any
-    fit_params: Mapping[str, Any]
     warm: bool = False
 
     def __post_init__(self) -> None:
@@ -111,11 +114,12 @@ class LearnerRefits:
     def _params(self, weights: FloatArray | None) -> Mapping[str, Any]:
         """Give the arguments of `fit`; the task's weights multiply the user's."""
         name = None if weights is None else weight_argument(self.learner)
+        given = self.rows.fit_params
         if name is None:
-            return self.fit_params
-        given = self.fit_params.get(name)
-        both = weights if given is None else weights * np.asarray(given, dtype=float)
-        return {**self.fit_params, name: both}
+            return given
+        own = given.get(name)
+        both = weights if own is None else weights * np.asarray(own, dtype=float)
+        return {**given, name: both}
 
 
 def seeded(learner: Any, generator: np.random.RandomState) -> Any:

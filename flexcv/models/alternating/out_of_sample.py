@@ -207,7 +207,7 @@ def _cross_fitted(
     values, chosen = np.full(len(target), np.nan), splitter(folds)
     labels = groups if asks_for_groups(chosen) else None
     for train, test in chosen.split(X, target, labels):
-        cut = {name: _cut(value, train, len(target)) for name, value in params.items()}
+        cut = take_arguments(params, train, len(target))
         fitted = clone(learner).fit(take_rows(X, train), target[train], **cut)
         values[test] = predictions(fitted, take_rows(X, test), len(test))
     return values
@@ -235,11 +235,26 @@ def take_rows(X: Any, rows: IntArray) -> Any:
     return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
 
 
+def take_arguments(
+    arguments: Mapping[str, Any], rows: IntArray, n_rows: int
+) -> dict[str, Any]:
+    """Keep rows of those arguments of `fit` that hold a value per row.
+
+    Examples
+    --------
+    >>> take_arguments({"sample_weight": [1, 2, 3], "copy": True}, np.array([2]), 3)
+    {'sample_weight': [3], 'copy': True}
+    """
+    return {name: _cut(value, rows, n_rows) for name, value in arguments.items()}
+
+
 def _cut(value: Any, rows: IntArray, n_rows: int) -> Any:
     if isinstance(value, pd.Series | pd.DataFrame) and len(value) == n_rows:
         return value.iloc[rows]
     if isinstance(value, np.ndarray) and value.shape[:1] == (n_rows,):
         return value[rows]
+    if isinstance(value, list | tuple) and len(value) == n_rows:
+        return [value[row] for row in rows]
     return value
 
 

@@ -39,8 +39,8 @@ def encoded_classes(y: Any) -> tuple[npt.NDArray[Any], FloatArray]:
     if len(classes) > 2:
         raise ValueError(
             "Only binary classification is supported. A binomial target must have two "
-            f"classes, got {len(classes)}: {classes[:SHOWN].tolist()}; merge classes "
-            "or take a multiclass model."
+            f"classes, got {len(classes)}: {classes[:SHOWN].tolist()}; merge classes, "
+            "take a multiclass model, or for counts another `family`."
         )
     return classes, codes.astype(float)
 

@@ -250,6 +250,7 @@ def _descend(
             l1_ratio=l1_ratio,
             alphas=alphas * (rows.n_rows / len(rows.target)),
             check_input=False,
+            random_state=0,  # unused, but None would draw from numpy's generator
             **options,
         )
     return np.asarray(found)
