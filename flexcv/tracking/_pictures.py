@@ -14,6 +14,7 @@ from ._svg import Curve, Panel, picture
 # the first three that a trace has are drawn; trackers get all of them as series
 MAIN_COLUMNS = (
     "gll",
+    "bound",
     "sigma2",
     "validation_loss",
     "trace_d",
@@ -175,7 +176,8 @@ def main_columns(traces: pd.DataFrame) -> list[str]:
     numeric = traces.select_dtypes("number").dropna(axis=1, how="all")
     names = [str(name) for name in numeric if name not in address]
     known = [name for name in MAIN_COLUMNS if name in names]
-    return (known or names)[:MOST_PANELS]
+    moving = [name for name in known if numeric[name].nunique() > 1]
+    return (moving or known or names)[:MOST_PANELS]
 
 
 def fold_name(repeat: int, fold: int, several_repeats: bool) -> str:

@@ -76,3 +76,11 @@ def test_scores_have_a_row_per_model_and_leave_failures_out():
         if p.get("stroke-width") == "5"
     )
     assert points.get("d").count("M") == 2
+
+
+def test_a_column_that_never_moves_gets_no_panel():
+    trace = pd.DataFrame(
+        {"iteration": [1, 2], "bound": [-9.0, -8.0], "sigma2": [1.0, 1.0]}
+    )
+    assert pictures.main_columns(trace) == ["bound"]
+    assert pictures.main_columns(trace[["iteration", "sigma2"]]) == ["sigma2"]
