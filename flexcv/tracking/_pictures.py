@@ -176,7 +176,7 @@ def main_columns(traces: pd.DataFrame) -> list[str]:
     numeric = traces.select_dtypes("number").dropna(axis=1, how="all")
     names = [str(name) for name in numeric if name not in address]
     known = [name for name in MAIN_COLUMNS if name in names]
-    moving = [name for name in known if numeric[name].nunique() > 1]
+    moving = [name for name in known if numeric[name].min() < numeric[name].max()]
     return (moving or known or names)[:MOST_PANELS]
 
 
