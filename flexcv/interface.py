@@ -329,14 +329,9 @@ class CrossValidation(AbstractBuilder):
             ``"poisson"`` for counts. None is that around learners with Poisson's loss,
             binomial around classifiers, else normal.
         """
-        merf = MerfSettings(
-            add_merf_global,
-            em_max_iterations,
-            em_stopping_threshold,
-            em_stopping_window,
-            is_fixed="em_max_iterations" in self._passed["set_merf"],
-            family=family,
-        )
+        is_fixed = "em_max_iterations" in self._passed["set_merf"]
+        stopping = em_max_iterations, em_stopping_threshold, em_stopping_window
+        merf = MerfSettings(add_merf_global, *stopping, is_fixed, family)
         self._chain = replace(self._chain, merf=merf)
 
     @setter

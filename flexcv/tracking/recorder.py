@@ -2,15 +2,13 @@
 
 ::
 
-    cross-validation   settings, data/..., versions/...; tables summary, scores, plan,
-                       and data when asked for;
-                       picture scores; page residuals.html, or classes.html
+    cross-validation   settings, data/..., versions/...; tables summary, scores, plan, and
+                       data when asked for; picture scores; page residuals or classes
     model              mean/test/mse, std/test/mse, ...; param/...; pictures
                        convergence and tuning with a line per fold
     fold               test/mse, train/mse, ..., seconds/fit; the tuned parameters;
                        series convergence/<column> by iteration, tuning/value and
-                       tuning/best_value by trial; pictures residuals (of classes:
-                       classes) and tuning
+                       tuning/best_value by trial; pictures residuals or classes, tuning
 """
 
 from __future__ import annotations

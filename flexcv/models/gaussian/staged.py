@@ -19,14 +19,7 @@ from scipy.sparse import csr_array
 
 from flexcv.models._validate import FloatArray
 
-from ._rest import (
-    Rest,
-    dense_rest,
-    lengthened,
-    sparse_rest,
-    symmetric,
-    times_factors,
-)
+from ._rest import Rest, dense_rest, lengthened, sparse_rest, symmetric, times_factors
 from .links import Links
 from .pls import Profile, criterion, resolvent, solve_fixed
 
