@@ -2,8 +2,8 @@
 
 ::
 
-    cross-validation   settings, data/..., versions/...; tables summary, scores, plan, and
-                       data when asked for; picture scores; page residuals or classes
+    cross-validation   settings, data/..., versions/...; tables summary, scores, plan
+                       (data when asked for); picture scores; page residuals or classes
     model              mean/test/mse, std/test/mse, ...; param/...; pictures
                        convergence and tuning with a line per fold
     fold               test/mse, train/mse, ..., seconds/fit; the tuned parameters;
