@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import pandas as pd
 
-from flexcv.dataset import Dataset
+from flexcv.dataset import Dataset, Task
 from flexcv.metrics.curves import calibration_table, confusion_table, roc_table
 from flexcv.results import Predictions
 from flexcv.results.responses import labels_of
 from flexcv.results.tables import truth
 
 from . import _pictures as pictures
+
+
+def picture_name(task: Task) -> str:
+    """Name the picture of a test part, and the page of all of them.
+
+    Examples
+    --------
+    >>> picture_name(Task(("no", "yes"))), picture_name(Task())
+    ('classes', 'residuals')
+    """
+    return "classes" if task.is_classification else "residuals"
 
 
 def predictions_picture(test: Predictions, dataset: Dataset, title: str) -> str:

@@ -48,7 +48,7 @@ from ._facts import (
 )
 from ._guard import Guard, GuardedTracker
 from ._page import ResidualPage
-from ._predictions import predictions_picture
+from ._predictions import picture_name, predictions_picture
 from ._secrets import redact, redact_params
 from ._tuning import importances, with_best
 from .base import SeveralTrackers, Tracker
@@ -266,9 +266,8 @@ class Recorder:
         if result.test is None or self._start is None:
             return
         dataset, title = self._start.dataset, self._title(result)
-        name = "classes" if dataset.task.is_classification else "residuals"
         drawn = predictions_picture(result.test, dataset, title)
-        run.log_text(f"{name}.svg", drawn)
+        run.log_text(f"{picture_name(dataset.task)}.svg", drawn)
         self._page.add(result.model, drawn)
 
     # -- the end --
@@ -292,8 +291,7 @@ class Recorder:
         self._run.log_table("scores", results.scores)
         averages = results.summary.loc[["mean", "std"]]
         page = self._page.html("Cross-validation", averages)
-        name = "classes.html" if results.task.classes else "residuals.html"
-        self._run.log_text(name, page)
+        self._run.log_text(f"{picture_name(results.task)}.html", page)
         names = [metric.name for metric in self._metrics]
         drawn = pictures.scores_picture(results.scores, names)
         self._run.log_text("scores.svg", drawn)
