@@ -158,7 +158,9 @@ def run_information(
 def _merf_around(estimator: Any, settings: MerfSettings) -> Any:
     """Put MERF around an estimator; its module is imported when it is wanted."""
     merf = importlib.import_module("flexcv.merf")
-    family = settings.family or ("poisson" if merf.learns_counts(estimator) else None)
+    family = settings.family or (
+        "poisson" if merf.has_poisson_loss(estimator) else None
+    )
     given: dict[str, Any] = {"max_iterations": settings.max_iterations}
     if family is not None:
         given["family"] = family

@@ -1,6 +1,7 @@
 """Mixed effects around any learner: MERF, the mixed-effects random forest."""
 
-from .estimator import MERF as MERF
-from .learners import learns_counts as learns_counts
+from flexcv.models.alternating._link_scale import has_poisson_loss as has_poisson_loss
 
-__all__ = ["MERF", "learns_counts"]
+from .estimator import MERF as MERF
+
+__all__ = ["MERF", "has_poisson_loss"]

@@ -9,7 +9,6 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from flexcv.models.alternating._link_scale import (
     OnLinkScale,
-    has_poisson_loss,
     learns_rates,
 )
 from flexcv.models.alternating.family_outcome import FamilyOutcome
@@ -37,18 +36,6 @@ def chosen_learner(given: Any, family: str | None) -> Any:
             "on, or pass a regressor, which is fitted to the working response."
         )
     return given
-
-
-def learns_counts(learner: Any) -> bool:
-    """Tell whether a learner's own loss is Poisson's, so that MERF must be, too.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import LinearRegression, PoissonRegressor
-    >>> learns_counts(PoissonRegressor()), learns_counts(LinearRegression())
-    (True, False)
-    """
-    return has_poisson_loss(learner)
 
 
 def on_its_scale(learner: Any, family: str | None) -> Any:

@@ -13,15 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 from flexcv.errors import ModelError
 from flexcv.models.alternating.out_of_sample import predictions
 from flexcv.models.design._effects import Columns
-from flexcv.models.design._table import prediction_table
-from flexcv.models.design.columns import RandomDesign
 from flexcv.models.gaussian.conditional import (
     Uncertainty,
-    normal_interval,
 )
 from flexcv.models.gaussian.residual_effects import average_part, columns_of
 from flexcv.models.laplace.families import Family, family_of
-from flexcv.models.responses import AbstractFamilyModel
+from flexcv.models.responses import AbstractFamilyModel, new_row_interval
 
 FloatArray = npt.NDArray[np.float64]
 FAMILIES = ("binomial", "poisson")
@@ -62,11 +59,7 @@ class AbstractMERF(AbstractFamilyModel):
                 "`predict_interval` is for normal outcomes, and this model has "
                 f"family={self.family!r}; use predict_proba, predict or predict_linear."
             )
-        predicted = self.predict(X)
-        design = self._design(X)
-        known = self.known_groups == "conditional"
-        variance = self.sigma_**2 + self.uncertainty_.variances(design, known)
-        return normal_interval(predicted, variance, level, X)
+        return new_row_interval(self, X, level)
 
     def plot_convergence(self, axes: Any = None) -> Any:
         """Draw likelihood, variances, change and validation loss by iteration.
@@ -91,11 +84,6 @@ class AbstractMERF(AbstractFamilyModel):
         return pd.concat(self._effects_kept, names=["iteration"])
 
     _effects_kept: dict[int, pd.DataFrame]
-
-    def _design(self, X: Any) -> RandomDesign:
-        check_is_fitted(self)
-        source = Columns(prediction_table(self, X))
-        return self.random_encoder_.design(source)
 
     def _response_family(self) -> Family | None:
         return None if self.family is None else family_of(self.family)

@@ -8,13 +8,9 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.metaestimators import available_if
 
-from flexcv.models.design._effects import Columns
-from flexcv.models.design._table import prediction_table
 from flexcv.models.design.binary_labels import encoded_classes
-from flexcv.models.design.columns import RandomDesign
 from flexcv.models.gaussian.conditional import (
     learn_uncertainty,
-    normal_interval,
 )
 from flexcv.models.gaussian.residual_effects import RandomColumns
 from flexcv.models.laplace.families import FAMILIES, Family, family_of
@@ -26,7 +22,7 @@ from flexcv.models.trees.rounds import Checkpoint
 from flexcv.models.trees.settings import require_choice
 
 from ._validate import FloatArray
-from .responses import AbstractFamilyModel
+from .responses import AbstractFamilyModel, new_row_interval
 
 GAUSSIAN = "gaussian"
 
@@ -214,10 +210,7 @@ class MixedEffectsBoosting(AbstractBoosting, AbstractFamilyModel):
         -------
         Columns prediction, lower and upper.
         """
-        predicted, design = self.predict(X), self._design(X)
-        known = self.known_groups == "conditional"
-        variance = self.sigma_**2 + self.uncertainty_.variances(design, known)
-        return normal_interval(predicted, variance, level, X)
+        return new_row_interval(self, X, level)
 
     def _response_family(self) -> Family | None:
         return None if _is_gaussian(self) else family_of(self.family)
@@ -249,6 +242,3 @@ class MixedEffectsBoosting(AbstractBoosting, AbstractFamilyModel):
             residuals = target - best.fitted, target - best.honest
             variance = noise_variance(random, state, self.uncertainty_, *residuals)
             self.noise_ = float(np.sqrt(variance))
-
-    def _design(self, X: Any) -> RandomDesign:
-        return self.random_encoder_.design(Columns(prediction_table(self, X)))

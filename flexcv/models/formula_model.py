@@ -14,6 +14,7 @@ from flexcv.errors import RankDeficiencyWarning
 from flexcv.models.design._effects import Columns, FormulaPart
 from flexcv.models.design._notation import split_formula
 from flexcv.models.design.columns import FixedEncoder, learn_fixed
+from flexcv.models.design.effects_table import tidy_effects
 from flexcv.models.design.terms import RandomTerm, random_terms
 
 from ._validate import FloatArray
@@ -90,6 +91,17 @@ class AbstractFormulaModel(AbstractMixedModel):
             if isinstance(part, FormulaPart)
             for name in part.spec.required_variables
         }
+
+    @abstractmethod
+    def conditional_sd(self) -> dict[str, pd.DataFrame]:
+        """Give the standard deviations of the random effects given the data."""
+
+    def random_effects_table(self) -> pd.DataFrame:
+        """Give all random effects in one tidy table, ready to draw.
+
+        Columns: factor, group (the level), name, effect, sd (given the data).
+        """
+        return tidy_effects(self.random_effects_, self.conditional_sd())
 
     def _weights(self, source: Columns) -> FloatArray:
         weights = source.numeric(self.weights)

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
-from flexcv.models.design.effects_table import deviation_tables, tidy_effects
+from flexcv.models.design.effects_table import deviation_tables
 from flexcv.models.gaussian.comparison import criteria, ratio_table, require_same_target
 from flexcv.models.gaussian.summary import Summary
 from flexcv.models.laplace.engine import GeneralizedEstimate
@@ -99,13 +99,6 @@ class AbstractGeneralizedModel(AbstractFormulaModel, AbstractFamilyModel):
             for cov in self.estimate_.conditional
         ]
         return deviation_tables(self.random_effects_, roots)
-
-    def random_effects_table(self) -> pd.DataFrame:
-        """Give all random effects in one tidy table, ready to draw.
-
-        Columns: factor, group (the level), name, effect, sd (given the data).
-        """
-        return tidy_effects(self.random_effects_, self.conditional_sd())
 
     def summary(self) -> Summary:
         """Give the tables that people know, to print or to show in a notebook."""

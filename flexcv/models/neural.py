@@ -15,13 +15,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from flexcv.errors import ModelError
-from flexcv.models.design._effects import Columns
-from flexcv.models.design._table import prediction_table
-from flexcv.models.gaussian.conditional import normal_interval
 from flexcv.models.laplace.families import Binomial, Family, Poisson
 from flexcv.models.networks.model import AbstractNeuralModel
 
 from ._validate import FloatArray, near_miss
+from .responses import mean_at, new_row_interval
 
 FAMILIES: dict[str, Family | None] = {"gaussian": None, "poisson": Poisson()}
 
@@ -175,7 +173,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         """
         check_is_fitted(self)
         family = self._family()
-        return super().predict(X) if family is None else self._mean_response(X, family)
+        return super().predict(X) if family is None else mean_at(self, X, family)
 
     def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
         """Predict with an interval for a new row of each group.
@@ -199,12 +197,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
                 f"`predict_interval` needs family='gaussian', got {self.family!r}; "
                 "take the quantiles of a Poisson distribution around `predict`."
             )
-        predicted = self.predict(X)
-        source = Columns(prediction_table(self, X))
-        design = self.random_encoder_.design(source)
-        known = self.known_groups == "conditional"
-        variance = self.sigma_**2 + self.uncertainty_.variances(design, known)
-        return normal_interval(predicted, variance, level, X)
+        return new_row_interval(self, X, level)
 
     def _family(self) -> Family | None:
         if self.family not in FAMILIES:
@@ -302,7 +295,7 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
             A table with the training table's columns.
         """
         check_is_fitted(self)
-        second = self._mean_response(X, self._family())
+        second = mean_at(self, X, self._family())
         return np.column_stack([1.0 - second, second])
 
     def _family(self) -> Family:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._table import prediction_table
 from flexcv.models.design.columns import learn_random
-from flexcv.models.design.effects_table import deviation_tables, tidy_effects
+from flexcv.models.design.effects_table import deviation_tables
 from flexcv.models.gaussian.bootstrap import bootstrap_intervals
 from flexcv.models.gaussian.comparison import Candidate, likelihood_ratio_table
 from flexcv.models.gaussian.engine import Estimate
@@ -101,13 +101,6 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
         covs = conditional_covariances(self.estimate_)
         roots = [np.sqrt(np.maximum(np.einsum("naa->na", c), 0.0)) for c in covs]
         return deviation_tables(self.random_effects_, roots)
-
-    def random_effects_table(self) -> pd.DataFrame:
-        """Give all random effects in one tidy table, ready to draw.
-
-        Columns: factor, group (the level), name, effect, sd (given the data).
-        """
-        return tidy_effects(self.random_effects_, self.conditional_sd())
 
     def summary(self) -> Summary:
         """Give the tables that people know, to print or to show in a notebook."""

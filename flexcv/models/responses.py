@@ -15,8 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._table import prediction_table
-from flexcv.models.design.columns import RandomDesign
-from flexcv.models.gaussian.conditional import unknown_variances
+from flexcv.models.gaussian.conditional import normal_interval, unknown_variances
 from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.marginal import marginal_mean
 
@@ -98,14 +97,7 @@ class AbstractFamilyModel(AbstractMixedModel):
         """
         check_is_fitted(self)
         family = self._response_family()
-        if family is None:
-            return self.predict_linear(X)
-        source = Columns(prediction_table(self, X))
-        design = self._known_design(source)
-        linear = self._fixed_part(source)
-        linear = linear + design.effects_sum(self.random_part_.effects)
-        variance = unknown_variances(design, self.random_part_.covariances)
-        return marginal_mean(family, linear, variance)
+        return self.predict_linear(X) if family is None else mean_at(self, X, family)
 
     def predict_linear(self, X: Any) -> FloatArray:
         """Give the linear predictor, with known effects, and zero for unknown ones.
@@ -157,9 +149,42 @@ class AbstractFamilyModel(AbstractMixedModel):
             )
         return tags
 
-    def _known_design(self, source: Columns) -> RandomDesign:
-        """Give the random part; nobody is known where the population is asked for."""
-        design = self.random_encoder_.design(source)
-        if self.known_groups == "population":
-            return design.with_unknown_levels()
-        return design
+
+def mean_at(model: AbstractMixedModel, X: Any, family: Family) -> FloatArray:
+    """Give the mean of known levels at their effects, of unknown ones over theirs.
+
+    Parameters
+    ----------
+    model
+        Fitted on the scale of the link.
+    X
+        A table with the training table's columns.
+    family
+        Distribution and link.
+    """
+    source = Columns(prediction_table(model, X))
+    linear, design = model._fixed_part(source), model.random_encoder_.design(source)
+    if model.known_groups == "population":
+        design = design.with_unknown_levels()
+    linear = linear + design.effects_sum(model.random_part_.effects)
+    variance = unknown_variances(design, model.random_part_.covariances)
+    return marginal_mean(family, linear, variance)
+
+
+def new_row_interval(model: Any, X: Any, level: float) -> pd.DataFrame:
+    """Give prediction, lower and upper for a new row of each group.
+
+    Parameters
+    ----------
+    model
+        Fitted to a normal outcome; its ``uncertainty_`` tells of the effects.
+    X
+        A table with the training table's columns.
+    level
+        Coverage of the intervals.
+    """
+    predicted = model.predict(X)
+    design = model.random_encoder_.design(Columns(prediction_table(model, X)))
+    known = model.known_groups == "conditional"
+    variance = model.sigma_**2 + model.uncertainty_.variances(design, known)
+    return normal_interval(predicted, variance, level, X)

@@ -83,7 +83,14 @@ def learns_rates(learner: Any) -> bool:
 
 
 def has_poisson_loss(learner: Any) -> bool:
-    """Tell whether a learner's own loss is Poisson's, which takes counts only."""
+    """Tell whether a learner's own loss is Poisson's, which takes counts only.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression, PoissonRegressor
+    >>> has_poisson_loss(PoissonRegressor()), has_poisson_loss(LinearRegression())
+    (True, False)
+    """
     inner = _innermost(learner)
     params = inner.get_params(deep=False)
     named = any("poisson" in str(params.get(name, "")) for name in LOSS_NAMES)

@@ -22,9 +22,7 @@ from flexcv.models.alternating.learner_rows import generator_from
 from flexcv.models.base import RESIDUAL, AbstractMixedModel, Training
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_groups_apart, require_identifiable
-from flexcv.models.design._table import prediction_table
 from flexcv.models.design.columns import learn_fixed
-from flexcv.models.gaussian.conditional import unknown_variances
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
     average_part,
@@ -32,7 +30,6 @@ from flexcv.models.gaussian.residual_effects import (
     distinct_columns,
 )
 from flexcv.models.laplace.families import Family
-from flexcv.models.laplace.marginal import marginal_mean
 
 from .gaussian import GaussianResponse
 from .generalized import GeneralizedResponse
@@ -281,16 +278,6 @@ class AbstractNeuralModel(AbstractMixedModel):
         self.loglik_ = finished.reading.loglik
         names = pd.Index(random.names, name="effect")
         self.average_effects_ = pd.Series(finished.average, index=names)
-
-    def _mean_response(self, X: Any, family: Family) -> FloatArray:
-        """Give the mean of a known level at its effects, of a new one over them."""
-        source = Columns(prediction_table(self, X))
-        eta, design = self._fixed_part(source), self.random_encoder_.design(source)
-        if self.known_groups == "population":
-            design = design.with_unknown_levels()
-        eta = eta + design.effects_sum(self.random_part_.effects)
-        variance = unknown_variances(design, self.random_part_.covariances)
-        return marginal_mean(family, eta, variance)
 
     def _fixed_part(self, source: Columns) -> FloatArray:
         networks, _ = torch_parts()
