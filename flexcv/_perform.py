@@ -34,6 +34,7 @@ from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Plan
 from flexcv.results import CrossValidationResults, FoldResult
 from flexcv.results.lock import locked
+from flexcv.results.scoring import scored
 from flexcv.results.storage import RUN_FILE, open_folder, write_results, write_status
 
 JOIN_TRIES, JOIN_PAUSE = 20, 0.05  # seconds between tries to open a shared folder
@@ -179,6 +180,11 @@ class _Run:
             refit=self.refit,
         )
 
+    def scored(self, result: FoldResult) -> FoldResult:
+        """Add the scores of the run's metrics to what one model did on one fold."""
+        dataset = self.dataset
+        return scored(result, self.chain.metrics or (), dataset.target, dataset.task)
+
     def refit(self, result: FoldResult) -> Any:
         """Fit again a model that was not kept, with what tuning chose: the same one."""
         for spec in self.specs:
@@ -204,7 +210,7 @@ def _perform(
     settings = planned.unit_settings(folder, planned.information.get("fingerprints"))
     work = (planned.plan, planned.specs, planned.dataset, settings, chain.run)
     try:
-        run(*work, listeners, known)
+        run(*work, listeners, known, planned.scored)
     except BaseException:
         results = planned.results("failed")
         if folder is not None:

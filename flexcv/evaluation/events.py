@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
+from flexcv.records import FoldResult
 from flexcv.resampling import Plan
-from flexcv.results.fold import FoldResult
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,8 +18,8 @@ import numpy as np
 from flexcv.dataset import Dataset
 from flexcv.errors import MissingExtraError
 from flexcv.model_mapping import ModelSpec
+from flexcv.records import FoldResult, Predictions
 from flexcv.resampling import Fold, Plan
-from flexcv.results.fold import FoldResult, Predictions
 
 from .unit import run_unit
 from .unit_tuning import UnitSettings

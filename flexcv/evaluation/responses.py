@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from flexcv.dataset import IntArray, Task
 from flexcv.dataset.task import gives_probabilities
-from flexcv.results.fold import Predictions
+from flexcv.records import Predictions
 
 FloatArray = npt.NDArray[np.float64]
 

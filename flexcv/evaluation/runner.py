@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import TypeAlias
 
 from flexcv._checks import check_choice, check_flag, check_integer, check_text
 from flexcv.dataset import Dataset
 from flexcv.errors import MissingExtraError, StorageError, UnitError
 from flexcv.model_mapping import ModelSpec
+from flexcv.records import FoldResult, Key
 from flexcv.resampling import Fold, Plan
-from flexcv.results.fold import FoldResult
 
 from .events import (
     Event,
@@ -33,8 +32,6 @@ from .parallel import (
 )
 from .unit import run_unit
 from .unit_tuning import UnitSettings
-
-Key: TypeAlias = tuple[str, int, int]  # model, repeat, fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +61,10 @@ class RunSettings:
         return self.n_jobs == 1 and self.backend == "loky"
 
 
+def _as_it_is(result: FoldResult) -> FoldResult:
+    return result
+
+
 def run(
     plan: Plan,
     specs: Sequence[ModelSpec],
@@ -72,6 +73,7 @@ def run(
     run_settings: RunSettings,
     listeners: Sequence[Listener] = (),
     known: Mapping[Key, Unit] | None = None,
+    score: Callable[[FoldResult], FoldResult] = _as_it_is,
 ) -> list[FoldResult]:
     """Evaluate every model on every fold.
 
@@ -88,6 +90,8 @@ def run(
         Called with each event, in this process and in this order.
     known
         Units that an earlier run finished, by (model, repeat, fold).
+    score
+        Adds the scores to a result, once, before anybody is told of it.
 
     Raises
     ------
@@ -108,7 +112,7 @@ def run(
             fold, spec = plan.folds[place[0]], specs[place[1]]
             unit = (known or {}).get((spec.name, fold.repeat, fold.index))
             if unit is not None:
-                done[place] = unit
+                done[place] = unit = tuple(map(score, unit))
                 tell(_finished(fold, spec, unit, is_resumed=True))
         places = [place for place in _places(plan, specs) if place not in done]
         shared = Shared(plan, dataset)
@@ -117,8 +121,8 @@ def run(
             if run_settings.is_serial or not places
             else _parallel(places, specs, shared, unit_settings, run_settings)
         )
-        for place, unit in units:
-            done[place] = unit
+        for place, unscored in units:
+            done[place] = unit = tuple(map(score, unscored))
             tell(_finished(plan.folds[place[0]], specs[place[1]], unit))
     except BaseException as error:
         tell(RunFailed(error, time.perf_counter() - start))

@@ -22,8 +22,8 @@ from sklearn.pipeline import Pipeline
 from flexcv.dataset import Dataset
 from flexcv.errors import StorageError
 from flexcv.model_mapping import ModelSpec
+from flexcv.records import Finding, FoldResult
 from flexcv.resampling import Fold
-from flexcv.results.fold import Finding, FoldResult
 
 from .advice import add_advice
 from .lending import lent

@@ -1,10 +1,11 @@
 """What is known after a run."""
 
+from flexcv.records import Finding as Finding
+from flexcv.records import FoldResult as FoldResult
+from flexcv.records import Predictions as Predictions
+
 from .estimators import load_estimators as load_estimators
 from .findings import FoldFindings as FoldFindings
-from .fold import Finding as Finding
-from .fold import FoldResult as FoldResult
-from .fold import Predictions as Predictions
 from .plans import PlansCompared as PlansCompared
 from .results import CrossValidationResults as CrossValidationResults
 

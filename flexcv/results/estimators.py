@@ -14,8 +14,8 @@ import joblib
 
 from flexcv._checks import check_flag
 from flexcv.errors import StorageError
+from flexcv.records import FoldResult
 
-from .fold import FoldResult
 from .units import unit_name
 
 ESTIMATORS = "estimators"

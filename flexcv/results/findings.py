@@ -7,7 +7,8 @@ from typing import Any, overload
 
 import pandas as pd
 
-from .fold import Finding, FoldResult
+from flexcv.records import Finding, FoldResult
+
 from .tables import ADDRESS, address
 
 NOT_AVERAGED = {*ADDRESS, "row"}

@@ -16,9 +16,9 @@ import pandas as pd
 from flexcv.dataset import Dataset, Task
 from flexcv.errors import StorageError
 from flexcv.metrics import KNOWN_METRICS, Metric, resolve_metrics
+from flexcv.records import Finding, FoldResult, Predictions
 
 from .cells import decode_value
-from .fold import Finding, FoldResult, Predictions
 from .frames import BLOCK, block_checks, damaged, decode_frame
 from .metric_choice import LostFunction
 from .storage import CHECKS_ENTRY, FORMAT, RESULTS_FILE, RUN_FILE

@@ -18,9 +18,18 @@ import pandas as pd
 from flexcv.dataset import Task
 from flexcv.errors import UndefinedScoreError
 from flexcv.metrics import Metric, ignores_labels, response_columns
+from flexcv.records import Predictions
 
-from .fold import Predictions
 from .metric_choice import LostFunction, guarded
+
+
+def truth(predictions: Predictions | None, target: pd.Series[Any]) -> npt.NDArray[Any]:
+    """Return the true values of predicted rows; empty without predictions."""
+    if predictions is None:
+        return np.empty(0)
+    if isinstance(target.dtype, pd.CategoricalDtype):  # take first: texts are slow
+        return np.asarray(target.array[predictions.rows])
+    return target.to_numpy()[predictions.rows]
 
 
 def labels_of(predictions: Predictions | None, task: Task) -> npt.NDArray[Any]:
@@ -69,19 +78,6 @@ def scorable(
         y_pred=np.arange(len(predictions)),
     )
     return frame, [_looking_up(metric, predictions, task) for metric in metrics]
-
-
-def why_undefined(
-    metric: Metric, predictions: Predictions | None, truth: Any, task: Task
-) -> str:
-    """Say why a metric has no value for these rows; empty when there is no reason."""
-    if predictions is None:
-        return ""
-    try:
-        metric.among(task.classes)(truth, response_of(predictions, metric, task))
-    except UndefinedScoreError as error:
-        return str(error)
-    return ""
 
 
 def check_probabilities_given(metric: Metric, classes: Sequence[Any]) -> None:

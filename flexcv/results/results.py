@@ -15,13 +15,14 @@ import pandas as pd
 from flexcv._checks import near_miss
 from flexcv.dataset import Dataset
 from flexcv.metrics import Metric
+from flexcv.records import FoldResult, Predictions
 
 from .answers import AbstractAnswers
 from .facts import data_facts
 from .findings import FoldFindings, collect_findings
-from .fold import FoldResult, Predictions
-from .metric_choice import LostFunction, is_greater_better
-from .responses import labels_of, why_undefined
+from .metric_choice import is_greater_better
+from .responses import labels_of, truth
+from .scoring import scored, undefined
 from .tables import (
     AVERAGES,
     address,
@@ -30,7 +31,6 @@ from .tables import (
     scores_table,
     stacked,
     summary_table,
-    truth,
     warnings_table,
 )
 
@@ -78,8 +78,13 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         facts: Mapping[str, Any] | None = None,
         refit: Callable[[FoldResult], Any] | None = None,
     ) -> None:
-        self.folds = tuple(folds)
         self.metrics = tuple(metrics)
+        self.task = dataset.task
+        self._target = dataset.target
+        self._groups = dataset.splitting_groups
+        self.folds = tuple(
+            scored(fold, self.metrics, self._target, self.task) for fold in folds
+        )
         self.information = dict(information or {})
         self.is_partial = is_partial
         self.diagnostics = diagnostics
@@ -87,9 +92,6 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         self._refitted: dict[tuple[str, int, int], Any] = {}
         self.facts = dict(data_facts(dataset) if facts is None else facts)
         self._stored = dict(stored or {})
-        self._target = dataset.target
-        self.task = dataset.task
-        self._groups = dataset.splitting_groups
 
     # -- as a mapping of models --
 
@@ -136,7 +138,7 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         """
         if "scores" in self._stored:
             return self._stored["scores"]
-        return scores_table(self.folds, self.metrics, self._target, self.task)
+        return scores_table(self.folds)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -192,7 +194,7 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
 
         A metric that has no value for a part of a fold is here with its reason.
         """
-        return warnings_table(self.folds, self._undefined)
+        return warnings_table(self.folds, undefined(self.folds))
 
     @property
     def seconds(self) -> pd.DataFrame:
@@ -365,21 +367,3 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
 
     def _predicted(self, predictions: Predictions | None) -> npt.NDArray[Any]:
         return labels_of(predictions, self.task)
-
-    @property
-    def _undefined(self) -> Iterator[tuple[FoldResult, str]]:
-        """Give the scores that have no value, with the reason."""
-        scores = self.scores
-        empty = scores[scores["value"].isna() & scores["n_rows"].gt(0)]
-        by_name = {metric.name: metric for metric in self.metrics}
-        folds = {fold.key: fold for fold in self.folds}
-        for row in empty.to_dict("records"):
-            fold = folds[row["model"], row["repeat"], row["fold"]]
-            metric, part = by_name[row["metric"]], row["part"]
-            predictions = fold.test if part == "test" else fold.train
-            if isinstance(metric.function, LostFunction):
-                continue
-            known = self._truth(predictions)
-            reason = why_undefined(metric, predictions, known, self.task)
-            if reason:
-                yield fold, f"{metric.name} of the {part} part is NaN: {reason}."

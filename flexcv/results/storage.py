@@ -25,10 +25,10 @@ import pandas as pd
 
 from flexcv.errors import StorageError
 from flexcv.metrics import KNOWN_METRICS, Metric, is_scorer
+from flexcv.records import FoldResult
 
 from .cells import encode_value
 from .estimators import ESTIMATORS, write_estimators
-from .fold import FoldResult
 from .frames import block_checks, encode_frame
 from .results import CrossValidationResults
 

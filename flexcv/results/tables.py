@@ -11,12 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from flexcv.dataset import REGRESSION, Task
-from flexcv.errors import UndefinedScoreError
-from flexcv.metrics import Metric, ignores_labels
-
-from .fold import FoldResult, Predictions
-from .metric_choice import guarded
-from .responses import response_of
+from flexcv.records import FoldResult, Predictions
 
 AVERAGES = ("mean", "median", "std")
 ADDRESS = ["model", "repeat", "fold"]
@@ -36,57 +31,14 @@ def address(fold: FoldResult) -> dict[str, Any]:
     return {"model": fold.model, "repeat": fold.repeat, "fold": fold.fold}
 
 
-def truth(predictions: Predictions | None, target: pd.Series[Any]) -> npt.NDArray[Any]:
-    """Give the true values of predicted rows; empty without predictions."""
-    if predictions is None:
-        return np.empty(0)
-    if isinstance(target.dtype, pd.CategoricalDtype):  # take first: texts are slow
-        return np.asarray(target.array[predictions.rows])
-    return target.to_numpy()[predictions.rows]
-
-
-def score(
-    metric: Metric,
-    predictions: Predictions | None,
-    target: pd.Series[Any],
-    task: Task = REGRESSION,
-) -> float:
-    """Score predictions; NaN where a model failed, or the metric has no value."""
-    if predictions is None:
-        return float("nan")
-    if task.is_classification and ignores_labels(metric):
-        known: Any = target.array.codes[predictions.rows]
-        task = Task(tuple(range(len(task.classes))))
-    else:
-        known = truth(predictions, target)
-    try:
-        response = response_of(predictions, metric, task)
-    except UndefinedScoreError:
-        return float("nan")
-    return guarded(metric.among(task.classes))(known, response)
-
-
-def scores_table(
-    folds: Iterable[FoldResult],
-    metrics: Sequence[Metric],
-    target: pd.Series[Any],
-    task: Task = REGRESSION,
-) -> pd.DataFrame:
-    """Score every part of every fold: a row per model, fold, part and metric."""
+def scores_table(folds: Iterable[FoldResult]) -> pd.DataFrame:
+    """Stack the scores of all folds: a row per model, fold, part and metric."""
     rows = [
-        {
-            **address(fold),
-            "part": part,
-            "metric": metric.name,
-            "value": score(metric, predictions, target, task),
-            "n_rows": 0 if predictions is None else len(predictions.rows),
-        }
+        (*fold.key, score.part, score.metric, score.value, score.n_rows)
         for fold in folds
-        for part, predictions in (("test", fold.test), ("train", fold.train))
-        for metric in metrics
+        for score in fold.scores
     ]
-    columns = [*ADDRESS, "part", "metric", "value", "n_rows"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=[*ADDRESS, "part", "metric", "value", "n_rows"])
 
 
 def summary_table(scores: pd.DataFrame) -> pd.DataFrame:

@@ -25,8 +25,7 @@ import numpy as np
 import pandas as pd
 
 from flexcv.errors import StorageError
-
-from .fold import Finding, FoldResult, Predictions
+from flexcv.records import Finding, FoldResult, Predictions
 
 UNITS = "units"
 TRIALS = "trials"

@@ -7,8 +7,7 @@ import pandas as pd
 from flexcv.dataset import Dataset, Task
 from flexcv.metrics.curves import calibration_table, confusion_table, roc_table
 from flexcv.results import Predictions
-from flexcv.results.responses import labels_of
-from flexcv.results.tables import truth
+from flexcv.results.responses import labels_of, truth
 
 from . import _pictures as pictures
 

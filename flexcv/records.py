@@ -1,16 +1,18 @@
-"""What one model did on one fold."""
+"""What one model did on one fold: the records that every floor passes on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 IntArray = npt.NDArray[np.intp]
+Key: TypeAlias = tuple[str, int, int]  # model, repeat, fold
+PARTS = ("test", "train")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +53,31 @@ class Predictions:
     probabilities: npt.NDArray[np.float64] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric of one part of one fold.
+
+    Parameters
+    ----------
+    part
+        ``"test"`` or ``"train"``.
+    metric
+        The metric's name.
+    value
+        NaN where the model failed or the metric has no value.
+    n_rows
+        Rows that were scored; 0 where the model failed.
+    reason
+        Why there is no value, or an empty text.
+    """
+
+    part: str
+    metric: str
+    value: float
+    n_rows: int
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FoldResult:
     """Hold what one model did on one fold.
@@ -77,6 +104,8 @@ class FoldResult:
         The fitted pipeline, which predicts on the user's own table.
     error
         Why the model failed, or an empty text.
+    scores
+        What the run's metrics say of both parts; written when the unit ends.
     """
 
     model: str
@@ -92,8 +121,9 @@ class FoldResult:
     seconds: Mapping[str, float] = field(default_factory=dict)
     estimator: Any = None
     error: str = ""
+    scores: tuple[Score, ...] = ()
 
     @property
-    def key(self) -> tuple[str, int, int]:
-        """Give the address as (model, repeat, fold)."""
+    def key(self) -> Key:
+        """Return the address as (model, repeat, fold)."""
         return self.model, self.repeat, self.fold

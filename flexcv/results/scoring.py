@@ -1,0 +1,103 @@
+"""Scores of a finished fold: computed once, when its unit ends, and read by all."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from flexcv.dataset import REGRESSION, Task
+from flexcv.errors import UndefinedScoreError
+from flexcv.metrics import Metric, ignores_labels
+from flexcv.records import PARTS, FoldResult, Predictions, Score
+
+from .metric_choice import LostFunction
+from .responses import response_of, truth
+
+NAN = float("nan")
+
+
+def scored(
+    result: FoldResult,
+    metrics: Sequence[Metric],
+    target: pd.Series[Any],
+    task: Task = REGRESSION,
+) -> FoldResult:
+    """Add the scores that a fold's result lacks; those it has are kept.
+
+    Parameters
+    ----------
+    result
+        What one model did on one fold.
+    metrics
+        What to score; the scores come in their order, the test part first.
+    target
+        The whole table's target.
+    task
+        Whether numbers or classes are predicted.
+    """
+    known = {(score.part, score.metric): score for score in result.scores}
+    scores = []
+    for part in PARTS:
+        for metric in metrics:
+            kept = known.get((part, metric.name))
+            predictions = getattr(result, part)
+            scores.append(kept or _score(part, metric, predictions, target, task))
+    return replace(result, scores=tuple(scores))
+
+
+def undefined(results: Sequence[FoldResult]) -> Iterator[tuple[FoldResult, str]]:
+    """Yield each score that has no value, as a sentence with the reason."""
+    for result in results:
+        for score in result.scores:
+            if score.reason:
+                text = (
+                    f"{score.metric} of the {score.part} part is NaN: {score.reason}."
+                )
+                yield result, text
+
+
+def _score(
+    part: str,
+    metric: Metric,
+    predictions: Predictions | None,
+    target: pd.Series[Any],
+    task: Task,
+) -> Score:
+    if predictions is None:
+        return Score(part, metric.name, NAN, 0)
+    value, reason = _value_or_reason(metric, predictions, target, task)
+    return Score(part, metric.name, value, len(predictions.rows), reason)
+
+
+def _value_or_reason(
+    metric: Metric, predictions: Predictions, target: pd.Series[Any], task: Task
+) -> tuple[float, str]:
+    """Compute a score; NaN and the reason where it has none."""
+    if isinstance(metric.function, LostFunction):
+        return NAN, ""
+    if metric.name == "r2" and len(predictions.rows) < 2:
+        return NAN, "a single row has no spread"
+    try:
+        return _value(metric, predictions, target, task), ""
+    except UndefinedScoreError as error:
+        return NAN, str(error)
+    except Exception as error:  # noqa: BLE001  a metric of the user's loses no fold
+        return NAN, f"the metric raised {type(error).__name__}: {error}"
+
+
+def _value(
+    metric: Metric, predictions: Predictions, target: pd.Series[Any], task: Task
+) -> float:
+    if task.is_classification and ignores_labels(metric):
+        known: Any = target.array.codes[predictions.rows]
+        numbered = Task(tuple(range(len(task.classes))))
+        # Where there is no value the labels tell more of the reason than numbers do.
+        with contextlib.suppress(UndefinedScoreError):
+            response = response_of(predictions, metric, numbered)
+            return metric.among(numbered.classes)(known, response)
+    response = response_of(predictions, metric, task)
+    return metric.among(task.classes)(truth(predictions, target), response)
