@@ -14,9 +14,8 @@ from sklearn.ensemble import RandomForestRegressor
 
 from flexcv.datasets import load_sleepstudy
 from flexcv.errors import FlexcvError, GroupsWarning
-from flexcv.interface import CrossValidation
+from flexcv.interface import CrossValidation, Results
 from flexcv.models import LinearMixedEffectsModel, LinearModel
-from flexcv.results import CrossValidationResults
 from flexcv.tracking.base import require_backend
 
 FOREST = {"n_estimators": 100, "min_samples_leaf": 5}
@@ -83,9 +82,7 @@ def run_demo(folder: Path) -> None:
     )
 
 
-def compare_on_sleepstudy(
-    table: pd.DataFrame, split: str, folder: Path
-) -> CrossValidationResults:
+def compare_on_sleepstudy(table: pd.DataFrame, split: str, folder: Path) -> Results:
     """Cross-validate four models on the sleepstudy table."""
     with warnings.catch_warnings():
         # The demo itself says which question each run answers.

@@ -21,6 +21,7 @@
     ├── RankDeficiencyWarning  fixed-effect columns were dropped as redundant
     ├── SeparationWarning      fixed effects are infinite: the target is separated
     ├── ExtrapolationWarning   a curve was predicted outside the times it was learnt on
+    ├── ResumeWarning          a unit in a run folder is run again, and why
     └── TrackingWarning        a tracker could not keep what it was told
 
 Wrong argument kinds raise `TypeError` and wrong argument values `ValueError`;
@@ -100,6 +101,10 @@ class SeparationWarning(FlexcvWarning):
 
 class ExtrapolationWarning(FlexcvWarning):
     """A curve was predicted outside the range of times that it was learnt on."""
+
+
+class ResumeWarning(FlexcvWarning):
+    """Something cannot be compared with what a run folder holds, so it runs again."""
 
 
 class TrackingWarning(FlexcvWarning):

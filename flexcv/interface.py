@@ -6,25 +6,33 @@ import importlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from html import escape
+from typing import Any, Self, TypeAlias
 
-from flexcv._builder import AbstractBuilder
+import pandas as pd
+
 from flexcv._checks import as_names, check_flag
-from flexcv._compile import MerfSettings
-from flexcv._plans import outer_methods
-from flexcv._setters import chained, setter
+from flexcv.chain.compile import Compiled
+from flexcv.chain.design import Design, MerfSettings, outer_methods
+from flexcv.chain.perform import perform_jobs, tune_job, warn_about_failures
+from flexcv.chain.setters import chained, setter
 from flexcv.dataset import make_dataset
+from flexcv.errors import NotPerformedError
 from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
 from flexcv.evaluation.checks import check_names
 from flexcv.evaluation.search import as_points
+from flexcv.evaluation.tuning import Tuned
 from flexcv.metrics import resolve_metrics, resolve_objective
 from flexcv.model_mapping import ModelSpec, make_spec, specs_from_mapping
-from flexcv.resampling import SplitSettings
+from flexcv.resampling import Plan, SplitSettings
 from flexcv.resampling.registry import resolve_method
+from flexcv.results import CrossValidationResults, PlansCompared
 from flexcv.tracking.targets import sort_targets
 
+Results: TypeAlias = CrossValidationResults | PlansCompared[CrossValidationResults]
 
-class CrossValidation(AbstractBuilder):
+
+class CrossValidation:
     """Describe a nested cross-validation in a chain of calls, then perform it.
 
     Each ``set_`` method stores one record and returns the builder. Their order does
@@ -44,6 +52,12 @@ class CrossValidation(AbstractBuilder):
     >>> list(results), len(results["Ridge"]["model"])
     (['Ridge'], 3)
     """
+
+    def __init__(self) -> None:
+        self._passed: dict[str, dict[str, Any]] = {}
+        self._design = Design()
+        self._compiled = Compiled(self._design)
+        self._results: Results | None = None
 
     @setter
     def set_data(
@@ -81,7 +95,7 @@ class CrossValidation(AbstractBuilder):
             When rows do not fit together or values cannot be used.
         """
         dataset = make_dataset(X, y, groups, slopes, target_name, dataset_name)
-        self._chain = replace(self._chain, dataset=dataset)
+        self._design = replace(self._design, dataset=dataset)
 
     @setter
     def set_splits(
@@ -124,18 +138,13 @@ class CrossValidation(AbstractBuilder):
         n_repeats
             Repeat the outer split with other seeds.
         """
-        methods = outer_methods(split_out)
-        splits = SplitSettings(
-            methods[0],
-            None if split_in is None else resolve_method("split_in", split_in),
-            n_splits_out,
-            n_splits_in,
-            n_repeats,
-            break_cross_val,
+        inner = None if split_in is None else resolve_method("split_in", split_in)
+        numbers = n_splits_out, n_splits_in, n_repeats, break_cross_val
+        splits = tuple(
+            SplitSettings(outer, inner, *numbers) for outer in outer_methods(split_out)
         )
-        self._outer = methods
-        self._chain = replace(
-            self._chain,
+        self._design = replace(
+            self._design,
             splits=splits,
             scaling=ScalingSettings(scale_out, scale_in),
             metrics=None if metrics is None else resolve_metrics(metrics),
@@ -196,7 +205,7 @@ class CrossValidation(AbstractBuilder):
             n_trials,
             add_merf,
         )
-        self._chain = self._chain.with_models([spec])
+        self._design = self._design.with_models([spec])
 
     @chained
     def set_models(
@@ -230,7 +239,7 @@ class CrossValidation(AbstractBuilder):
             files = importlib.import_module("flexcv.model_files")  # and yaml with it
             specs += [] if yaml_path is None else files.read_models(yaml_path)
             specs += [] if yaml_string is None else files.specs_from_yaml(yaml_string)
-        self._chain = self._chain.with_models(specs)
+        self._design = self._design.with_models(specs)
 
     @setter
     def set_inner_cv(
@@ -284,7 +293,7 @@ class CrossValidation(AbstractBuilder):
             as_points(warm_start),
             as_names("one_standard_error", one_standard_error),
         )
-        self._chain = replace(self._chain, tuning=tuning)
+        self._design = replace(self._design, tuning=tuning)
 
     @setter
     def set_lmer(self, predict_known_groups_lmm: bool = True) -> None:
@@ -296,7 +305,7 @@ class CrossValidation(AbstractBuilder):
             False predicts the population for known groups as well.
         """
         known = check_flag("predict_known_groups_lmm", predict_known_groups_lmm)
-        self._chain = replace(self._chain, known_groups=known)
+        self._design = replace(self._design, known_groups=known)
 
     @setter
     def set_merf(
@@ -332,7 +341,7 @@ class CrossValidation(AbstractBuilder):
         is_fixed = "em_max_iterations" in self._passed["set_merf"]
         stopping = em_max_iterations, em_stopping_threshold, em_stopping_window
         merf = MerfSettings(add_merf_global, *stopping, is_fixed, family)
-        self._chain = replace(self._chain, merf=merf)
+        self._design = replace(self._design, merf=merf)
 
     @setter
     def set_run(
@@ -346,6 +355,7 @@ class CrossValidation(AbstractBuilder):
         n_jobs: int = 1,
         backend: str = "loky",
         keep_estimators: bool | None = None,
+        trust_pickle: bool = False,
         on_error: str = "raise",
         progress: bool | None = None,
         silence: str | Iterable[str] = (),
@@ -373,8 +383,13 @@ class CrossValidation(AbstractBuilder):
         backend
             Where the workers are: any of joblib's, ``"dask"`` for a cluster.
         keep_estimators
-            Whether `results.estimators` keeps the fitted models; None keeps them for
-            tables below 100 MB.
+            Whether `results.estimators` keeps the fitted models; True keeps them in
+            the run folder too, as pickles, for `load_estimators`. None keeps them in
+            memory for tables below 100 MB.
+        trust_pickle
+            Whether kept models may be read from the run folder, so that a changed
+            post-processor looks at them without a refit. Reading a pickle runs the
+            code in it.
         on_error
             ``"raise"`` stops at a failing model, ``"record"`` keeps the failure as a
             row of `results.warnings` and goes on.
@@ -385,8 +400,8 @@ class CrossValidation(AbstractBuilder):
             Names of pre-flight checks to leave out, as `check()` lists them.
         """
         folder, targets = sort_targets(run, tracker)
-        self._chain = replace(
-            self._chain,
+        self._design = replace(
+            self._design,
             run=RunSettings(
                 random_seed, n_jobs, on_error, backend, keep_estimators, progress
             ),
@@ -394,5 +409,139 @@ class CrossValidation(AbstractBuilder):
             targets=tuple(targets),
             log_data=check_flag("log_data", log_data),
             diagnostics=check_flag("diagnostics", diagnostics),
+            trust_pickle=check_flag("trust_pickle", trust_pickle),
             silence=frozenset(check_names(silence)),
         )
+
+    @property
+    def plan(self) -> Plan:
+        """All outer and inner splits and seeds, as `perform` will use them.
+
+        Of several plans this is the first; `plans` has them all. Inner splits are made
+        when a model is tuned, or when no model is added yet.
+        """
+        return next(iter(self.plans.values()))
+
+    @property
+    def plans(self) -> dict[str, Plan]:
+        """Each plan by the question it answers."""
+        return dict(self._known.plans)
+
+    def check(self) -> pd.DataFrame:
+        """Look for trouble before the first fit: a row per finding.
+
+        Columns: name (which silences it in `set_run`), level (stop, warn or note),
+        message.
+        """
+        found = [
+            (finding.name, finding.level, finding.message)
+            for job in self._known.jobs.values()
+            for finding in job.findings
+        ]
+        rows = list(dict.fromkeys(found))
+        return pd.DataFrame(rows, columns=["name", "level", "message"])
+
+    def perform(self, *, resume: bool | None = None) -> Self:
+        """Check the chain, run every model on every fold and keep the results.
+
+        With a run folder every finished unit (a model on a fold) is on disk before
+        the next one is told of, and performing again skips what is there.
+
+        Parameters
+        ----------
+        resume
+            True asks for a run to go on with, False starts over; None goes on where
+            the folder holds this run. A folder of another run is refused.
+
+        Raises
+        ------
+        CheckError
+            When a pre-flight check says stop.
+        UnitError
+            When a model fails and `on_error` is ``"raise"``; what was finished before
+            stays available, marked partial.
+        StorageError
+            When the run folder holds another run, is in use, or cannot be written.
+        """
+        if resume is not None:
+            check_flag("resume", resume)
+        self._results = None  # what an earlier chain gave is not this one's
+        for results in perform_jobs(self._known.jobs, resume, stacklevel=2):
+            self._results = results
+        warn_about_failures(self._results, stacklevel=2)
+        return self
+
+    def tune(
+        self, model: str, fold: int = 0, repeat: int = 0, *, storage: Any = None
+    ) -> Tuned:
+        """Tune one model on one outer fold, alone or together with other processes.
+
+        Every process that calls this with the same chain and storage adds trials
+        until there are `n_trials`, each up to one more; calling it once more when
+        all are done gives the final choice. In the journal of a run folder, which
+        is the default with one, `perform` finds the trials and does the rest; let it
+        begin when these are done.
+
+        Parameters
+        ----------
+        model
+            Its name.
+        fold, repeat
+            Which outer fold, counted from 0.
+        storage
+            What the processes share: a journal file, the URL of a database or an
+            Optuna storage; None is the run folder's journal, or memory without one.
+
+        Returns
+        -------
+        A record of `params`, the parameters chosen, and `trials`, a table.
+
+        Examples
+        --------
+        >>> from optuna.distributions import FloatDistribution
+        >>> from sklearn.linear_model import Ridge
+        >>> from flexcv import CrossValidation
+        >>> X = [[1.0, 0.0], [2.0, 1.0], [3.0, 0.0], [4.0, 1.0], [5.0, 0.0], [6.0, 1.0]]
+        >>> cv = CrossValidation().set_data(X, [1.1, 2.1, 2.9, 4.2, 5.0, 6.1])
+        >>> cv = cv.set_splits(n_splits_out=2, n_splits_in=2).set_inner_cv(5)
+        >>> cv = cv.add_model(Ridge, params={"alpha": FloatDistribution(0.1, 10.0)})
+        >>> tuned = cv.tune("Ridge", fold=1)
+        >>> list(tuned.params), len(tuned.trials)
+        (['alpha'], 5)
+        """
+        job = next(iter(self._known.jobs.values()))
+        return tune_job(job, model, fold, repeat, storage)
+
+    def get_results(self) -> Results:
+        """Return the results of `perform`: `CrossValidationResults`.
+
+        With several splits it is a `PlansCompared`, which holds them by question and
+        has the same members.
+        """
+        if self._results is None:
+            raise NotPerformedError("there are no results yet; call perform() first.")
+        return self._results
+
+    @property
+    def results(self) -> Results:
+        """The results of `perform`."""
+        return self.get_results()
+
+    def __repr__(self) -> str:
+        lines = [f"{name}: {value}" for name, value in self._design.described()]
+        return f"<CrossValidation {'; '.join(lines)}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th>"
+            f"<td style='text-align:left'>{escape(value)}</td></tr>"
+            for name, value in self._design.described()
+        )
+        return f"<b>CrossValidation</b><table>{rows}</table>"
+
+    @property
+    def _known(self) -> Compiled:
+        """What follows from the design; anew once a setter changed it."""
+        if self._compiled.design is not self._design:
+            self._compiled = Compiled(self._design)
+        return self._compiled

@@ -26,12 +26,13 @@ class Finding:
     frame
         The numbers.
     draw
-        A module-level function of (frame, axes), or None.
+        How it is drawn: the name of one of `flexcv.plots.DRAWINGS`, or a function of
+        (frame, axes), which is not stored in a run folder; None draws nothing.
     """
 
     name: str
     frame: pd.DataFrame
-    draw: Callable[[pd.DataFrame, Any], Any] | None = None
+    draw: str | Callable[[pd.DataFrame, Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +91,8 @@ class FoldResult:
         Predictions of the two parts; None when the model failed.
     params
         What tuning chose, by parameter name; empty without tuning.
+    drawn
+        What the study drew for `params`: of choices that JSON cannot hold, the place.
     trials
         A row per trial of the tuning: number, value, each parameter, seconds.
     traces
@@ -114,6 +117,7 @@ class FoldResult:
     train: Predictions | None = None
     test: Predictions | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    drawn: Mapping[str, Any] = field(default_factory=dict)
     trials: pd.DataFrame | None = None
     traces: pd.DataFrame | None = None
     findings: tuple[Finding, ...] = ()

@@ -16,7 +16,7 @@ from sklearn.linear_model import Lasso, Ridge
 
 from flexcv import CrossValidation
 from flexcv.errors import StorageError
-from flexcv.results.lock import locked
+from flexcv.storage.folder import locked
 
 ALPHA = {"alpha": FloatDistribution(0.01, 10, log=True)}
 
@@ -137,7 +137,7 @@ def test_a_second_process_in_the_folder_is_refused(tmp_path):
     folder = tmp_path / "run"
     chain(folder).perform()
     holder = subprocess.Popen(
-        [sys.executable, "-c", f"import sys; from pathlib import Path\nfrom flexcv.results.lock import locked\nwith locked(Path({str(folder)!r})):\n    print('held', flush=True)\n    sys.stdin.read()"],
+        [sys.executable, "-c", f"import sys; from pathlib import Path\nfrom flexcv.storage.folder import locked\nwith locked(Path({str(folder)!r})):\n    print('held', flush=True)\n    sys.stdin.read()"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

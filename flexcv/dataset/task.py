@@ -58,6 +58,16 @@ class Task:
         """The classes as an array of the kind that models are given."""
         return label_array(self.classes)
 
+    def as_known(self, predicted: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return predictions as a user knows them: numbers, or labels of classes.
+
+        Parameters
+        ----------
+        predicted
+            Numbers, or places among all classes, shape (n_rows,).
+        """
+        return np.asarray(self.labels[predicted]) if self.classes else predicted
+
 
 REGRESSION = Task()
 

@@ -7,18 +7,21 @@ write to it when they tune together.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
-from flexcv.errors import StorageError
+from flexcv.errors import FlexcvError, StorageError
 
 RECORD = "flexcv"  # the trial attribute that holds fold scores and seconds
 HOW = "flexcv"  # the study attribute that says how its trials were made
@@ -61,7 +64,7 @@ class TrialStore:
         StorageError
             When its trials were made in another way, or it cannot be written.
         """
-        with storage_errors(self.place):
+        with storage_errors(self.place), reading(self.place):
             study = optuna.create_study(
                 storage=_opened(self.place),
                 study_name=self.name,
@@ -72,6 +75,8 @@ class TrialStore:
             before = study.user_attrs.get(HOW)
             if before is None:
                 study.set_user_attr(HOW, self.how)
+            if study.directions != [optuna.study.StudyDirection[direction.upper()]]:
+                raise _damaged(self.place, "its direction changed")
         if before not in {None, self.how}:
             raise StorageError(
                 f"the trials kept in {str(self.place)!r} were made with another table "
@@ -102,8 +107,9 @@ class TrialLog:
         self._study = store.study(direction)
 
     def trials(self) -> list[FrozenTrial]:
-        """Give the finished trials, in order."""
-        return finished(self._study)
+        """Return the finished trials, in order."""
+        with reading(self._place):
+            return checked(finished(self._study), self._place)
 
     def append(self, trial: FrozenTrial) -> None:
         """Add one finished trial; it is on disk when this returns."""
@@ -115,6 +121,61 @@ def finished(study: Study) -> list[FrozenTrial]:
     """Give the trials that ended; one that a killed process began does not count."""
     trials = study.get_trials(deepcopy=False)
     return [t for t in trials if t.state.is_finished() and RECORD in t.user_attrs]
+
+
+def record_check(
+    number: int,
+    state: str,
+    drawn: Mapping[str, Any],
+    reports: Mapping[int, float],
+    record: Mapping[str, Any],
+) -> str:
+    """Compute the checksum of a trial: all that a later choice may depend on."""
+    told = [[step, reports[step]] for step in sorted(reports)]
+    kept = [record["scores"], record["seconds"]]
+    content = json.dumps([number, state, dict(drawn), told, *kept])
+    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def checked(trials: list[FrozenTrial], place: Any) -> list[FrozenTrial]:
+    """Return the trials as they were written, or refuse them.
+
+    Raises
+    ------
+    StorageError
+        When a trial is missing, doubled or changed.
+    """
+    for trial in trials:
+        record = trial.user_attrs[RECORD]
+        drawn = trial.number, trial.state.name, trial.params
+        with reading(place):
+            found = record_check(*drawn, trial.intermediate_values, record)
+            scores = record["scores"]
+            is_same = found == record["check"] and (
+                trial.state != TrialState.COMPLETE
+                or trial.value == float(np.mean(scores))
+            )
+        if not is_same:
+            raise _damaged(place, f"trial {trial.number} changed since it was written")
+    return trials
+
+
+@contextlib.contextmanager
+def reading(place: object) -> Iterator[None]:
+    """Name the journal where its content makes no sense to Optuna."""
+    try:
+        yield
+    except (FlexcvError, OSError, optuna.exceptions.StorageInternalError):
+        raise
+    except Exception as error:
+        raise _damaged(place, f"it does not fit ({type(error).__name__})") from error
+
+
+def _damaged(place: object, why: str) -> StorageError:
+    return StorageError(
+        f"the journal of trials {str(place)!r} is damaged: {why}; restore it, or "
+        "delete it and perform again to have that unit tuned anew."
+    )
 
 
 @contextlib.contextmanager

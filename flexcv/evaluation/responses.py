@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,42 +15,17 @@ from flexcv.records import Predictions
 FloatArray = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """What one model says about the rows of one table.
-
-    Parameters
-    ----------
-    values
-        Numbers, or labels of classes, shape (n_rows,).
-    codes
-        The place of each label among all classes; None for numbers.
-    probabilities
-        A column per class, zero for a class that the model never saw; None for
-        numbers, and from a model that gives none.
-    """
-
-    values: npt.NDArray[Any]
-    codes: npt.NDArray[np.int16] | None = None
-    probabilities: FloatArray | None = None
-
-    def at(self, rows: IntArray) -> Predictions:
-        """Give the answer as predictions of these rows."""
-        stored = self.values if self.codes is None else self.codes
-        return Predictions(rows, stored, self.probabilities)
-
-
-def answer(model: Any, X: Any, n_rows: int, task: Task, name: str) -> Answer:
-    """Ask a fitted model about a table, and check what it says.
+def answer(model: Any, X: Any, rows: IntArray, task: Task, name: str) -> Predictions:
+    """Ask a fitted model about rows of a table, and check what it says.
 
     Parameters
     ----------
     model
         Fitted.
     X
-        The table as the model reads it.
-    n_rows
-        Its number of rows.
+        The rows as the model reads them.
+    rows
+        Their positions in the whole table.
     task
         Whether numbers or classes are predicted.
     name
@@ -63,11 +37,9 @@ def answer(model: Any, X: Any, n_rows: int, task: Task, name: str) -> Answer:
         When it is not one finite number, or one class, per row.
     """
     if not task.is_classification:
-        return Answer(_numbers(model.predict(X), n_rows, name))
-    predicted = _flat(model.predict(X), n_rows, name, "class")
-    codes = _codes(predicted, task, name)
-    probabilities = class_probabilities(model, X, task.classes, name)
-    return Answer(task.labels[codes], codes, probabilities)
+        return Predictions(rows, _numbers(model.predict(X), len(rows), name))
+    codes = _codes(_flat(model.predict(X), len(rows), name, "class"), task, name)
+    return Predictions(rows, codes, class_probabilities(model, X, task.classes, name))
 
 
 def class_probabilities(

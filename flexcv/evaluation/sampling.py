@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from flexcv.resampling.plan import seed_number
 
+from .choices import place_of
 from .search import contains
 
 MakeSampler: TypeAlias = Callable[[int], BaseSampler]
@@ -98,6 +99,11 @@ class TrialSampler(BaseSampler):
     ) -> None:
         self._make, self._seed, self._first = make, seed, tuple(first)
         self._sampler: BaseSampler | None = None
+        self._choices: dict[str, Sequence[Any]] = {}
+
+    def note_choices(self, name: str, choices: Sequence[Any]) -> None:
+        """Take note of the choices of a parameter that is drawn by its place."""
+        self._choices[name] = choices
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Make the sampler of this trial."""
@@ -163,4 +169,10 @@ class TrialSampler(BaseSampler):
         return self._sampler
 
     def _point(self, trial: FrozenTrial) -> Mapping[str, Any]:
-        return self._first[trial.number] if trial.number < len(self._first) else {}
+        point = self._first[trial.number] if trial.number < len(self._first) else {}
+        return {
+            name: place_of(self._choices[name], value)
+            if name in self._choices
+            else value
+            for name, value in point.items()
+        }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import optuna
@@ -17,28 +17,23 @@ from scipy import stats
 
 from flexcv._checks import check_mapping, check_number, near_miss
 
-Suggest: TypeAlias = Callable[[optuna.Trial], Mapping[str, Any]]
-Space: TypeAlias = Mapping[str, BaseDistribution] | Suggest
+from .choices import Space, Suggesting, drawn_from, params_from, place_of
 
 
 def ask(study: Study, space: Space) -> tuple[optuna.Trial, dict[str, Any]]:
-    """Ask for one trial; gives it and the estimator's parameters."""
-    if callable(space):
-        trial = study.ask()
-        params = space(trial)
-        if not hasattr(params, "items"):
-            raise TypeError(
-                "a search space given as a function must return a dictionary of the "
-                f"estimator's parameters, got {type(params).__name__}."
-            )
-        return trial, dict(params.items())
-    trial = study.ask(dict(space))
-    return trial, dict(trial.params)
-
-
-def params_of(trial: FrozenTrial, space: Space) -> dict[str, Any]:
-    """Give the estimator's parameters of a finished trial."""
-    return dict(space(trial) if callable(space) else trial.params)  # type: ignore[arg-type]
+    """Ask for one trial; returns it and the estimator's parameters."""
+    if not callable(space):
+        trial = study.ask(drawn_from(space))
+        return trial, params_from(space, trial.params)
+    trial = study.ask()
+    asked: Any = Suggesting(trial, getattr(study.sampler, "note_choices", None))
+    params = space(asked)
+    if not hasattr(params, "items"):
+        raise TypeError(
+            "a search space given as a function must return a dictionary of the "
+            f"estimator's parameters, got {type(params).__name__}."
+        )
+    return trial, dict(params.items())
 
 
 def told(
@@ -101,7 +96,7 @@ def as_points(warm_start: Any) -> tuple[Mapping[str, Any], ...]:
 def contains(distribution: BaseDistribution, value: Any) -> bool:
     """Tell whether a value is one that the distribution can give."""
     if isinstance(distribution, CategoricalDistribution):
-        return value in distribution.choices
+        return place_of(distribution.choices, value) is not None
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
     low, high, step = distribution.low, distribution.high, distribution.step  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,17 +21,25 @@ from sklearn.base import clone
 from flexcv._checks import check_flag, check_integer, check_number
 from flexcv.errors import FlexcvError
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
+from flexcv.storage.values import is_exact
 
-from .journal import RECORD, Direction, TrialLog, TrialStore, finished
+from .choices import Space, choices_by_place, params_from
+from .journal import (
+    RECORD,
+    Direction,
+    TrialLog,
+    TrialStore,
+    checked,
+    finished,
+    record_check,
+)
 from .responses import class_probabilities
 from .sampling import MakeSampler, TrialSampler, check_sampler
 from .search import (
     RacingPruner,
-    Space,
     ask,
     defaults_inside,
     is_exhausted,
-    params_of,
     points_inside,
     simplest_within_one_error,
     told,
@@ -92,6 +100,7 @@ class Tuned:
 
     params: dict[str, Any]
     trials: pd.DataFrame
+    drawn: dict[str, Any] = field(default_factory=dict)  # what the study drew for them
 
 
 TellTrial = Callable[[int, float, float], None]  # number, value, best value so far
@@ -139,7 +148,7 @@ def tune(
         When no trial gave a number.
     """
     first = _first_points(estimator, space, settings)
-    study, log = _study(settings, TrialSampler(settings.sampler, seed, first), store)
+    study, log = _study(settings, _sampler(space, settings, seed, first), store)
     start = time.perf_counter()
     best = _Best(settings.objective.greater_is_better, finished(study))
     while (number := len(finished(study))) < settings.n_trials:
@@ -153,6 +162,16 @@ def tune(
     return _chosen(finished(study), space, settings)
 
 
+def _sampler(
+    space: Space, settings: TuningSettings, seed: int, first: list[dict[str, Any]]
+) -> TrialSampler:
+    sampler = TrialSampler(settings.sampler, seed, first)
+    for name, distribution in () if callable(space) else space.items():
+        if choices := choices_by_place(name, distribution):
+            sampler.note_choices(name, choices)
+    return sampler
+
+
 def _study(
     settings: TuningSettings, sampler: TrialSampler, store: TrialStore | None
 ) -> tuple[Study, TrialLog | None]:
@@ -163,7 +182,9 @@ def _study(
             "pruner": settings.pruner or NopPruner(),
         }
         if store is not None and store.is_shared:
-            return store.study(settings.direction, **options), None
+            study = store.study(settings.direction, **options)
+            checked(finished(study), store.place)
+            return study, None
         study = optuna.create_study(direction=settings.direction, **options)
         if store is None:
             return study, None
@@ -197,14 +218,15 @@ def _run_trial(
     start = time.perf_counter()
     trial, params = ask(study, space)
     scores, pruned = _scores(trial, estimator, params, folds, settings)
+    reports = _reports(scores, len(folds), settings)
     value = float(np.mean(scores))
-    seconds = time.perf_counter() - start
-    trial.set_user_attr(RECORD, {"scores": scores, "seconds": seconds})
+    state = TrialState.PRUNED if pruned else TrialState.COMPLETE
     if not np.isfinite(value):
-        return told(study, trial, TrialState.FAIL)
-    if pruned:
-        return told(study, trial, TrialState.PRUNED)
-    return told(study, trial, TrialState.COMPLETE, value)
+        state = TrialState.FAIL
+    record = {"scores": scores, "seconds": time.perf_counter() - start}
+    drawn = trial.number, state.name, trial.params, reports
+    trial.set_user_attr(RECORD, record | {"check": record_check(*drawn, record)})
+    return told(study, trial, state, value if state == TrialState.COMPLETE else None)
 
 
 def _scores(
@@ -216,7 +238,6 @@ def _scores(
 ) -> tuple[list[float], bool]:
     """Score the inner folds; stops early when the pruner says so."""
     scores: list[float] = []
-    fold_wise = isinstance(settings.pruner, FOLD_WISE)
     for number, fold in enumerate(folds):
         try:
             if number == 0:
@@ -227,13 +248,25 @@ def _scores(
             raise
         if not np.isfinite(scores[-1]):
             break
-        if settings.pruner is not None and number + 1 < len(folds):
-            trial.report(scores[-1] if fold_wise else float(np.mean(scores)), number)
-            if trial.should_prune():
+        reports = _reports(scores, len(folds), settings)
+        if number in reports:
+            trial.report(reports[number], number)
+            if number + 1 < len(folds) and trial.should_prune():
                 return scores, True
-    if fold_wise and np.isfinite(scores[-1]):
-        trial.report(scores[-1], len(folds) - 1)
     return scores, False
+
+
+def _reports(
+    scores: Sequence[float], n_folds: int, settings: TuningSettings
+) -> dict[int, float]:
+    """Return what a pruner is told after each inner fold: its score, or the mean."""
+    if settings.pruner is None:
+        return {}
+    known = [score for score in scores if np.isfinite(score)]
+    if isinstance(settings.pruner, FOLD_WISE):
+        return dict(enumerate(known))
+    means = [float(np.mean(known[: step + 1])) for step in range(len(known))]
+    return dict(enumerate(means[: n_folds - 1]))
 
 
 def _copier(model: Any) -> Callable[[], Any]:
@@ -288,7 +321,7 @@ class _Best:
 def _chosen(
     trials: Sequence[FrozenTrial], space: Space, settings: TuningSettings
 ) -> Tuned:
-    params = [params_of(trial, space) for trial in trials]
+    params = [params_from(space, trial.params) for trial in trials]
     rows = [_row(*entry) for entry in enumerate(zip(trials, params, strict=True))]
     table = pd.DataFrame(rows)
     complete = table[table["state"] == "complete"]
@@ -305,7 +338,7 @@ def _chosen(
         value = complete["value"].to_numpy()
         place = int(value.argmax() if maximise else value.argmin())
         best = int(complete["trial"].iloc[place])
-    return Tuned(params[best], table)
+    return Tuned(params[best], table, dict(trials[best].params))
 
 
 def _row(number: int, entry: tuple[FrozenTrial, dict[str, Any]]) -> dict[str, Any]:
@@ -316,9 +349,14 @@ def _row(number: int, entry: tuple[FrozenTrial, dict[str, Any]]) -> dict[str, An
         "value": float(np.mean(record["scores"])),
         "state": trial.state.name.lower(),
         "seconds": record["seconds"],
-        **{f"params_{name}": value for name, value in params.items()},
+        **{f"params_{name}": _shown(value) for name, value in params.items()},
         **{f"fold_{fold}": score for fold, score in enumerate(record["scores"])},
     }
+
+
+def _shown(value: Any) -> Any:
+    """Return a value that a table can keep: what has no exact form is its text."""
+    return value if is_exact(value) else str(value)
 
 
 @contextlib.contextmanager

@@ -22,12 +22,12 @@ from sklearn.pipeline import Pipeline
 from flexcv.dataset import Dataset
 from flexcv.errors import StorageError
 from flexcv.model_mapping import ModelSpec
-from flexcv.records import Finding, FoldResult
+from flexcv.records import Finding, FoldResult, Predictions
 from flexcv.resampling import Fold
 
 from .advice import add_advice
 from .lending import lent
-from .responses import Answer, answer
+from .responses import answer
 from .roles import (
     assign_roles,
     columns_in_their_units,
@@ -77,6 +77,33 @@ class FittedFold:
     test_rows: IntArray
     probabilities_train: npt.NDArray[np.float64] | None = None
     probabilities_test: npt.NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        pipeline: Any,
+        groups: tuple[str, ...],
+        parts: tuple[Predictions, Predictions],
+        fold: Fold,
+        dataset: Dataset,
+    ) -> FittedFold:
+        """Put together what is known of a fitted pipeline and its two predictions."""
+        train, test = parts
+        return cls(
+            model,
+            fold.repeat,
+            fold.index,
+            pipeline,
+            dataset,
+            groups,
+            dataset.task.as_known(train.predicted),
+            dataset.task.as_known(test.predicted),
+            fold.train,
+            fold.test,
+            train.probabilities,
+            test.probabilities,
+        )
 
     @cached_property
     def train(self) -> Dataset:
@@ -133,8 +160,8 @@ def run_unit(
             return _all_failed(spec, fold, error)
     if tuned is not None:
         base = clone(base).set_params(**tuned.params)
-    bare = replace(spec, post_processors=_processors(spec, for_variants=False))
-    result = _evaluated(spec.name, base, fold, bare, dataset, settings)
+    work = _Work(spec.name, fold, spec, dataset, settings)
+    result = _evaluated(base, work)
     results = [
         replace(
             result,
@@ -146,14 +173,31 @@ def run_unit(
     for variant in spec.variants:
         wrapped = assign_roles(variant.wrap(clone(base)), dataset)
         seed_randomness(wrapped, model_seed(fold, spec.name))
-        bare = replace(spec, post_processors=_processors(spec, for_variants=True))
-        results.append(_evaluated(variant.name, wrapped, fold, bare, dataset, settings))
+        results.append(_evaluated(wrapped, replace(work, name=variant.name)))
     if tuned is not None:
-        results = [replace(result, params=tuned.params) for result in results]
+        results = [
+            replace(result, params=tuned.params, drawn=tuned.drawn)
+            for result in results
+        ]
     return tuple(results)
 
 
-def _processors(spec: ModelSpec, *, for_variants: bool) -> tuple[Any, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """What every step of one evaluation reads."""
+
+    name: str  # of the model, or of the variant around it
+    fold: Fold
+    spec: ModelSpec
+    dataset: Dataset
+    settings: UnitSettings
+
+    @property
+    def processors(self) -> tuple[Any, ...]:
+        return processors_of(self.spec, for_variants=self.name != self.spec.name)
+
+
+def processors_of(spec: ModelSpec, *, for_variants: bool) -> tuple[Any, ...]:
     """Choose who looks at the model, or at what is put around it.
 
     Without variants the model itself is all there is to look at.
@@ -167,106 +211,77 @@ def _processors(spec: ModelSpec, *, for_variants: bool) -> tuple[Any, ...]:
     )
 
 
-def _evaluated(
-    name: str,
-    estimator: Any,
-    fold: Fold,
-    spec: ModelSpec,
-    dataset: Dataset,
-    settings: UnitSettings,
-) -> FoldResult:
+def _evaluated(estimator: Any, work: _Work) -> FoldResult:
     """Fit one estimator and predict, with its warnings and errors as data."""
+    fold = work.fold
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            result = _fit_and_predict(name, estimator, fold, spec, dataset, settings)
+            result = _fit_and_predict(estimator, work)
         except Exception as error:
             error.add_note(
-                f"while fitting {name} on repeat {fold.repeat}, fold {fold.index}"
+                f"while fitting {work.name} on repeat {fold.repeat}, fold {fold.index}"
             )
-            add_advice(error, dataset)
-            if settings.on_error == "raise" or isinstance(error, StorageError):
+            add_advice(error, work.dataset)
+            if work.settings.on_error == "raise" or isinstance(error, StorageError):
                 raise
-            result = _failed(name, fold, error)
+            result = _failed(work.name, fold, error)
     return replace(result, warnings=_texts(caught))
 
 
-def _fit_and_predict(
-    name: str,
-    estimator: Any,
-    fold: Fold,
-    spec: ModelSpec,
-    dataset: Dataset,
-    settings: UnitSettings,
-) -> FoldResult:
-    fitted, answers, seconds = _fitted_fold(
-        name, estimator, fold, spec, dataset, settings
-    )
-    return FoldResult(
-        name,
-        fold.repeat,
-        fold.index,
-        answers[0].at(fold.train),
-        answers[1].at(fold.test),
-        traces=trace_of(estimator),
-        findings=tuple(_findings(spec.post_processors, fitted)),
-        seconds=seconds,
-        estimator=fitted.estimator if settings.keep_estimators else None,
-    )
-
-
-def _fitted_fold(
-    name: str,
-    estimator: Any,
-    fold: Fold,
-    spec: ModelSpec,
-    dataset: Dataset,
-    settings: UnitSettings,
-) -> tuple[FittedFold, tuple[Answer, Answer], dict[str, float]]:
-    """Fit on the training part, predict both; give it all and the seconds spent."""
+def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
+    """Fit on the training part, predict both, and let post-processors look."""
+    fold, dataset = work.fold, work.dataset
     groups = grouping_columns(estimator, dataset)
     whole = dataset.table(groups)
     table = FeatureTable(
-        settings.scaling.outside,
+        work.settings.scaling.outside,
         columns_in_their_units(estimator, dataset),
         dataset.is_array and not groups,
     )
-    inside = table.fit_cut(whole, fold.train)
-    target = dataset.target.to_numpy()[fold.train]
-    fit_params = cut_rows(spec.fit_params, fold.train, len(dataset))
     start = time.perf_counter()
-    with (
-        lent(estimator, inside) as is_lent,
-        watched(estimator, name, fold, settings.watch),
-    ):
-        estimator.fit(inside, target, **fit_params)
-    fitted_at = time.perf_counter()
+    inside = table.fit_cut(whole, fold.train)
+    cut = time.perf_counter() - start
+    is_lent, fitting = _fit(estimator, inside, work)
     if is_lent:
         del inside
         inside = table.cut(whole, fold.train)
-    train = answer(estimator, inside, len(fold.train), dataset.task, name)
+    train = answer(estimator, inside, fold.train, dataset.task, work.name)
     del inside  # tables may be large; the test part can have its place
     inside = table.cut(whole, fold.test)
-    test = answer(estimator, inside, len(fold.test), dataset.task, name)
-    seconds = {"fit": fitted_at - start, "predict": time.perf_counter() - fitted_at}
-    fitted = FittedFold(
-        name,
+    test = answer(estimator, inside, fold.test, dataset.task, work.name)
+    spent = time.perf_counter() - start - cut
+    pipeline = Pipeline([("table", table), ("model", estimator)])
+    fitted = FittedFold.of(work.name, pipeline, groups, (train, test), fold, dataset)
+    return FoldResult(
+        work.name,
         fold.repeat,
         fold.index,
-        Pipeline([("table", table), ("model", estimator)]),
-        dataset,
-        groups,
-        train.values,
-        test.values,
-        fold.train,
-        fold.test,
-        train.probabilities,
-        test.probabilities,
+        train,
+        test,
+        traces=trace_of(estimator),
+        findings=tuple(findings_of(work.processors, fitted)),
+        seconds={"fit": fitting, "predict": spent - fitting},
+        estimator=pipeline if work.settings.keep_estimators else None,
     )
-    return fitted, (train, test), seconds
 
 
-def _findings(processors: Iterable[Any], fitted: FittedFold) -> Iterable[Finding]:
+def _fit(estimator: Any, inside: Any, work: _Work) -> tuple[bool, float]:
+    """Fit; returns whether the rows were overwritten, and the seconds it took."""
+    rows = work.fold.train
+    target = work.dataset.target.to_numpy()[rows]
+    fit_params = cut_rows(work.spec.fit_params, rows, len(work.dataset))
+    start = time.perf_counter()
+    with (
+        lent(estimator, inside) as is_lent,
+        watched(estimator, work.name, work.fold, work.settings.watch),
+    ):
+        estimator.fit(inside, target, **fit_params)
+    return is_lent, time.perf_counter() - start
+
+
+def findings_of(processors: Iterable[Any], fitted: FittedFold) -> Iterable[Finding]:
+    """Yield what post-processors see in a fitted fold."""
     for processor in processors:
         try:
             yield from processor(fitted)

@@ -18,7 +18,7 @@ from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold, Split
 from flexcv.resampling.plan import seed_number
-from flexcv.results.units import trials_file, unit_name
+from flexcv.storage.units import trials_file, unit_name
 
 from .events import Listener, TrialFinished
 from .fingerprints import model_fingerprint

@@ -18,7 +18,6 @@ from flexcv.evaluation import FittedFold
 from flexcv.results import Finding
 
 from .base import final_model, final_table, rows_of
-from .drawings import draw_attributions
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ def _finding(
         for number, name in enumerate(names)
     ]
     frame = pd.concat(frames, ignore_index=True)
-    return Finding(f"shap_{part}", frame, draw_attributions)
+    return Finding(f"shap_{part}", frame, "attributions")
 
 
 def _numbers(raw: pd.DataFrame, name: Any) -> Any:

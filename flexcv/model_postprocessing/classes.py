@@ -15,7 +15,6 @@ from flexcv.metrics.curves import (
 from flexcv.results import Finding
 
 from .base import ModelPostProcessor
-from .drawings import draw_calibration, draw_confusion, draw_roc
 
 
 class ClassifierModelPostProcessor(ModelPostProcessor):
@@ -57,8 +56,8 @@ class ClassifierModelPostProcessor(ModelPostProcessor):
         if table is not None:
             curves = roc_table(truth, table, task.classes)
             if len(curves):
-                yield Finding("roc", curves, draw_roc)
+                yield Finding("roc", curves, "roc")
             bins = calibration_table(truth, table, task.classes, self._n_bins)
-            yield Finding("calibration", bins, draw_calibration)
+            yield Finding("calibration", bins, "calibration")
         counts = confusion_table(truth, fitted.predicted_test, task.classes)
-        yield Finding("confusion", counts, draw_confusion)
+        yield Finding("confusion", counts, "confusion")

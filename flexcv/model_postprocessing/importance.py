@@ -17,7 +17,6 @@ from flexcv.results import Finding
 
 from .attributions import ShapSettings, forest_attributions, xgboost_attributions
 from .base import ModelPostProcessor, final_model, final_table, require
-from .drawings import draw_importance
 
 
 class RandomForestModelPostProcessor(ModelPostProcessor):
@@ -205,4 +204,4 @@ def _ranked(
     columns = {"feature": [str(n) for n in names], "importance": importances, **more}
     frame = pd.DataFrame(columns)
     ranked = frame.sort_values("importance", ascending=False, ignore_index=True)
-    return Finding(name, ranked, draw_importance)
+    return Finding(name, ranked, "importance")

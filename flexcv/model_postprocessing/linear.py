@@ -14,13 +14,6 @@ from flexcv.evaluation import FittedFold
 from flexcv.results import Finding
 
 from .base import ModelPostProcessor, final_model, final_table, require
-from .drawings import (
-    draw_fixed_effects,
-    draw_leverage,
-    draw_quantiles,
-    draw_residuals,
-    draw_scale_location,
-)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -56,17 +49,17 @@ class LinearModelPostProcessor(ModelPostProcessor):
         """Give the findings about one fitted model."""
         fit = self._fit(fitted)
         table = coefficient_table(fit, self._level)
-        yield Finding("coefficients", table, draw_fixed_effects)
+        yield Finding("coefficients", table, "fixed_effects")
         yield Finding("fit", _fit_table(fit))
         yield Finding("vif", variance_inflation(fit.design, fit.names))
         residuals = residual_table(fit, fitted.train_rows)
         drawings = {
-            "residuals": (["fitted", "residual"], draw_residuals),
-            "qq": (["normal_quantile", "standardised"], draw_quantiles),
-            "scale_location": (["fitted", "root_residual"], draw_scale_location),
+            "residuals": (["fitted", "residual"], "residuals"),
+            "qq": (["normal_quantile", "standardised"], "quantiles"),
+            "scale_location": (["fitted", "root_residual"], "scale_location"),
             "leverage": (
                 ["leverage", "standardised", "cooks_distance", "n_coefficients"],
-                draw_leverage,
+                "leverage",
             ),
         }
         for name, (columns, draw) in drawings.items():

@@ -14,14 +14,6 @@ from flexcv.metrics.curves import roc_table
 from flexcv.results import Finding
 
 from .base import ModelPostProcessor, final_model, require
-from .drawings import (
-    draw_base_against_mixed,
-    draw_effect_distribution,
-    draw_fixed_effects,
-    draw_likelihood,
-    draw_random_effects,
-    draw_roc,
-)
 
 FIT_QUANTITIES = {
     "n_rows": "n_rows_",
@@ -54,14 +46,14 @@ class LMERModelPostProcessor(ModelPostProcessor):
         model = final_model(fitted)
         require(model, ["fixed_effects_", "variance_components_"], self)
         fixed = model.fixed_effects_.rename_axis("name").reset_index()
-        yield Finding("fixed_effects", fixed, draw_fixed_effects)
+        yield Finding("fixed_effects", fixed, "fixed_effects")
         yield Finding("variance_components", model.variance_components_)
         if model.random_effects_:
             if hasattr(model, "icc"):
                 shares = model.icc().rename_axis("group").reset_index(name="icc")
                 yield Finding("icc", shares)
             effects = random_effects_table(model)
-            yield Finding("random_effects", effects, draw_random_effects)
+            yield Finding("random_effects", effects, "random_effects")
         yield Finding("fit", _fit_table(model))
 
 
@@ -85,18 +77,18 @@ class MERFModelPostProcessor(ModelPostProcessor):
         if "iteration" not in trace:
             trace = trace.rename_axis("iteration").reset_index()
         if len(trace):
-            yield Finding("convergence", trace, draw_likelihood)
+            yield Finding("convergence", trace, "likelihood")
         yield Finding("variance_components", model.variance_components_)
         if model.random_effects_:
             effects = random_effects_table(model)
-            yield Finding("random_effects", effects, draw_effect_distribution)
+            yield Finding("random_effects", effects, "effect_distribution")
         frame = _base_and_mixed(fitted, model)
         classes = fitted.train.task.classes
         if classes:
             yield Finding("base_against_mixed", frame)
-            yield Finding("roc_base_against_mixed", _roc(frame, classes), draw_roc)
+            yield Finding("roc_base_against_mixed", _roc(frame, classes), "roc")
         else:
-            yield Finding("base_against_mixed", frame, draw_base_against_mixed)
+            yield Finding("base_against_mixed", frame, "base_against_mixed")
 
 
 def random_effects_table(model: Any) -> pd.DataFrame:

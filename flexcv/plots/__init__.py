@@ -14,6 +14,7 @@ from .effects import plot_effect_distribution as plot_effect_distribution
 from .effects import plot_fixed_effects as plot_fixed_effects
 from .effects import plot_importance as plot_importance
 from .effects import plot_random_effects as plot_random_effects
+from .findings import DRAWINGS as DRAWINGS
 from .residuals import plot_base_against_mixed as plot_base_against_mixed
 from .residuals import plot_predicted_against_actual as plot_predicted_against_actual
 from .residuals import plot_qq as plot_qq
@@ -24,6 +25,7 @@ from .scores import plot_fold_scores as plot_fold_scores
 from .trajectories import plot_trajectories as plot_trajectories
 
 __all__ = [
+    "DRAWINGS",
     "plot_attributions",
     "plot_base_against_mixed",
     "plot_calibration",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
@@ -100,20 +101,32 @@ class FoldFindings(Sequence[Finding]):
         fold
             The place of the fold; None is all folds for importances, else the first.
         """
-        frame, draw = self._drawn(fold)
+        draw = drawing_of(self[0 if fold is None else fold])
         if draw is None:
-            raise ValueError(
-                f"the finding {self.name!r} has no drawing; look at `frame`."
-            )
-        return draw(frame, ax)
+            raise ValueError(self._why_not_drawn)
+        return draw(self._shown(fold), ax)
 
-    def _drawn(self, fold: int | None) -> tuple[pd.DataFrame, Any]:
-        first = self[0 if fold is None else fold]
-        if fold is None and {"feature", "importance"} <= set(first.frame):
-            frame = self.frame
-            order = frame.groupby(["repeat", "fold"], sort=False).ngroup()
-            return frame.assign(fold=order), first.draw
-        return first.frame, first.draw
+    @property
+    def can_be_drawn(self) -> bool:
+        """Whether there is a drawing."""
+        return drawing_of(self[0]) is not None
+
+    @property
+    def _why_not_drawn(self) -> str:
+        if self[0].draw is None:
+            return f"the finding {self.name!r} has no drawing; look at `frame`."
+        return (
+            f"the finding {self.name!r} was drawn by {self[0].draw}, which a run "
+            "folder does not keep; call that function with (frame, axes)."
+        )
+
+    def _shown(self, fold: int | None) -> pd.DataFrame:
+        first = self[0 if fold is None else fold].frame
+        if fold is not None or not {"feature", "importance"} <= set(first):
+            return first
+        frame = self.frame
+        order = frame.groupby(["repeat", "fold"], sort=False).ngroup()
+        return frame.assign(fold=order)
 
     def __repr__(self) -> str:
         model = self._found[0][0].model
@@ -136,6 +149,14 @@ def collect_findings(
         model: {name: FoldFindings(pairs) for name, pairs in names.items()}
         for model, names in found.items()
     }
+
+
+def drawing_of(finding: Finding) -> Any:
+    """Return the function of (frame, axes) that draws a finding, or None."""
+    if not isinstance(finding.draw, str):
+        return finding.draw
+    plots = importlib.import_module("flexcv.plots")  # and matplotlib with it
+    return plots.DRAWINGS.get(finding.draw)
 
 
 def _with_index(frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from flexcv.metrics import Metric
-
-from .metric_choice import LostFunction, guarded
+from flexcv.metrics.choice import LostFunction, guarded
 
 QUESTIONS = {True: "known groups", False: "new groups"}
 COUNT = "n_rows"

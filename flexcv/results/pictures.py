@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from flexcv import plots
 from flexcv._checks import near_miss
+from flexcv.metrics.choice import choose_metric
 
+from .asked import RunResults
 from .class_tables import calibration_of, confusion_of, refuse_classes, roc_of
-from .metric_choice import choose_metric
-from .results import CrossValidationResults
 from .tables import ADDRESS
+
+PANEL = (6.4, 4.8)  # inches, a plan
 
 
 class Pictures:
@@ -26,7 +32,7 @@ class Pictures:
         The results of a run.
     """
 
-    def __init__(self, results: CrossValidationResults) -> None:
+    def __init__(self, results: RunResults) -> None:
         self._results = results
 
     def __repr__(self) -> str:
@@ -307,6 +313,45 @@ class Pictures:
             f"there is no finding {names[0]!r}{whose}; the run has {listed}. Add a "
             "post-processor that gives it."
         )
+
+
+class PlansPictures:
+    """The pictures of `Pictures` for several plans, side by side in one figure.
+
+    Each takes what it takes for one plan but `ax`, and returns the axes, one per plan.
+
+    Parameters
+    ----------
+    plans
+        The results of each plan, by name.
+    """
+
+    def __init__(self, plans: Mapping[str, RunResults]) -> None:
+        self._plans = plans
+
+    def __getattr__(self, picture: str) -> Callable[..., Any]:
+        """Return the function that draws a picture of each plan."""
+        if picture.startswith("_") or not hasattr(Pictures, picture):
+            known = [name for name in vars(Pictures) if not name.startswith("_")]
+            hint = near_miss(picture, known) or f"; there are {', '.join(known)}."
+            raise AttributeError(f"no picture is called {picture!r}{hint}")
+        return functools.partial(self._draw, picture)
+
+    def __dir__(self) -> list[str]:
+        return [name for name in vars(Pictures) if not name.startswith("_")]
+
+    def _draw(self, picture: str, *args: Any, **settings: Any) -> Any:
+        made = {plan: Pictures(results) for plan, results in self._plans.items()}
+        draws = {plan: getattr(one, picture) for plan, one in made.items()}
+        if "ax" not in inspect.signature(next(iter(draws.values()))).parameters:
+            return {plan: draw(*args, **settings) for plan, draw in draws.items()}
+        width, height = PANEL
+        figure = Figure(figsize=(width * len(draws), height), layout="constrained")
+        axes = figure.subplots(1, len(draws), squeeze=False)[0]
+        for (plan, draw), ax in zip(draws.items(), axes, strict=True):
+            draw(*args, ax=ax, **settings)
+            ax.set_title(plan)
+        return axes
 
 
 def _with_best(trials: pd.DataFrame, greater: bool | None) -> pd.DataFrame:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pandas as pd
 
 from flexcv._checks import near_miss
+from flexcv.dataset import Task
 from flexcv.errors import StorageError
+from flexcv.metrics import Metric
+from flexcv.records import FoldResult
+from flexcv.storage.folder import is_of_first_version, is_run
 
-from .results import CrossValidationResults
+from .asked import RunResults
+from .findings import FoldFindings
+
+if TYPE_CHECKING:
+    from .pictures import PlansPictures
 
 PLAN = "plan"  # the column or level that says which plan
+R = TypeVar("R", bound=RunResults)
+Answer = TypeVar("Answer")
 
 
-class PlansCompared(Mapping[str, CrossValidationResults]):
+class PlansCompared(Mapping[str, R]):
     """Results of several plans, by the question that each answers.
 
     ``plans["new groups"]`` gives the results of one plan. Plans that answer the same
@@ -28,12 +39,21 @@ class PlansCompared(Mapping[str, CrossValidationResults]):
     ----------
     results
         The results of each plan, by name.
+
+    Notes
+    -----
+    It has every member of `CrossValidationResults`, so that what was written for one
+    split runs for several: tables gain a column or a level that names the plan,
+    anything else is a dictionary by plan.
     """
 
-    def __init__(self, results: Mapping[str, CrossValidationResults]) -> None:
+    # How the results of one plan are read; their own module says so.
+    read: ClassVar[Callable[..., Any]]
+
+    def __init__(self, results: Mapping[str, R]) -> None:
         self._results = dict(results)
 
-    def __getitem__(self, plan: str) -> CrossValidationResults:
+    def __getitem__(self, plan: str) -> R:
         """Give the results of one plan."""
         if plan not in self._results:
             hint = near_miss(plan, self) or f"; known are {', '.join(self)}."
@@ -96,6 +116,8 @@ class PlansCompared(Mapping[str, CrossValidationResults]):
         for results in self.values():
             yield from results
 
+    # -- tables of all plans, one below the other --
+
     @property
     def scores(self) -> pd.DataFrame:
         """The scores of all plans, with the plan as first column."""
@@ -107,9 +129,46 @@ class PlansCompared(Mapping[str, CrossValidationResults]):
         return self._stacked(lambda results: results.predictions)
 
     @property
+    def params(self) -> pd.DataFrame:
+        """What tuning chose, with the plan as first column."""
+        return self._stacked(lambda results: results.params)
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """The trials of all plans, with the plan as first column."""
+        return self._stacked(lambda results: results.trials)
+
+    @property
+    def traces(self) -> pd.DataFrame:
+        """The iterations of all plans, with the plan as first column."""
+        return self._stacked(lambda results: results.traces)
+
+    @property
     def warnings(self) -> pd.DataFrame:
         """The warnings of all plans, with the plan as first column."""
         return self._stacked(lambda results: results.warnings)
+
+    @property
+    def seconds(self) -> pd.DataFrame:
+        """Wall-clock seconds of all plans, with the plan as first column."""
+        return self._stacked(lambda results: results.seconds)
+
+    @property
+    def diagnostics(self) -> pd.DataFrame | None:
+        """How alike the parts of each fold are, with the plan as first column."""
+        if any(results.diagnostics is None for results in self.values()):
+            return None
+        return self._stacked(lambda results: results.diagnostics)
+
+    def scores_of(self, metric: Any) -> pd.DataFrame:
+        """Return the test scores of one metric, with the plan as first column.
+
+        Parameters
+        ----------
+        metric
+            As in `CrossValidationResults.scores_of`.
+        """
+        return self._stacked(lambda results: results.scores_of(metric))
 
     def compare(self, metric: Any = None, **settings: Any) -> pd.DataFrame:
         """Compare all pairs of models, plan by plan.
@@ -122,18 +181,123 @@ class PlansCompared(Mapping[str, CrossValidationResults]):
         return self._stacked(lambda results: results.compare(metric, **settings))
 
     def interval(self, metric: Any = None, **settings: Any) -> pd.DataFrame:
-        """Give each model's score with its interval, indexed by (plan, model).
+        """Return each model's score with its interval, indexed by (plan, model).
 
         Parameters
         ----------
         metric, settings
             As in `CrossValidationResults.interval`.
         """
-        tables = {p: r.interval(metric, **settings) for p, r in self.items()}
+        tables = self._each(lambda results: results.interval(metric, **settings))
         return pd.concat(tables, names=[PLAN, "model"])
 
+    def by_known_group(self, *, pooled: bool = False) -> pd.DataFrame:
+        """Score rows of known and of new groups apart; columns are (plan, model).
+
+        Parameters
+        ----------
+        pooled
+            As in `CrossValidationResults.by_known_group`.
+        """
+        tables = self._each(lambda results: results.by_known_group(pooled=pooled))
+        return pd.concat(tables, axis=1, names=[PLAN])
+
+    # -- what every plan has of its own, by plan --
+
+    @property
+    def folds(self) -> dict[str, tuple[FoldResult, ...]]:
+        """What each model did on each fold, by plan."""
+        return self._each(lambda results: results.folds)
+
+    @property
+    def information(self) -> dict[str, dict[str, Any]]:
+        """Settings, seed and versions, by plan."""
+        return self._each(lambda results: results.information)
+
+    @property
+    def estimators(self) -> dict[str, dict[str, list[Any]]]:
+        """Fitted models by plan, then by model, one per fold."""
+        return self._each(lambda results: results.estimators)
+
+    @property
+    def findings(self) -> dict[str, dict[str, dict[str, FoldFindings]]]:
+        """What post-processors saw, by plan, then by model and name."""
+        return self._each(lambda results: results.findings)
+
+    def get_best_model_by_metric(self, *args: Any, **settings: Any) -> dict[str, Any]:
+        """Return the best fitted model of each plan.
+
+        Parameters
+        ----------
+        args, settings
+            As in `CrossValidationResults.get_best_model_by_metric`.
+        """
+        return self._each(lambda r: r.get_best_model_by_metric(*args, **settings))
+
+    def get_predictions(
+        self, model_name: str, fold_id: int, repeat: int = 0
+    ) -> dict[str, Any]:
+        """Return the test predictions of one model on one fold, by plan."""
+        return self._each(lambda r: r.get_predictions(model_name, fold_id, repeat))
+
+    def get_probabilities(
+        self, model_name: str, fold_id: int, repeat: int = 0
+    ) -> dict[str, Any]:
+        """Return the probabilities of one model on one fold, by plan."""
+        return self._each(lambda r: r.get_probabilities(model_name, fold_id, repeat))
+
+    def get_true_values(
+        self, model_name: str, fold_id: int, repeat: int = 0
+    ) -> dict[str, Any]:
+        """Return the true test values of one fold, by plan."""
+        return self._each(lambda r: r.get_true_values(model_name, fold_id, repeat))
+
+    # -- what all plans have in common --
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models, in the order they were added."""
+        return tuple(dict.fromkeys(self._models()))
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What was scored."""
+        return self._first.metrics
+
+    @property
+    def task(self) -> Task:
+        """Whether numbers or classes were predicted."""
+        return self._first.task
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Target and splitting group of each row of the table."""
+        return self._first.rows
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is known about the table."""
+        return self._first.facts
+
+    @property
+    def n_repeats(self) -> int:
+        """Count the repeats of the run."""
+        return self._first.n_repeats
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the run of any plan stopped before all its units were done."""
+        return any(results.is_partial for results in self.values())
+
+    @property
+    def plot(self) -> PlansPictures:
+        """Pictures of every plan side by side: ``plans.plot.scores("r2")``."""
+        pictures = importlib.import_module("flexcv.results.pictures")  # matplotlib
+        drawn: PlansPictures = pictures.PlansPictures(self)
+        return drawn
+
     def report(self, folder: str | os.PathLike[str], **settings: Any) -> list[Path]:
-        """Write one page per plan into a folder, and give their paths.
+        """Write one page per plan into a folder, and return their paths.
 
         Parameters
         ----------
@@ -165,44 +329,59 @@ class PlansCompared(Mapping[str, CrossValidationResults]):
             results.save(Path(folder) / file_name(plan), estimators=estimators)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> PlansCompared:
+    def load(
+        cls, folder: str | os.PathLike[str], *, partial: bool = False
+    ) -> PlansCompared[R]:
         """Read what `save` or a run of several plans wrote.
 
         Parameters
         ----------
         folder
             The folder that holds one folder per plan.
+        partial
+            As in `CrossValidationResults.load`.
         """
-        place = Path(folder)
-        inside = sorted(place.glob("*/results.json")) if place.is_dir() else []
-        if not inside:
+        below = plan_folders(Path(folder))
+        if not below:
             raise StorageError(
-                f"{str(place)!r} holds no folders of plans; pass one that a run of "
+                f"{str(folder)!r} holds no folders of plans; pass one that a run of "
                 "several plans or `save` wrote."
             )
-        loaded = [CrossValidationResults.load(file.parent) for file in inside]
-        return cls(named_by_question(loaded))
+        return cls(named_by_question([cls.read(p, partial=partial) for p in below]))
 
-    def _stacked(
-        self, table: Callable[[CrossValidationResults], pd.DataFrame]
-    ) -> pd.DataFrame:
+    # -- helpers --
+
+    @property
+    def _first(self) -> R:
+        return next(iter(self.values()))
+
+    def _each(self, ask: Callable[[R], Answer]) -> dict[str, Answer]:
+        return {plan: ask(results) for plan, results in self.items()}
+
+    def _stacked(self, table: Callable[[R], Any]) -> pd.DataFrame:
         frames = [table(r).assign(**{PLAN: plan}) for plan, r in self.items()]
         stacked = pd.concat(frames, ignore_index=True)
         first = [PLAN, *(name for name in stacked.columns if name != PLAN)]
-        return stacked[first]
+        return pd.DataFrame(stacked[first])
 
     def __repr__(self) -> str:
-        n_models = len(set(self._models()))
-        return f"<PlansCompared: {', '.join(self)}; {n_models} models>"
+        partial = ", partial" if self.is_partial else ""
+        n_models = len(self.models)
+        return f"<PlansCompared: {', '.join(self)}; {n_models} models{partial}>"
 
     def _repr_html_(self) -> str:
         shown = self.table().to_html(float_format="{:.4g}".format)
         return f"<p><b>The same models under {len(self)} plans</b>, means.</p>{shown}"
 
 
-def named_by_question(
-    results: list[CrossValidationResults],
-) -> dict[str, CrossValidationResults]:
+def plan_folders(folder: Path) -> list[Path]:
+    """Return the folders of plans below a folder that is no run itself."""
+    if is_run(folder) or is_of_first_version(folder) or not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if is_run(path))
+
+
+def named_by_question(results: list[R]) -> dict[str, R]:
     """Name results by their question, or by their split where questions repeat."""
     questions = [str(r.information.get("question", "plan")) for r in results]
     splits = [str(r.information.get("splits", "plan")) for r in results]

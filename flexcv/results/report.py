@@ -14,12 +14,12 @@ import pandas as pd
 from flexcv import plots
 from flexcv.dataset import Task
 from flexcv.errors import StorageError
+from flexcv.metrics.choice import choose_metric
 
 from . import page
+from .asked import RunResults
 from .class_tables import calibration_of, confusion_of, roc_of
-from .metric_choice import choose_metric
 from .pictures import Pictures
-from .results import CrossValidationResults
 
 MOST_POINTS = 1000  # rows of a model that a picture shows
 MOST_WARNINGS = 30  # different ones that are listed
@@ -29,7 +29,7 @@ MAIN_KEYS = ("loglik", "validation_loss", "sigma2", "loss")
 
 
 def write_report(
-    results: CrossValidationResults,
+    results: RunResults,
     path: str | os.PathLike[str] | None = None,
     *,
     title: str = "",
@@ -78,7 +78,7 @@ class Page(str):
 class _Report:
     """The sections of one page."""
 
-    def __init__(self, results: CrossValidationResults, metric: Any) -> None:
+    def __init__(self, results: RunResults, metric: Any) -> None:
         self._results = results
         first = results.metrics[0] if metric is None else metric
         self._metric = choose_metric(first, results.metrics)
@@ -299,12 +299,12 @@ class _Report:
             figures = [
                 (_caption(name, finding), finding.plot())
                 for name, finding in found.items()
-                if finding[0].draw is not None
+                if finding.can_be_drawn
             ]
             tables = "".join(
                 f"<h3>{escape(name)}</h3>{page.table(finding.combined)}"
                 for name, finding in found.items()
-                if finding[0].draw is None
+                if not finding.can_be_drawn
             )
             parts.append(page.folded(model, page.pictures(figures) + tables))
         return "".join(parts)

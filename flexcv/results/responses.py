@@ -18,9 +18,8 @@ import pandas as pd
 from flexcv.dataset import Task
 from flexcv.errors import UndefinedScoreError
 from flexcv.metrics import Metric, ignores_labels, response_columns
+from flexcv.metrics.choice import LostFunction, guarded
 from flexcv.records import Predictions
-
-from .metric_choice import LostFunction, guarded
 
 
 def truth(predictions: Predictions | None, target: pd.Series[Any]) -> npt.NDArray[Any]:
@@ -36,9 +35,7 @@ def labels_of(predictions: Predictions | None, task: Task) -> npt.NDArray[Any]:
     """Give what was predicted as a user knows it: numbers, or labels of classes."""
     if predictions is None:
         return np.empty(0)
-    if not task.is_classification:
-        return predictions.predicted
-    return np.asarray(task.labels[predictions.predicted])
+    return task.as_known(predictions.predicted)
 
 
 def response_of(predictions: Predictions, metric: Metric, task: Task) -> Any:

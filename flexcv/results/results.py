@@ -6,7 +6,8 @@ import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +16,19 @@ import pandas as pd
 from flexcv._checks import near_miss
 from flexcv.dataset import Dataset
 from flexcv.metrics import Metric
+from flexcv.metrics.choice import LostFunction, choose_metric, is_greater_better
+from flexcv.metrics.trying import refuse_misfit
 from flexcv.records import FoldResult, Predictions
+from flexcv.storage.results import load_parts
+from flexcv.storage.saving import save_results
 
-from .answers import AbstractAnswers
+from ._aligned import fold_scores
+from .comparison import pairwise_comparison, score_intervals
 from .facts import data_facts
 from .findings import FoldFindings, collect_findings
-from .metric_choice import is_greater_better
-from .responses import labels_of, truth
+from .known_groups import COUNT, scores_by_known_group
+from .plans import PlansCompared, named_by_question, plan_folders
+from .responses import check_probabilities_given, labels_of, scorable, truth
 from .scoring import scored, undefined
 from .tables import (
     AVERAGES,
@@ -34,8 +41,11 @@ from .tables import (
     warnings_table,
 )
 
+if TYPE_CHECKING:
+    from .pictures import Pictures
 
-class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]):
+
+class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
     """Everything known after a run, as tables.
 
     Iterating gives model names; ``results["Model"]`` gives that model's lists, one
@@ -57,8 +67,6 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         Whether the run stopped before all its units were done.
     diagnostics
         How alike the parts of each fold are, when the run was asked for it.
-    stored
-        Tables read from a folder, which are taken as they are.
     facts
         What is known about the table; None looks at `dataset`.
     refit
@@ -74,7 +82,6 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         *,
         is_partial: bool = False,
         diagnostics: pd.DataFrame | None = None,
-        stored: Mapping[str, pd.DataFrame] | None = None,
         facts: Mapping[str, Any] | None = None,
         refit: Callable[[FoldResult], Any] | None = None,
     ) -> None:
@@ -91,7 +98,6 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         self._refit = refit
         self._refitted: dict[tuple[str, int, int], Any] = {}
         self.facts = dict(data_facts(dataset) if facts is None else facts)
-        self._stored = dict(stored or {})
 
     # -- as a mapping of models --
 
@@ -136,8 +142,6 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         Columns: model, repeat, fold, part (``"test"`` or ``"train"``), metric,
         value, n_rows.
         """
-        if "scores" in self._stored:
-            return self._stored["scores"]
         return scores_table(self.folds)
 
     @cached_property
@@ -177,15 +181,11 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
     @property
     def trials(self) -> pd.DataFrame:
         """One row per trial of the tuning: address, trial, value, state, parameters."""
-        if "trials" in self._stored:
-            return self._stored["trials"]
         return stacked((fold, fold.trials) for fold in self.folds)
 
     @property
     def traces(self) -> pd.DataFrame:
         """One row per iteration of the estimators that keep a trace, such as MERF."""
-        if "traces" in self._stored:
-            return self._stored["traces"]
         return stacked((fold, fold.traces) for fold in self.folds)
 
     @property
@@ -225,24 +225,179 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
         """
         return collect_findings(self.folds)
 
+    # -- how far to trust them --
+
+    def compare(
+        self,
+        metric: Any = None,
+        *,
+        direction: str | None = None,
+        rope: float | None = None,
+        level: float = 0.95,
+        n_bootstrap: int = 2000,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Compare all pairs of models, with an interval, two tests and a sentence.
+
+        Parameters
+        ----------
+        metric
+            A name, a `Metric` or a function of (y_true, y_pred). One that the run did
+            not score is computed from the predictions. None is ``"r2"``, of classes
+            the run's first.
+        direction
+            ``"min"`` or ``"max"``; None takes the metric's own.
+        rope, level, n_bootstrap, seed
+            As in `flexcv.results.comparison.pairwise_comparison`, which also tells
+            the columns.
+        """
+        chosen = self._chosen(metric)
+        greater = is_greater_better(chosen, direction)
+        predictions, function = self._scorable(chosen)
+        return pairwise_comparison(
+            self.scores,
+            predictions,
+            chosen.name,
+            greater_is_better=greater,
+            function=function,
+            rope=rope,
+            level=level,
+            n_bootstrap=n_bootstrap,
+            seed=seed,
+        )
+
+    def interval(
+        self,
+        metric: Any = None,
+        *,
+        level: float = 0.95,
+        n_bootstrap: int = 2000,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Give each model's score with its interval: mean, lower, upper, method.
+
+        Parameters
+        ----------
+        metric, level, n_bootstrap, seed
+            As in `compare`.
+        """
+        chosen = self._chosen(metric)
+        predictions, function = self._scorable(chosen)
+        return score_intervals(
+            self.scores,
+            predictions,
+            chosen.name,
+            function=function,
+            level=level,
+            n_bootstrap=n_bootstrap,
+            seed=seed,
+        )
+
+    def scores_of(self, metric: Any) -> pd.DataFrame:
+        """Give the test scores of one metric, computed where the run did not.
+
+        Columns: model, repeat, fold, part, metric, value.
+
+        Parameters
+        ----------
+        metric
+            As in `compare`.
+        """
+        chosen = self._chosen(metric)
+        predictions, function = self._scorable(chosen)
+        table = fold_scores(self.scores, predictions, chosen.name, function)
+        return table.assign(part="test", metric=chosen.name)
+
+    def by_known_group(self, *, pooled: bool = False) -> pd.DataFrame:
+        """Score the rows of known and of new groups apart, models across.
+
+        The index is (Groups, Metric); the metric ``"n_rows"`` counts the rows. A model
+        that failed on a fold has no scores here, as in the summary's averages.
+
+        Parameters
+        ----------
+        pooled
+            Score all folds of a repeat together instead of averaging over folds.
+        """
+        predictions, metrics = scorable(self.predictions, self.metrics, self.task)
+        table = scores_by_known_group(predictions, metrics, pooled)
+        failed = self.scores.loc[self.scores["n_rows"].eq(0), "model"].unique()
+        is_score = table.index.get_level_values("Metric") != COUNT
+        table.loc[is_score, table.columns.isin(failed)] = np.nan
+        return table
+
+    # -- to draw, keep and show --
+
+    @property
+    def plot(self) -> Pictures:
+        """Pictures of these results: ``results.plot.scores("r2")`` and others."""
+        pictures = importlib.import_module("flexcv.results.pictures")  # matplotlib
+        drawn: Pictures = pictures.Pictures(self)
+        return drawn
+
+    def report(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        title: str = "",
+        metric: Any = None,
+    ) -> str:
+        """Return one self-contained HTML page about the run, and write it.
+
+        Parameters
+        ----------
+        path
+            The file; None only gives the text.
+        title
+            The headline.
+        metric
+            What models are compared by; None takes the run's first.
+        """
+        writing = importlib.import_module("flexcv.results.report")  # matplotlib
+        page: str = writing.write_report(self, path, title=title, metric=metric)
+        return page
+
+    def save(self, folder: str | os.PathLike[str], *, estimators: bool = False) -> None:
+        """Write everything into a folder, from which `load` reads it exactly.
+
+        Parameters
+        ----------
+        folder
+            A new or empty folder, that of this run, or one that holds these results.
+        estimators
+            Whether to keep the fitted models too, as pickles.
+
+        Raises
+        ------
+        StorageError
+            When the folder holds another run or other files, or is in use.
+        """
+        save_results(folder, self, estimators=estimators)
+
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> CrossValidationResults:
+    def load(
+        cls, folder: str | os.PathLike[str], *, partial: bool = False
+    ) -> CrossValidationResults | PlansCompared[CrossValidationResults]:
         """Read results that `save` or a run wrote; fitted models are not read.
 
         Parameters
         ----------
         folder
-            The folder.
+            The folder; that of several plans gives `PlansCompared`.
+        partial
+            Whether to take what is there of a run that goes on, or was killed.
 
         Raises
         ------
         StorageError
-            When it is damaged, with file and line, or of a version that cannot be
-            read.
+            When it is damaged, unfinished, or of a version that cannot be read.
         """
-        loading = importlib.import_module("flexcv.results.loading")
-        parts = loading.load_parts(folder)
-        return cls(**parts)
+        place = Path(folder)
+        below = plan_folders(place)
+        if not below:
+            return cls(**load_parts(place, partial=partial))
+        loaded = [cls(**load_parts(path, partial=partial)) for path in below]
+        return PlansCompared(named_by_question(loaded))
 
     # -- single answers --
 
@@ -355,15 +510,36 @@ class CrossValidationResults(AbstractAnswers, Mapping[str, dict[str, list[Any]]]
             return fold.estimator
         if self._refit is None:
             raise ValueError(
-                f"the fitted {fold.model!r} of fold {fold.fold} was not stored with "
-                "these results; perform the chain again to have it."
+                f"the fitted {fold.model!r} of fold {fold.fold} is not in these "
+                "results; load_estimators(folder, trust_pickle=True) reads those that "
+                "set_run(folder, keep_estimators=True) keeps, or perform again."
             )
         if fold.key not in self._refitted:
             self._refitted[fold.key] = self._refit(fold)
         return self._refitted[fold.key]
+
+    def _chosen(self, metric: Any) -> Metric:
+        """Find the metric that is meant, and refuse one of another kind of target."""
+        classes = self.task.classes
+        if metric is None:
+            metric = self.metrics[0] if classes else "r2"
+        chosen = choose_metric(metric, self.metrics)
+        refuse_misfit(f"metric {chosen.name!r}", chosen.function, classes)
+        check_probabilities_given(chosen, classes)
+        return chosen
+
+    def _scorable(self, metric: Metric) -> tuple[pd.DataFrame, Any]:
+        """Give predictions and what scores them; None where that was not stored."""
+        if isinstance(metric.function, LostFunction):
+            return self.predictions, None
+        predictions, [scored] = scorable(self.predictions, [metric], self.task)
+        return predictions, scored.function
 
     def _truth(self, predictions: Predictions | None) -> npt.NDArray[Any]:
         return truth(predictions, self._target)
 
     def _predicted(self, predictions: Predictions | None) -> npt.NDArray[Any]:
         return labels_of(predictions, self.task)
+
+
+PlansCompared.read = CrossValidationResults.load

@@ -12,9 +12,9 @@ import pandas as pd
 from flexcv.dataset import REGRESSION, Task
 from flexcv.errors import UndefinedScoreError
 from flexcv.metrics import Metric, ignores_labels
+from flexcv.metrics.choice import LostFunction
 from flexcv.records import PARTS, FoldResult, Predictions, Score
 
-from .metric_choice import LostFunction
 from .responses import response_of, truth
 
 NAN = float("nan")

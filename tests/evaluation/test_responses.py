@@ -24,7 +24,7 @@ class Says:
 
 
 def asked(model, n_rows=2, task=TASK):
-    return answer(model, None, n_rows, task, "Model")
+    return answer(model, None, np.arange(n_rows), task, "Model")
 
 
 def test_columns_stand_in_the_order_of_all_classes_with_zero_for_the_absent():
@@ -32,8 +32,8 @@ def test_columns_stand_in_the_order_of_all_classes_with_zero_for_the_absent():
     np.testing.assert_array_equal(
         found.probabilities, [[0.3, 0.0, 0.7], [0.8, 0.0, 0.2]]
     )
-    assert found.values.tolist() == ["c", "a"]
-    assert found.codes.tolist() == [2, 0]
+    assert TASK.as_known(found.predicted).tolist() == ["c", "a"]
+    assert found.predicted.tolist() == [2, 0]
 
 
 def test_a_model_without_probabilities_gives_labels_only():
@@ -42,11 +42,7 @@ def test_a_model_without_probabilities_gives_labels_only():
 
 def test_numbers_are_handed_on():
     found = asked(Says([[1.5], [2.5]]), task=REGRESSION)
-    assert (found.values.tolist(), found.codes, found.probabilities) == (
-        [1.5, 2.5],
-        None,
-        None,
-    )
+    assert (found.predicted.tolist(), found.probabilities) == ([1.5, 2.5], None)
 
 
 REFUSED = {

@@ -106,7 +106,7 @@ def test_the_rows_of_the_table_are_told_when_asked_for():
 
     chain.perform()
 
-    told, dataset = memory.store["data.csv"], chain._chain.dataset
+    told, dataset = memory.store["data.csv"], chain._design.dataset
     assert told["row"].tolist() == list(range(80))
     for name in dataset.features:
         assert told[name].tolist() == dataset.features[name].tolist()

@@ -10,7 +10,9 @@ import numpy as np
 
 from flexcv._checks import near_miss
 from flexcv.errors import UndefinedScoreError
-from flexcv.metrics import KNOWN_METRICS, Metric, resolve_metrics
+
+from .known import KNOWN_METRICS, resolve_metrics
+from .metric import Metric
 
 
 class LostFunction:

@@ -1,0 +1,1 @@
+"""From what a chain says to what is run, and running it."""

@@ -1,0 +1,146 @@
+"""What a chain says: every record that its methods stored, and nothing decided yet."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from flexcv._checks import check_choice, check_flag, check_integer, check_number
+from flexcv.dataset import Dataset, decide_task
+from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
+from flexcv.metrics import Metric, default_metrics
+from flexcv.model_mapping import ModelSpec
+from flexcv.resampling import CrossValMethod, SplitSettings
+from flexcv.resampling.registry import SplitMethod, resolve_method, title_of
+
+
+@dataclass(frozen=True, slots=True)
+class MerfSettings:
+    """Which models get MERF around them, and its EM settings."""
+
+    everywhere: bool = False
+    max_iterations: int = 100
+    tol: float | None = None
+    patience: int | None = None
+    is_fixed: bool = False  # run all iterations unless `tol` stops them
+    family: str | None = None
+
+    def __post_init__(self) -> None:
+        check_flag("add_merf_global", self.everywhere)
+        check_integer("em_max_iterations", self.max_iterations, 0)
+        if self.tol is not None:
+            check_number("em_stopping_threshold", self.tol, 0.0)
+        if self.patience is not None:
+            check_integer("em_stopping_window", self.patience, 1)
+        if self.family is not None:
+            check_choice("family", self.family, ("binomial", "poisson"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """What the builder's methods stored; complete once it has data and a model.
+
+    Parameters
+    ----------
+    splits
+        How rows are split; one record for each outer split.
+    metrics
+        None stands for those of the kind of target.
+    trust_pickle
+        Whether models kept in the run folder may be read.
+    """
+
+    dataset: Dataset | None = None
+    splits: tuple[SplitSettings, ...] = (SplitSettings(),)
+    scaling: ScalingSettings = field(default_factory=ScalingSettings)
+    metrics: tuple[Metric, ...] | None = None
+    specs: tuple[ModelSpec, ...] = ()
+    tuning: TuningSettings = field(default_factory=TuningSettings)
+    known_groups: bool | None = None
+    merf: MerfSettings = field(default_factory=MerfSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+    folder: Path | None = None
+    targets: tuple[Any, ...] = ()
+    log_data: bool = False
+    diagnostics: bool = False
+    trust_pickle: bool = False
+    silence: frozenset[str] = frozenset()
+
+    def with_models(self, specs: Sequence[ModelSpec]) -> Design:
+        """Add models; a name may stand only once."""
+        names = [spec.name for spec in (*self.specs, *specs)]
+        repeated = [name for name in names if names.count(name) > 1]
+        if repeated:
+            raise ValueError(
+                f"a model called {repeated[0]!r} was added already; "
+                "pass another `model_name`."
+            )
+        return replace(self, specs=(*self.specs, *specs))
+
+    def known_dataset(self) -> Dataset:
+        """Return the dataset, knowing whether numbers or classes are predicted."""
+        if self.dataset is None:
+            raise ValueError("there are no data yet; call set_data(X, y, ...) first.")
+        models = {spec.name: spec.estimator for spec in self.specs}
+        return self.dataset.with_task(decide_task(self.dataset.target, models))
+
+    def described(self) -> list[tuple[str, str]]:
+        """Say in a few lines what is set, never printing the data."""
+        data = "none yet" if self.dataset is None else repr(self.dataset).strip("<>")
+        lines = [
+            ("data", data),
+            ("splits", "; ".join(map(split_described, self.splits))),
+            ("models added", ", ".join(spec.name for spec in self.specs) or "none yet"),
+            ("metrics", ", ".join(metric.name for metric in self._shown_metrics())),
+            ("seed", str(self.run.random_seed)),
+            ("folder", str(self.folder or "none")),
+        ]
+        tuned = [spec.name for spec in self.specs if spec.is_tuned]
+        if tuned:
+            text = f"{', '.join(tuned)}, {self.tuning.n_trials} trials"
+            lines.insert(3, ("tuned", text))
+        if self.merf.everywhere:
+            lines.insert(3, ("MERF", "around every model without random effects"))
+        return lines
+
+    def _shown_metrics(self) -> tuple[Metric, ...]:
+        """Return the metrics, as far as they are known yet; never an error."""
+        if self.metrics is not None:
+            return self.metrics
+        kind = "regression"
+        with contextlib.suppress(TypeError, ValueError):
+            kind = self.known_dataset().task.kind
+        return default_metrics(kind)
+
+
+def outer_methods(value: Any) -> tuple[SplitMethod, ...]:
+    """Read `split_out`: one split, or a list of several names or splitters.
+
+    A list of (train, test) pairs is one split.
+    """
+    if isinstance(value, list | tuple) and value and all(map(_is_split, value)):
+        return tuple(resolve_method("split_out", entry) for entry in value)
+    return (resolve_method("split_out", value),)
+
+
+def split_described(splits: SplitSettings) -> str:
+    """Name a split, its folds where they are ours to choose, and repeats.
+
+    Examples
+    --------
+    >>> split_described(SplitSettings(CrossValMethod.GROUP, n_repeats=2))
+    'GroupKFold, 5 folds, 2 repeats'
+    """
+    text = title_of(splits.outer)
+    if isinstance(splits.outer, CrossValMethod):
+        text += f", {splits.n_splits_out} folds"
+    return text + (f", {splits.n_repeats} repeats" if splits.n_repeats > 1 else "")
+
+
+def _is_split(entry: Any) -> bool:
+    return isinstance(entry, str | CrossValMethod) or callable(
+        getattr(entry, "split", None)
+    )

@@ -1,0 +1,332 @@
+"""Running a job: heed its checks, run its units, keep what is finished."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sklearn.base import clone
+
+from flexcv._checks import check_choice
+from flexcv.errors import (
+    CheckError,
+    CheckWarning,
+    FailedModelWarning,
+    GroupsWarning,
+    StorageError,
+)
+from flexcv.evaluation import (
+    CheckFinding,
+    Event,
+    Listener,
+    UnitFinished,
+    UnitSettings,
+    run,
+    run_unit,
+)
+from flexcv.evaluation.diagnostics import fold_diagnostics
+from flexcv.evaluation.fingerprints import (
+    model_fingerprint,
+    run_fingerprints,
+    run_identity,
+)
+from flexcv.evaluation.progress import ProgressBar
+from flexcv.evaluation.tuning import Tuned
+from flexcv.evaluation.unit_tuning import tune_unit
+from flexcv.records import FoldResult, Key
+from flexcv.results import CrossValidationResults, PlansCompared
+from flexcv.results.scoring import scored
+from flexcv.storage.folder import RUN_FILE, locked, open_folder, write_status
+from flexcv.storage.saving import begin_results, write_results
+from flexcv.storage.units import Marks, Unit
+
+from .compile import Job, refuse_misfits
+from .resume import UnitStore, open_store
+
+JOIN_TRIES, JOIN_PAUSE = 20, 0.05  # seconds between tries to open a shared folder
+LARGE_TABLE = 100_000_000  # bytes; above, fitted models are kept only when asked
+
+
+@dataclass(slots=True)
+class _Collector:
+    """Keep what is finished, also when the run stops early."""
+
+    units: dict[Key, Unit] = field(default_factory=dict)
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        if isinstance(event, UnitFinished):
+            self.units[event.model, event.repeat, event.fold] = event.results
+
+    def in_order(self, job: Job) -> list[FoldResult]:
+        """Return the results fold by fold and model by model."""
+        return [result for key in keys_of(job) for result in self.units.get(key, ())]
+
+
+def perform_jobs(
+    jobs: Mapping[str, Job], resume: bool | None, stacklevel: int
+) -> Iterator[CrossValidationResults | PlansCompared[CrossValidationResults]]:
+    """Run every job; yields what is known, also when one stops early."""
+    done: dict[str, CrossValidationResults] = {}
+    for name, job in jobs.items():
+        for results in _perform_job(job, resume, stacklevel + 1):
+            done[name] = results
+            yield results if len(jobs) == 1 else PlansCompared(done)
+
+
+def tune_job(job: Job, model: str, fold: int, repeat: int, storage: Any) -> Tuned:
+    """Tune one model of a job on one fold, together with other processes."""
+    refuse_misfits(job)
+    names = [spec.name for spec in job.specs]
+    spec = job.specs[names.index(check_choice("model", model, names))]
+    if not spec.is_tuned:
+        raise ValueError(
+            f"{model!r} has nothing to tune; pass `params` to add_model first."
+        )
+    folds = {(place.repeat, place.index): place for place in job.plan}
+    if (repeat, fold) not in folds:
+        raise ValueError(
+            f"there is no fold {fold} of repeat {repeat}; the plan has "
+            f"{len(folds)} folds, counted from 0: {job.plan!r}."
+        )
+    performance = _Performance(job)
+    prints = performance.fingerprints()
+    folder = None if job.folder is None else _joined(job.folder, performance)
+    settings = performance.unit_settings(folder, prints)
+    return tune_unit(folds[repeat, fold], spec, job.dataset, settings, storage=storage)
+
+
+def keys_of(job: Job) -> list[Key]:
+    """Return the addresses of a job's units, in the order of the run."""
+    return [(s.name, fold.repeat, fold.index) for fold in job.plan for s in job.specs]
+
+
+def warn_about_failures(results: Any, stacklevel: int) -> None:
+    """Say which models have no averages because they failed on some fold."""
+    several = isinstance(results, PlansCompared)
+    folds = (
+        [f for part in results.folds.values() for f in part]
+        if several
+        else (results.folds)
+    )
+    failed = dict.fromkeys(fold.model for fold in folds if fold.error)
+    if failed:
+        warnings.warn(
+            f"{', '.join(failed)} failed on some folds, so their averages are empty; "
+            "`results.warnings` says why.",
+            FailedModelWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _perform_job(
+    job: Job, resume: bool | None, stacklevel: int
+) -> Iterator[CrossValidationResults]:
+    """Check a job and run it; yields what is known, also when it stops early.
+
+    Results that are yielded before an error is raised are marked partial.
+    """
+    if resume and job.folder is None:
+        raise ValueError(
+            "resume=True needs a run folder to go on in; name it in set_run."
+        )
+    _heed(job.findings, stacklevel + 1)
+    refuse_misfits(job)
+    performance = _Performance(job)
+    if job.folder is None:
+        yield from performance.in_memory()
+        return
+    prints = performance.fingerprints()  # takes a while on a large table
+    folder = open_folder(job.folder)
+    with locked(folder):
+        yield from performance.in_folder(folder, prints, resume)
+
+
+def _heed(findings: Iterable[CheckFinding], stacklevel: int) -> None:
+    """Stop or warn, as the findings say; notes are left to `check`."""
+    for finding in findings:
+        advice = f"{finding.message} (silence={finding.name!r} in set_run)"
+        if finding.level == "stop":
+            raise CheckError(advice)
+        if finding.level == "warn":
+            about_groups = finding.name.startswith("groups")
+            category = GroupsWarning if about_groups else CheckWarning
+            warnings.warn(advice, category, stacklevel=stacklevel + 1)
+
+
+def _joined(path: Path, performance: _Performance) -> Path:
+    """Open a run folder that other processes may be opening at this moment."""
+    for left in reversed(range(JOIN_TRIES)):
+        try:
+            folder = open_folder(path)
+            with locked(folder):
+                performance.store(folder, performance.fingerprints(), None)
+                if not (folder / RUN_FILE).is_file():
+                    write_status(folder, "running", performance.information)
+        except StorageError:
+            if not left:
+                raise
+            time.sleep(JOIN_PAUSE)
+        else:
+            break
+    return folder
+
+
+class _Performance:
+    """One job while it is run: what is finished, and what it says about itself."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.finished = _Collector()
+        self.information = dict(job.information)
+        self._prints: dict[str, str] = {}
+
+    def fingerprints(self) -> dict[str, str]:
+        """Compute what all units share, and the versions of what they run on, once."""
+        if not self._prints:
+            job = self.job
+            seed, scaling = job.design.run.random_seed, job.design.scaling
+            prints = run_fingerprints(job.dataset, job.plan, scaling, seed)
+            versions = self.information["versions"]
+            prints |= {f"version of {name}": versions[name] for name in versions}
+            self._prints = self.information["fingerprints"] = prints
+        return self._prints
+
+    def in_memory(self) -> Iterator[CrossValidationResults]:
+        """Run the job; nothing is written."""
+        for results, _ in self._run([], {}, self.unit_settings(None)):
+            yield results
+
+    def in_folder(
+        self, folder: Path, prints: Mapping[str, str], resume: bool | None
+    ) -> Iterator[CrossValidationResults]:
+        """Run the job in a folder that this process holds."""
+        job = self.job
+        store = self.store(folder, prints, resume)
+        known = store.known(job)
+        write_status(folder, "running", self.information)
+        begin_results(folder, self.results(is_partial=False), prints, keys_of(job))
+        settings = self.unit_settings(folder, prints)
+        for results, status in self._run([store], known, settings):
+            # The disk may be what failed; the finished units are safe either way.
+            is_safe = contextlib.nullcontext()
+            if status == "failed":
+                is_safe = contextlib.suppress(StorageError)  # type: ignore[assignment]
+            with is_safe:
+                units = [store.stored[k] for k in keys_of(job) if k in store.stored]
+                plan = job.plan.to_frame()
+                write_results(folder, results, prints, units, plan)
+                write_status(folder, status, self.information)
+            yield results
+
+    def store(
+        self, folder: Path, prints: Mapping[str, str], resume: bool | None
+    ) -> UnitStore:
+        """Open the store of finished units in a folder that this process holds."""
+        job = self.job
+        marks = {
+            spec.name: Marks(prints, model_fingerprint(spec, job.design.tuning))
+            for spec in job.specs
+        }
+        keeps = bool(job.design.run.keep_estimators)
+        return open_store(folder, marks, prints, resume, keeps_estimators=keeps)
+
+    def _run(
+        self,
+        listeners: Sequence[Listener],
+        known: Mapping[Key, Unit],
+        settings: UnitSettings,
+    ) -> Iterator[tuple[CrossValidationResults, str]]:
+        """Run all units; yields results and how it ended, then raises its error."""
+        job = self.job
+        told: list[Listener] = [*listeners, self.finished]
+        told.append(ProgressBar(job.design.run.progress))
+        told += self._recorders(settings.folder)
+        work = (job.plan, job.specs, job.dataset, settings, job.design.run)
+        try:
+            run(*work, told, known, self._scored)
+        except BaseException:
+            yield self.results(is_partial=True), "failed"
+            raise
+        yield self.results(is_partial=False), "finished"
+
+    def _recorders(self, folder: Path | None) -> list[Listener]:
+        """Make the listener that tells trackers; loaded only when there is one."""
+        design = self.job.design
+        if folder is None and not design.targets:
+            return []
+        targets = importlib.import_module("flexcv.tracking.targets")
+        recorder = targets.make_recorder(
+            folder,
+            design.targets,
+            log_data=design.log_data,
+            metrics=self.job.metrics,
+            information=self.information,
+            records=(
+                self.job.splits,
+                design.scaling,
+                design.tuning,
+                design.run,
+                design.merf,
+            ),
+        )
+        return [] if recorder is None else [recorder]
+
+    def unit_settings(
+        self, folder: Path | None, prints: Mapping[str, str] | None = None
+    ) -> UnitSettings:
+        """Say how each unit works."""
+        design = self.job.design
+        keep = design.run.keep_estimators
+        if keep is None:
+            size = self.job.dataset.features.memory_usage().sum()
+            keep = bool(size < LARGE_TABLE)
+        return UnitSettings(
+            design.scaling,
+            design.tuning,
+            design.run.on_error,
+            keep,
+            folder,
+            "" if prints is None else run_identity(prints),
+        )
+
+    def results(self, *, is_partial: bool) -> CrossValidationResults:
+        """Return what is known."""
+        job = self.job
+        diagnostics = None
+        if job.design.diagnostics:
+            diagnostics = fold_diagnostics(job.plan, job.dataset)
+        return CrossValidationResults(
+            self.finished.in_order(job),
+            job.dataset,
+            job.metrics,
+            self.information,
+            is_partial=is_partial,
+            diagnostics=diagnostics,
+            refit=self._refit,
+        )
+
+    def _scored(self, result: FoldResult) -> FoldResult:
+        """Add the scores of the run's metrics to what one model did on one fold."""
+        dataset = self.job.dataset
+        return scored(result, self.job.metrics, dataset.target, dataset.task)
+
+    def _refit(self, result: FoldResult) -> Any:
+        """Fit again a model that was not kept, with what tuning chose: the same one."""
+        job = self.job
+        for spec in job.specs:
+            names = (spec.name, *(variant.name for variant in spec.variants))
+            if result.model in names:
+                break
+        fold = next(f for f in job.plan if (f.repeat, f.index) == result.key[1:])
+        chosen = clone(spec.estimator).set_params(**result.params)
+        bare = replace(spec, estimator=chosen, search_space={}, post_processors=())
+        settings = UnitSettings(job.design.scaling)
+        unit = run_unit(fold, bare, job.dataset, settings)
+        return unit[names.index(result.model)].estimator

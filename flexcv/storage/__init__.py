@@ -1,0 +1,1 @@
+"""A run on disk: one encoding, one file a unit, and nothing that can lie."""
