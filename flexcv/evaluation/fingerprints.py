@@ -1,24 +1,19 @@
-"""Short texts that are equal exactly when two runs would do the same."""
+"""What decides whether results may be used again: data, plan, models and metrics."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from flexcv.dataset import Dataset
+from flexcv.metrics import Metric
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Plan
 
+from .identity import Identity, identify, identify_all
 from .scaling import ScalingSettings
 from .tuning import TuningSettings
-
-ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # differs between equal runs
-LENGTH = 16
 
 
 def run_fingerprints(
@@ -26,16 +21,16 @@ def run_fingerprints(
 ) -> dict[str, str]:
     """Fingerprint what all units of a run share, part by part."""
     return {
-        "data": _digest(_data_parts(dataset)),
-        "plan": _digest([plan.fingerprint.encode()]),
+        "data": data_identity(dataset).text,
+        "plan": identify(plan.fingerprint).text,
         "seed": str(seed),
         "scaling": repr(scaling),
     }
 
 
 def run_identity(prints: Mapping[str, str]) -> str:
-    """Give one text for the fingerprints of `run_fingerprints`."""
-    return _digest(f"{name}={prints[name]}".encode() for name in sorted(prints))
+    """Return one text for the fingerprints of `run_fingerprints`."""
+    return identify_all(sorted(prints.items())).text
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -44,55 +39,74 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [name for name in names if before.get(name) != now.get(name)]
 
 
-def model_fingerprint(spec: ModelSpec, tuning: TuningSettings) -> str:
-    """Fingerprint one model with its search space and the way it is tuned."""
-    parts = [
-        spec.name,
-        *_estimator_parts(spec.estimator),
-        *_mapping_parts(spec.fit_params),
-        str([(variant.name, _stable(variant.wrap)) for variant in spec.variants]),
-        str([_stable(processor) for processor in spec.post_processors]),
+def data_identity(dataset: Dataset) -> Identity:
+    """Identify a table by its values, of whatever type, and by the role of each."""
+    return identify_all(
+        [
+            ("features", dataset.features),
+            ("target", dataset.target),
+            ("groups", dataset.groups),
+            ("slopes", dataset.slopes),
+            ("is_array", dataset.is_array),
+            ("task", dataset.task),
+        ]
+    )
+
+
+def model_identity(spec: ModelSpec, tuning: TuningSettings) -> Identity:
+    """Identify what decides the predictions of one model.
+
+    Post-processors only look at them; `processors_identity` tells those apart. A model
+    without a search space does not depend on how others are tuned.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    tuning
+        How the models of the run are tuned.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> one, other = ModelSpec("Ridge", Ridge(1.0)), ModelSpec("Ridge", Ridge(2.0))
+    >>> model_identity(one, TuningSettings()) == model_identity(other, TuningSettings())
+    False
+    """
+    arguments = sorted(spec.fit_params)
+    parts: list[tuple[str, Any]] = [
+        ("name", spec.name),
+        ("estimator", spec.estimator),
+        *((f"fit argument `{name}`", spec.fit_params[name]) for name in arguments),
+        *((f"variant {each.name!r}", each.wrap) for each in spec.variants),
     ]
     if spec.is_tuned:
-        space = spec.search_space
-        parts += [_stable(space)] if callable(space) else _mapping_parts(space)
-        parts += [str(spec.n_trials), _stable(tuning)]
-    return _digest(part.encode() for part in parts)
+        parts.append(("search space", spec.search_space))
+        parts += _tuning_parts(spec, tuning)
+    return identify_all(parts)
 
 
-def _data_parts(dataset: Dataset) -> list[bytes]:
-    table = dataset.table(dataset.group_names)
-    parts = [
-        str(list(zip(table.columns, map(str, table.dtypes), strict=True))).encode()
-    ]
-    for column in (*(table[name] for name in table), dataset.target):
-        hashes = pd.util.hash_pandas_object(column, index=False).to_numpy()
-        parts.append(hashes.tobytes())
-    return [*parts, str(dataset.slopes).encode()]
+def processors_identity(spec: ModelSpec) -> Identity:
+    """Identify what looks at the fitted folds of one model."""
+    return identify_all(
+        (f"post-processor {place + 1}", processor)
+        for place, processor in enumerate(spec.post_processors)
+    )
 
 
-def _estimator_parts(estimator: Any) -> list[str]:
-    kind = type(estimator)
-    parts = [f"{kind.__module__}.{kind.__qualname__}"]
-    return parts + _mapping_parts(estimator.get_params(deep=True))
+def metric_identity(metric: Metric) -> Identity:
+    """Identify a metric by its function, direction and name."""
+    return identify(metric, f"metric {metric.name!r}")
 
 
-def _mapping_parts(values: Mapping[str, Any]) -> list[str]:
-    return [f"{name}={_stable(values[name])}" for name in sorted(values)]
+def model_fingerprint(spec: ModelSpec, tuning: TuningSettings) -> str:
+    """Return one text for a model and what looks at it."""
+    model, processors = model_identity(spec, tuning), processors_identity(spec)
+    return identify((model.text, processors.text)).text
 
 
-def _stable(value: Any) -> str:
-    """Describe a value without the address it has in memory."""
-    if isinstance(value, np.ndarray | pd.Series | pd.DataFrame):
-        return _digest([np.ascontiguousarray(value).tobytes()])
-    if callable(value) and hasattr(value, "__code__"):
-        return f"{value.__qualname__}:{value.__code__.co_code.hex()}"
-    return ADDRESS.sub("", repr(value))
-
-
-def _digest(parts: Any) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-        digest.update(b"\0")
-    return digest.hexdigest()[:LENGTH]
+def _tuning_parts(spec: ModelSpec, tuning: TuningSettings) -> list[tuple[str, Any]]:
+    values = {each.name: getattr(tuning, each.name) for each in fields(tuning)}
+    if spec.n_trials is not None:
+        values["n_trials"] = spec.n_trials
+    return [(f"tuning setting `{name}`", value) for name, value in values.items()]
