@@ -15,6 +15,7 @@ from optuna.distributions import FloatDistribution
 from sklearn.linear_model import Lasso, Ridge
 
 from flexcv import CrossValidation
+from flexcv.chain import compile as compile_module
 from flexcv.errors import StorageError
 from flexcv.storage.folder import locked
 
@@ -113,12 +114,13 @@ def test_another_run_in_the_folder_is_refused_and_named(tmp_path, change):
         other(tmp_path / "run").perform()
 
 
-def test_another_version_of_a_package_is_refused_and_named(tmp_path):
+def test_another_version_of_a_package_is_refused_and_named(tmp_path, monkeypatch):
     chain(tmp_path / "run").perform()
-    file = tmp_path / "run" / "run.json"
-    content = json.loads(file.read_text())
-    content["fingerprints"]["version of numpy"] = "1.0"
-    file.write_text(json.dumps(content))
+    real = compile_module.version
+    older = {"numpy": "1.0"}
+    monkeypatch.setattr(
+        compile_module, "version", lambda name: older.get(name) or real(name)
+    )
     with pytest.raises(StorageError, match="version of numpy differ"):
         chain(tmp_path / "run").perform()
 

@@ -32,7 +32,9 @@ from flexcv.evaluation import (
 )
 from flexcv.evaluation.diagnostics import fold_diagnostics
 from flexcv.evaluation.fingerprints import (
-    model_fingerprint,
+    metric_identity,
+    model_identity,
+    processors_identity,
     run_fingerprints,
     run_identity,
 )
@@ -230,12 +232,18 @@ class _Performance:
     ) -> UnitStore:
         """Open the store of finished units in a folder that this process holds."""
         job = self.job
-        marks = {
-            spec.name: Marks(prints, model_fingerprint(spec, job.design.tuning))
-            for spec in job.specs
-        }
+        metrics = {m.name: metric_identity(m) for m in job.metrics}
+        known = {name: "" if i.unknown else i.text for name, i in metrics.items()}
+        marks, unknown = {}, {}
+        for spec in job.specs:
+            model = model_identity(spec, job.design.tuning)
+            looks = processors_identity(spec)
+            marks[spec.name] = Marks(prints, model.text, looks.text, known)
+            if strange := (*model.unknown, *looks.unknown):
+                unknown[spec.name] = ", ".join(strange)
         keeps = bool(job.design.run.keep_estimators)
-        return open_store(folder, marks, prints, resume, keeps_estimators=keeps)
+        settings = {"unknown": unknown, "keeps_estimators": keeps}
+        return open_store(folder, marks, prints, resume, **settings)
 
     def _run(
         self,

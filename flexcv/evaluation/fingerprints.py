@@ -99,12 +99,6 @@ def metric_identity(metric: Metric) -> Identity:
     return identify(metric, f"metric {metric.name!r}")
 
 
-def model_fingerprint(spec: ModelSpec, tuning: TuningSettings) -> str:
-    """Return one text for a model and what looks at it."""
-    model, processors = model_identity(spec, tuning), processors_identity(spec)
-    return identify((model.text, processors.text)).text
-
-
 def _tuning_parts(spec: ModelSpec, tuning: TuningSettings) -> list[tuple[str, Any]]:
     values = {each.name: getattr(tuning, each.name) for each in fields(tuning)}
     if spec.n_trials is not None:

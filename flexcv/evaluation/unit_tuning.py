@@ -21,7 +21,7 @@ from flexcv.resampling.plan import seed_number
 from flexcv.storage.units import trials_file, unit_name
 
 from .events import Listener, TrialFinished
-from .fingerprints import model_fingerprint
+from .fingerprints import model_identity
 from .inner_classes import objective_for, usable_splits
 from .journal import TrialStore
 from .roles import (
@@ -140,7 +140,10 @@ def _store(
         storage = trials_file(settings.folder, *address)
     if storage is None:
         return None
-    how = f"{settings.identity}-{model_fingerprint(spec, settings.tuning)}"
+    model = model_identity(spec, settings.tuning)
+    if model.unknown:  # trials of what cannot be compared are never gone on with
+        return None
+    how = f"{settings.identity}-{model.text}"
     return TrialStore(storage, unit_name(*address), how)
 
 

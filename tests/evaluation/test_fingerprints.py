@@ -18,7 +18,6 @@ from flexcv.evaluation.fingerprints import (
     data_identity,
     differences,
     metric_identity,
-    model_fingerprint,
     model_identity,
     processors_identity,
     run_fingerprints,
@@ -107,7 +106,6 @@ def test_a_post_processor_is_no_part_of_the_model():
     )
     assert model_identity(one, TUNING) == model_identity(other, TUNING)
     assert processors_identity(one) != processors_identity(other)
-    assert model_fingerprint(one, TUNING) != model_fingerprint(other, TUNING)
 
 
 def test_metrics_are_told_apart_by_what_they_compute():

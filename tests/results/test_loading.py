@@ -1,4 +1,3 @@
-import json
 import shutil
 
 import numpy as np
@@ -13,7 +12,6 @@ from flexcv.errors import StorageError
 from flexcv.merf import MERF
 from flexcv.model_postprocessing import RandomForestModelPostProcessor
 from flexcv.results import load_estimators
-from flexcv.results.storage import checked_json
 from tests.evaluation.test_unit import Fails, GroupMean, Warns
 
 pytestmark = pytest.mark.filterwarnings("ignore::flexcv.errors.FailedModelWarning")
@@ -155,61 +153,98 @@ def refused(folder):
     return str(caught.value).replace(str(folder), "FOLDER")
 
 
-def test_a_changed_number_is_refused_with_file_and_lines(copied):
-    file = copied / "predictions.csv"
-    lines = file.read_text().splitlines(keepends=True)
-    cells = lines[70].split(",")
-    cells[-2] = "0.5"
-    lines[70] = ",".join(cells)
-    file.write_text("".join(lines))
+def test_tables_for_people_are_not_read(results, copied):
+    (copied / "predictions.csv").write_text("nonsense")
+    back = CrossValidationResults.load(copied)
+    pd.testing.assert_frame_equal(back.predictions, results.predictions)
+
+
+def test_a_missing_unit_is_refused(copied):
+    next((copied / "units").glob("GroupMean-r1-f2-*")).unlink()
     assert refused(copied) == (
-        "'FOLDER/predictions.csv', lines 52 to 101: a cell changed since it was "
-        "written; the file is damaged, restore it or save the results again."
+        "'FOLDER' lacks the unit of 'GroupMean' on repeat 1, fold 2; restore the file, "
+        "or perform the chain again to have it run anew."
     )
 
 
-def test_a_cut_file_is_refused_with_file_and_line(copied):
-    file = copied / "scores.csv"
-    file.write_text(file.read_text()[:-10])
-    assert refused(copied).startswith("'FOLDER/scores.csv', line 217: ")
-
-
-def test_a_damaged_description_is_refused_with_its_line(copied):
-    file = copied / "results.json"
-    text = file.read_text()
-    file.write_text(text.replace('"format": 1,', '"format" 1,'))
+def test_units_and_table_of_other_results_are_refused(copied, cv, tmp_path):
+    changed = cv.set_run(silence=["groups-ignored"], random_seed=1, on_error="record")
+    changed.perform().results.save(tmp_path / "other")
+    unit = next((tmp_path / "other" / "units").glob("Warns-r0-f0-*"))
+    mine = next((copied / "units").glob("Warns-r0-f0-*"))
+    kept = mine.read_bytes()
+    shutil.copy(unit, mine)
     assert refused(copied) == (
-        "'FOLDER/results.json', line 2: Expecting ':' delimiter; the file is damaged, "
-        "restore it or save the results again."
+        "the unit of 'Warns' on repeat 0, fold 0 in 'FOLDER' is not the one that these "
+        "results were written with; perform the chain again."
     )
-    file.write_text(text.replace('"name": "made"', '"name": "mode"'))
-    assert "a" in refused(copied)
-    assert "something changed since it was written" in refused(copied)
+    mine.write_bytes(kept)
+    shutil.copy(next((copied / "units").glob("Warns-r0-f1-*")), mine)
+    assert refused(copied).endswith(
+        "holds the results of 'Warns' on repeat 0, fold 1; put it back where it was, "
+        "or delete it."
+    )
 
 
 def test_another_format_says_so(copied):
-    file = copied / "results.json"
-    content = json.loads(file.read_text())
-    del content["checks"]
-    file.write_text(checked_json(content | {"format": 7, "flexcv": "9.0"}))
+    file = copied / "results.record"
+    first, _, rest = file.read_bytes().partition(b"\n")
+    file.write_bytes(first.replace(b"results 2 ", b"results 7 ") + b"\n" + rest)
     assert refused(copied) == (
-        "'FOLDER' was written by flexcv 9.0 in format 7, and this version reads format "
-        "1; load it with that version, or perform the run again."
+        "'FOLDER/results.record' was written by another version of flexcv (format 7, "
+        "this one reads 2); read it with that version, or choose a new folder."
     )
 
 
-def test_a_folder_of_an_older_version_says_so(copied):
-    (copied / "results.json").unlink()
-    assert refused(copied) == (
-        "'FOLDER' holds run.json but no results.json: the run was stopped before its "
-        "results were written, or an older flexcv wrote it, which kept tables only; "
-        "perform the run again."
+def test_a_folder_of_version_0_1_says_so(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "results.json").write_text('{"format": 1}')
+    assert refused(tmp_path) == (
+        "'FOLDER' was written by flexcv 0.1, in format 1, which this version does not "
+        "read; use that version, or perform the run again in a new folder."
     )
+
+
+def test_a_folder_that_lost_its_description_says_how_to_have_it_again(copied):
+    (copied / "results.record").unlink()
+    assert refused(copied) == (
+        "'FOLDER' holds a run but no results.record; perform the chain again, which "
+        "reads the units that are there and writes it."
+    )
+
+
+def test_saving_again_changes_nothing(results, copied):
+    before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+    results.save(copied)
+    after = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_saving_refuses_the_folder_of_other_results(results, copied, cv):
+    other = cv.set_run(silence=["groups-ignored"], random_seed=1, on_error="record")
+    with pytest.raises(StorageError) as caught:
+        other.perform().results.save(copied)
+    assert str(caught.value).replace(str(copied), "FOLDER") == (
+        "'FOLDER' holds the results of another run; choose a new folder, or remove "
+        "that one."
+    )
+    back = CrossValidationResults.load(copied)
+    pd.testing.assert_frame_equal(back.predictions, results.predictions)
+
+
+def test_files_of_the_user_survive_saving_and_models_survive_too(results, copied):
+    results.save(copied, estimators=True)
+    notes = [copied / name / "notes.txt" for name in ("findings", "estimators")]
+    for note in notes:
+        note.write_text("mine")
+    results.save(copied)
+    assert [note.read_text() for note in notes] == ["mine", "mine"]
+    assert len(load_estimators(copied, trust_pickle=True)["GroupMean"]) == 6
 
 
 def test_somebody_elses_folder_and_no_folder_are_refused(tmp_path):
     assert refused(tmp_path) == (
-        "'FOLDER' holds no results.json, so it is no run folder; pass one that a run "
+        "'FOLDER' holds no results.record, so it is no run folder; pass one that a run "
         "or `save` wrote."
     )
     assert refused(tmp_path / "no") == (
@@ -227,7 +262,7 @@ def test_fitted_models_are_kept_on_request_and_read_by_a_call_of_their_own(
     results, tmp_path
 ):
     results.save(tmp_path / "run", estimators=True)
-    with pytest.raises(ValueError, match="not"):
+    with pytest.raises(ValueError, match="load_estimators"):
         CrossValidationResults.load(tmp_path / "run").estimators  # noqa: B018
     models = load_estimators(tmp_path / "run", trust_pickle=True)
     assert "Fails" not in models
@@ -256,7 +291,8 @@ def test_models_that_were_not_kept_are_named(saved, tmp_path):
     with pytest.raises(StorageError) as caught:
         load_estimators(saved, trust_pickle=True)
     assert str(caught.value) == (
-        f"{str(saved)!r} holds no fitted models; save with estimators=True."
+        f"{str(saved)!r} holds no fitted models; perform with set_run(folder, "
+        "keep_estimators=True), or save with estimators=True."
     )
     with pytest.raises(ValueError) as caught:
         CrossValidationResults.load(saved).save(tmp_path / "x", estimators=True)

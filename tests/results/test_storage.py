@@ -60,7 +60,7 @@ def test_somebody_elses_folder_is_left_alone(cv, tmp_path):
     with pytest.raises(StorageError) as caught:
         cv.set_run(tmp_path).perform()
     assert str(caught.value) == (
-        f"{str(tmp_path)!r} holds files but no run.json, so it is no run folder; "
+        f"{str(tmp_path)!r} holds files but no run, so it is no run folder; "
         "choose an empty or new one."
     )
     assert os.listdir(tmp_path) == ["letter.txt"]
@@ -74,5 +74,6 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(cv, tmp_path):
 
 def test_what_a_run_killed_at_its_start_leaves_behind_locks_nobody_out(cv, tmp_path):
     (tmp_path / ".lock").write_text("123")
-    (tmp_path / ".run.json-half").write_text("{")
+    (tmp_path / ".unfinished-9-run.json").write_text("{")
     assert cv.set_run(tmp_path).perform().results
+    assert not (tmp_path / ".unfinished-9-run.json").exists()

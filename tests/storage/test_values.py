@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from flexcv.storage.values import decode, encode, is_exact
 
@@ -17,11 +17,13 @@ def through_json(value):
 
 
 @given(PARAMS)
+@settings(deadline=None)
 def test_a_value_comes_back_with_its_type(value):
     assert_same(through_json(value), value)
 
 
 @given(frames())
+@settings(deadline=None)
 def test_a_frame_comes_back_with_its_types_index_and_names(frame):
     assert_same(through_json(frame), frame)
 
