@@ -82,7 +82,7 @@ def perform_chain(
         store = open_store(folder, run_plan.specs, chain.tuning, prints, resume)
         run_plan.information["fingerprints"] = prints
         write_status(folder, "running", run_plan.information)
-        yield from _perform(run_plan, folder, store)
+        yield from _perform(run_plan, folder, store, starts_over=resume is False)
 
 
 def tune_chain(chain: Chain, model: str, fold: int, repeat: int, storage: Any) -> Tuned:
@@ -200,12 +200,16 @@ class _Run:
 
 
 def _perform(
-    planned: _Run, folder: Path | None, store: UnitStore | None
+    planned: _Run,
+    folder: Path | None,
+    store: UnitStore | None,
+    *,
+    starts_over: bool = False,
 ) -> Iterator[CrossValidationResults]:
     chain = planned.chain
     listeners: list[Listener] = [] if store is None else [store]
     listeners += [planned.finished, ProgressBar(chain.run.progress)]
-    listeners += _recorders(chain, folder, planned.information)
+    listeners += _recorders(chain, folder, planned.information, starts_over)
     known = {} if store is None else store.known(planned.plan)
     settings = planned.unit_settings(folder, planned.information.get("fingerprints"))
     work = (planned.plan, planned.specs, planned.dataset, settings, chain.run)
@@ -233,14 +237,17 @@ def _write(
 
 
 def _recorders(
-    chain: Chain, folder: Path | None, information: dict[str, Any]
+    chain: Chain, folder: Path | None, information: dict[str, Any], starts_over: bool
 ) -> list[Listener]:
     """Make the listener that tells trackers; loaded only when there is one to tell."""
     if folder is None and not chain.targets:
         return []
     targets = importlib.import_module("flexcv.tracking.targets")
     records = (chain.splits, chain.scaling, chain.tuning, chain.run, chain.merf)
-    about = {"metrics": chain.metrics, "information": information, "records": records}
-    return [
-        targets.make_recorder(folder, chain.targets, log_data=chain.log_data, **about)
-    ]
+    about: dict[str, Any] = {"metrics": chain.metrics, "records": records}
+    about |= {
+        "information": information,
+        "log_data": chain.log_data,
+        "starts_over": starts_over,
+    }
+    return [targets.make_recorder(folder, chain.targets, **about)]

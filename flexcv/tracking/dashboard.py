@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mlflow
-
 from flexcv.errors import StorageError
+
+from .quiet_mlflow import OFF, mlflow
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 5000
@@ -33,11 +33,7 @@ START_SECONDS = 120.0
 POLL_SECONDS = 0.3
 STOP_SECONDS = 10.0
 # the server is ours, so it reports to nobody and runs no jobs of its own
-ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-}
+ENVIRONMENT = {**OFF, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 VIEW_TAG = "mlflow.sharedViewState."  # how MLflow keeps a view that can be linked to
 RUNS_PAGE = "/#/experiments/{experiment}/runs?workflowType=machine_learning"
 MOST_LINKED = 20  # cross-validations of an experiment, newest first
