@@ -1,4 +1,4 @@
-"""The command line: `python -m flexcv demo` and `python -m flexcv ui`."""
+"""The command line: `python -m flexcv demo`, `ui`, `view` and `neptune-view`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +17,12 @@ from flexcv.errors import FlexcvError, GroupsWarning
 from flexcv.interface import CrossValidation, Results
 from flexcv.models import LinearMixedEffectsModel, LinearModel
 from flexcv.tracking.base import require_backend
+from flexcv.tracking.views import local_page, neptune_page
 
+VIEWS: dict[str, tuple[Callable[[Path], str], str]] = {
+    "view": (local_page, "a run folder"),
+    "neptune-view": (neptune_page, "the runs in Neptune's offline folder"),
+}
 FOREST = {"n_estimators": 100, "min_samples_leaf": 5}
 
 
@@ -44,10 +49,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pages.add_argument(
         "--port", type=int, default=5000, help="on 127.0.0.1 (default: 5000)"
     )
+    for name, (_, what) in VIEWS.items():
+        view = commands.add_parser(name, help=f"write {what} as one HTML page")
+        view.add_argument("folder", type=Path, help="where it lies")
+        view.add_argument(
+            "--out",
+            type=Path,
+            default=Path(f"{name}.html"),
+            help=f"the page (default: {name}.html)",
+        )
     options = parser.parse_args(arguments)
     if options.command == "ui":
         return run_ui(options.store, options.port)
+    if options.command in VIEWS:
+        return write_view(options.command, options.folder, options.out)
     run_demo(options.folder)
+    return 0
+
+
+def write_view(command: str, folder: Path, out: Path) -> int:
+    """Write the page of a run that lies in a folder, and say where it is."""
+    try:
+        out.write_text(VIEWS[command][0](folder), encoding="utf-8")
+    except FlexcvError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"The page is {out.resolve()}.")
     return 0
 
 

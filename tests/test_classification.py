@@ -16,6 +16,7 @@ from sklearn.svm import LinearSVC
 from flexcv import CrossValidation, CrossValidationResults, Metric, ObjectiveScorer
 from flexcv.datasets import load_verbagg
 from flexcv.errors import CheckWarning, FailedModelWarning, FlexcvError, UnitError
+from flexcv.storage.units import load_unit
 from flexcv.synthesizer import generate_classification, generate_counts
 
 SILENT = ("groups-ignored", "groups-unused")
@@ -239,15 +240,11 @@ def test_a_folder_gives_back_the_same_and_goes_on(table, tmp_path):
     assert not list((tmp_path / "run").rglob("*.pickle")) + list(
         (tmp_path / "run").rglob("*.pkl")
     )
-    with np.load(
-        next((tmp_path / "run" / "units").glob("Logistic*-f0-*/arrays.npz"))
-    ) as arrays:
-        assert arrays["0-test-predicted"].dtype == np.int16
-        assert arrays["0-test-probabilities"].shape == (80, 3)
-    for unit in (tmp_path / "run" / "units").glob("*-f1-*"):
-        for file in unit.iterdir():
-            file.unlink()
-        unit.rmdir()
+    [unit] = load_unit(tmp_path / "run", "LogisticRegression", 0, 0).results
+    assert unit.test.predicted.dtype == np.int16
+    assert unit.test.probabilities.shape == (80, 3)
+    for file in (tmp_path / "run" / "units").glob("*-f1-*"):
+        file.unlink()
     again = cv.perform(resume=True).results
     pd.testing.assert_frame_equal(
         again.predictions, whole.predictions, check_exact=True

@@ -202,7 +202,8 @@ class _Performance:
 
     def in_memory(self) -> Iterator[CrossValidationResults]:
         """Run the job; nothing is written."""
-        for results, _ in self._run([], {}, self.unit_settings(None)):
+        told = self._recorders(None)
+        for results, _ in self._run(told, {}, self.unit_settings(None)):
             yield results
 
     def in_folder(
@@ -213,19 +214,28 @@ class _Performance:
         store = self.store(folder, prints, resume)
         known = store.known(job)
         write_status(folder, "running", self.information)
-        begin_results(folder, self.results(is_partial=False), prints, keys_of(job))
+        nothing = self.results(is_partial=False)
+        begin_results(folder, nothing, prints, keys_of(job), store.stored)
         settings = self.unit_settings(folder, prints)
-        for results, status in self._run([store], known, settings):
+        told: list[Listener] = [store]
+        told += self._recorders(folder, starts_over=resume is False)
+        for results, status in self._run(told, known, settings):
             # The disk may be what failed; the finished units are safe either way.
-            is_safe = contextlib.nullcontext()
-            if status == "failed":
-                is_safe = contextlib.suppress(StorageError)  # type: ignore[assignment]
-            with is_safe:
-                units = [store.stored[k] for k in keys_of(job) if k in store.stored]
-                plan = job.plan.to_frame()
-                write_results(folder, results, prints, units, plan)
-                write_status(folder, status, self.information)
+            with contextlib.suppress(*([StorageError] if status == "failed" else [])):
+                self._write(folder, store, results, status)
             yield results
+
+    def _write(
+        self,
+        folder: Path,
+        store: UnitStore,
+        results: CrossValidationResults,
+        status: str,
+    ) -> None:
+        keys, plan = keys_of(self.job), self.job.plan.to_frame()
+        units = [store.stored[key] for key in keys if key in store.stored]
+        write_results(folder, results, self.fingerprints(), units, plan)
+        write_status(folder, status, self.information)
 
     def store(
         self, folder: Path, prints: Mapping[str, str], resume: bool | None
@@ -253,9 +263,8 @@ class _Performance:
     ) -> Iterator[tuple[CrossValidationResults, str]]:
         """Run all units; yields results and how it ended, then raises its error."""
         job = self.job
-        told: list[Listener] = [*listeners, self.finished]
-        told.append(ProgressBar(job.design.run.progress))
-        told += self._recorders(settings.folder)
+        progress = ProgressBar(job.design.run.progress)
+        told: list[Listener] = [*listeners, self.finished, progress]
         work = (job.plan, job.specs, job.dataset, settings, job.design.run)
         try:
             run(*work, told, known, self._scored)
@@ -264,7 +273,9 @@ class _Performance:
             raise
         yield self.results(is_partial=False), "finished"
 
-    def _recorders(self, folder: Path | None) -> list[Listener]:
+    def _recorders(
+        self, folder: Path | None, *, starts_over: bool = False
+    ) -> list[Listener]:
         """Make the listener that tells trackers; loaded only when there is one."""
         design = self.job.design
         if folder is None and not design.targets:
@@ -273,6 +284,7 @@ class _Performance:
         recorder = targets.make_recorder(
             folder,
             design.targets,
+            starts_over=starts_over,
             log_data=design.log_data,
             metrics=self.job.metrics,
             information=self.information,

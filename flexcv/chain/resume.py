@@ -68,20 +68,22 @@ class UnitStore:
             When a unit is damaged, of another run, or of a model that has changed.
         """
         found: dict[Key, Unit] = {}
+        again: set[str] = set()
         for fold in job.plan:
             for spec in job.specs:
                 key = (spec.name, fold.repeat, fold.index)
-                if spec.name in self.unknown:
-                    continue
                 unit = load_unit(self.folder, *key)
                 if unit is None:
+                    continue
+                if spec.name in self.unknown:
+                    again.add(spec.name)
                     continue
                 self._refuse_another(unit)
                 results = self._as_asked(unit, fold, job)
                 if results is not None:
                     self.stored[key] = unit
                     found[key] = results
-        self._say_what_is_unknown()
+        self._say_what_is_unknown(again)
         return found
 
     def _refuse_another(self, unit: StoredUnit) -> None:
@@ -116,11 +118,11 @@ class UnitStore:
         fitted = dict(read_estimators(self.folder, unit))
         return look_again(results, fitted, fold, spec, job.dataset)
 
-    def _say_what_is_unknown(self) -> None:
-        for model, what in self.unknown.items():
+    def _say_what_is_unknown(self, again: Iterable[str]) -> None:
+        for model in again:
             warnings.warn(
-                f"{model!r} holds {what}, which cannot be compared with what was run "
-                "before, so its units are run again.",
+                f"{model!r} holds something that cannot be compared with what was run "
+                f"before ({self.unknown[model]}), so its units are run again.",
                 ResumeWarning,
                 stacklevel=2,
             )

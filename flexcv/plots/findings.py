@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 Draw: TypeAlias = Callable[..., Any]  # of (frame, axes)
 
 
+def _as_it_is(plot: Draw) -> Draw:
+    """Let a picture take axes as its second argument, as every drawing does."""
+
+    def drawn(frame: pd.DataFrame, ax: Any = None) -> Any:
+        return plot(frame, ax=ax)
+
+    return drawn
+
+
 def _importance(frame: pd.DataFrame, ax: Any = None) -> Any:
     """Draw importances of one fold, or of all where the frame says which."""
     shown = frame if "fold" in frame else frame.assign(fold=0)
@@ -59,18 +68,18 @@ def _likelihood(frame: pd.DataFrame, ax: Any = None) -> Any:
 
 
 DRAWINGS: dict[str, Draw] = {
-    "attributions": plot_attributions,
-    "base_against_mixed": plot_base_against_mixed,
-    "calibration": plot_calibration,
-    "confusion": plot_confusion,
+    "attributions": _as_it_is(plot_attributions),
+    "base_against_mixed": _as_it_is(plot_base_against_mixed),
+    "calibration": _as_it_is(plot_calibration),
+    "confusion": _as_it_is(plot_confusion),
     "effect_distribution": _first_factor(plot_effect_distribution),
     "fixed_effects": _slopes,
     "importance": _importance,
-    "leverage": plot_leverage,
+    "leverage": _as_it_is(plot_leverage),
     "likelihood": _likelihood,
-    "quantiles": plot_quantiles,
+    "quantiles": _as_it_is(plot_quantiles),
     "random_effects": _first_factor(plot_random_effects),
-    "residuals": plot_residuals,
-    "roc": plot_roc,
-    "scale_location": plot_scale_location,
+    "residuals": _as_it_is(plot_residuals),
+    "roc": _as_it_is(plot_roc),
+    "scale_location": _as_it_is(plot_scale_location),
 }

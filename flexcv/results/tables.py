@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -90,73 +90,81 @@ def predictions_table(
 
     Of classes there is a column of probabilities for each, before the part.
     """
-    folds = list(folds)
-    columns = [*PREDICTION_COLUMNS[:-1], *task.columns, PREDICTION_COLUMNS[-1]]
-    codes = None if groups is None else pd.factorize(groups)[0]
-    frames = [
-        _prediction_frame(fold, part, predictions, target, task).assign(
-            group=_labels(groups, predictions),
-            known_group=_known_groups(fold, predictions, codes),
-        )[columns]
+    parts = [
+        (fold, part, predictions)
         for fold in folds
         for part, predictions in (("test", fold.test), ("train", fold.train))
         if predictions is not None
     ]
-    if not frames:
+    columns = [*PREDICTION_COLUMNS[:-1], *task.columns, PREDICTION_COLUMNS[-1]]
+    if not parts:
         return pd.DataFrame(columns=columns)
-    table = pd.concat(frames, ignore_index=True)
-    models = pd.CategoricalDtype(list(dict.fromkeys(fold.model for fold in folds)))
-    parts = pd.CategoricalDtype(["train", "test"])
-    return table.astype({"model": models, "part": parts})
-
-
-def _prediction_frame(
-    fold: FoldResult,
-    part: str,
-    predictions: Predictions,
-    target: pd.Series[Any],
-    task: Task,
-) -> pd.DataFrame:
+    rows = np.concatenate([predictions.rows for *_, predictions in parts])
+    sizes = [len(predictions.rows) for *_, predictions in parts]
+    models = list(dict.fromkeys(fold.model for fold, *_ in parts))
     y_true: Any = target.array if task.is_classification else target.to_numpy()
-    y_pred: Any = predictions.predicted
-    probabilities = predictions.probabilities
-    if task.is_classification:
-        y_pred = pd.Categorical.from_codes(y_pred, dtype=target.array.dtype)
-        if probabilities is None:
-            probabilities = np.full((len(predictions.rows), len(task.classes)), np.nan)
-    shown = (
-        {} if probabilities is None else zip(task.columns, probabilities.T, strict=True)
-    )
-    return pd.DataFrame(
-        {
-            **address(fold),
-            "row": predictions.rows,
-            "y_true": y_true[predictions.rows],
-            "y_pred": y_pred,
-            **dict(shown),
-            "part": part,
-        }
-    )
+    table = {
+        "model": _repeated(models, [fold.model for fold, *_ in parts], sizes),
+        "repeat": np.repeat([fold.repeat for fold, *_ in parts], sizes),
+        "fold": np.repeat([fold.fold for fold, *_ in parts], sizes),
+        "row": rows,
+        "group": _labels(groups, rows),
+        "known_group": _known_groups(parts, groups),
+        "y_true": y_true[rows],
+        "y_pred": _predicted(parts, target, task),
+        **_probabilities(parts, sizes, task),
+        "part": _repeated(["train", "test"], [part for _, part, _ in parts], sizes),
+    }
+    return pd.DataFrame({name: table[name] for name in columns})
 
 
-def _labels(groups: pd.Series[Any] | None, predictions: Predictions) -> Any:
+Part: TypeAlias = tuple[FoldResult, str, Predictions]
+
+
+def _repeated(names: list[str], values: list[str], sizes: list[int]) -> Any:
+    codes = np.repeat([names.index(value) for value in values], sizes)
+    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))
+
+
+def _labels(groups: pd.Series[Any] | None, rows: npt.NDArray[np.intp]) -> Any:
     if groups is None:
-        return pd.array([pd.NA] * len(predictions.rows), dtype="object")
-    return groups.iloc[predictions.rows].array
+        return pd.array([pd.NA] * len(rows), dtype="object")
+    return groups.iloc[rows].array
 
 
-def _known_groups(
-    fold: FoldResult,
-    predictions: Predictions,
-    codes: npt.NDArray[np.intp] | None,
-) -> Any:
-    """Tell for each row whether its group was in the fold's training part."""
-    if codes is None:
-        return pd.array([pd.NA] * len(predictions.rows), dtype="boolean")
-    seen = np.zeros(codes.max() + 1, dtype=bool)
-    if fold.train is not None:
-        seen[codes[fold.train.rows]] = True
-    return pd.array(seen[codes[predictions.rows]], dtype="boolean")
+def _predicted(parts: list[Part], target: pd.Series[Any], task: Task) -> Any:
+    values = np.concatenate([predictions.predicted for *_, predictions in parts])
+    if not task.is_classification:
+        return values
+    return pd.Categorical.from_codes(values, dtype=target.array.dtype)
+
+
+def _probabilities(
+    parts: list[Part], sizes: list[int], task: Task
+) -> dict[str, npt.NDArray[Any]]:
+    """Return a column per class; empty where a model gives no probabilities."""
+    if not task.is_classification:
+        return {}
+    tables = [
+        np.full((size, len(task.classes)), np.nan) if given is None else given
+        for size, given in zip(sizes, (p.probabilities for *_, p in parts), strict=True)
+    ]
+    return dict(zip(task.columns, np.concatenate(tables).T, strict=True))
+
+
+def _known_groups(parts: list[Part], groups: pd.Series[Any] | None) -> Any:
+    """Say for each row whether its group was in the fold's training part."""
+    if groups is None:
+        n_rows = sum(len(predictions.rows) for *_, predictions in parts)
+        return pd.array([pd.NA] * n_rows, dtype="boolean")
+    codes, labels = pd.factorize(groups)
+    found = []
+    for fold, _, predictions in parts:
+        seen = np.zeros(len(labels), dtype=bool)
+        if fold.train is not None:
+            seen[codes[fold.train.rows]] = True
+        found.append(seen[codes[predictions.rows]])
+    return pd.array(np.concatenate(found), dtype="boolean")
 
 
 def params_table(folds: Iterable[FoldResult]) -> pd.DataFrame:

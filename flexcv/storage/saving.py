@@ -98,6 +98,8 @@ def write_results(
         The plan's splits.
     """
     before = read_description(folder)
+    if before is not None and _says_the_same(before, describe(results, run, units)):
+        return
     tables = tables_for_people(results, plan)
     known = set() if before is None else set(before.written)
     description = replace(
@@ -110,7 +112,11 @@ def write_results(
 
 
 def begin_results(
-    folder: Path, results: Any, run: Mapping[str, str], keys: Sequence[Key]
+    folder: Path,
+    results: Any,
+    run: Mapping[str, str],
+    keys: Sequence[Key],
+    stored: Mapping[Key, StoredUnit],
 ) -> None:
     """Say which units a run will have, so that a killed one can be read.
 
@@ -124,14 +130,24 @@ def begin_results(
         Fingerprints of the run.
     keys
         The addresses of its units, in the order of the run.
+    stored
+        Units that are there already; when these are all, nothing begins.
     """
     before = read_description(folder)
+    there = tuple(stored[key].digest for key in keys if key in stored)
+    if before is not None and (before.keys, before.digests) == (tuple(keys), there):
+        return
     description = replace(
         describe(results, run, keys),
         table=write_table(folder, results),
         written=() if before is None else before.written,
     )
     write_description(folder, description)
+
+
+def _says_the_same(before: Description, now: Description) -> bool:
+    names = ("run", "keys", "digests", "is_partial", "information", "facts", "metrics")
+    return all(getattr(before, name) == getattr(now, name) for name in names)
 
 
 def start_over(folder: Path) -> None:

@@ -13,10 +13,13 @@ from typing import Any
 import pandas as pd
 
 from flexcv.dataset import Dataset
+from flexcv.metrics import Metric
 from flexcv.model_mapping import ModelSpec
 
 from ._secrets import redact_params
 
+DIRECTION = "direction/"  # and the name of a metric
+GREATER, SMALLER = "greater is better", "smaller is better"
 LONGEST_TEXT = 250  # characters of a setting
 GIT_SECONDS = 2.0
 MEMORY_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -73,6 +76,21 @@ def _unused(name: str, table: pd.DataFrame) -> str:
     while name in table.columns:
         name += "_"
     return name
+
+
+def directions(metrics: Iterable[Metric]) -> dict[str, str]:
+    """Say of each metric whether less or more is better, where that is known.
+
+    Examples
+    --------
+    >>> directions([Metric("medae", min, greater_is_better=False)])
+    {'direction/medae': 'smaller is better'}
+    """
+    return {
+        f"{DIRECTION}{metric.name}": GREATER if metric.greater_is_better else SMALLER
+        for metric in metrics
+        if metric.greater_is_better is not None
+    }
 
 
 def model_facts(spec: ModelSpec) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from flexcv.evaluation.importances import is_complete
+
 from ._svg import Curve, Panel, picture
 
 # the first three that a trace has are drawn; trackers get all of them as series
@@ -162,6 +164,20 @@ def scores_picture(scores: pd.DataFrame, metrics: Sequence[str]) -> str:
         points = Curve(part["value"], part["model"].map(models.index))
         panels.append(Panel(metric, "", (points,), rows=models))
     return picture("test scores, a point per fold", panels)
+
+
+def with_best(trials: pd.DataFrame, greater_is_better: bool) -> pd.DataFrame:
+    """Add the best value up to each trial; failed and pruned ones change nothing.
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame({"value": [3.0, float("nan"), 2.0, 4.0]})
+    >>> with_best(trials, greater_is_better=False)["best_value"].tolist()
+    [3.0, 3.0, 2.0, 2.0]
+    """
+    values = trials["value"].astype(float).where(is_complete(trials))
+    best = values.cummax() if greater_is_better else values.cummin()
+    return trials.assign(best_value=best.ffill())
 
 
 def main_columns(traces: pd.DataFrame) -> list[str]:

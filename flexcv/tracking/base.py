@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 STATUSES = ("finished", "failed", "killed")
 BACKENDS = ("local", "mlflow", "neptune", "wandb")
+RESUMED = "flexcv.resumed"  # a tag of a fold that an earlier run had finished
 VERBS = (
     "child",
     "log_params",
@@ -39,6 +40,11 @@ class Tracker(Protocol):
     A key is a path with slashes, such as ``"test/mse"``; a backend may rewrite it to
     what its store allows. Any verb may raise: `flexcv` then warns once and goes on.
     `flexcv.testing.check_tracker` holds a tracker to this contract.
+
+    Two things are optional. A tracker with ``keeps_flat_keys = True`` is told
+    ``<model>/<metric>`` as a series over folds, too. One with a method
+    ``remember_in(folder, starts_over)`` is told before all else where the run folder
+    keeps its trackers' files, so that it can go on where an earlier run stopped.
     """
 
     def child(self, name: str, kind: str, tags: Mapping[str, str]) -> Tracker:
@@ -84,70 +90,6 @@ class Tracker(Protocol):
     def finish(self, status: str) -> None:
         """Close the run: ``"finished"``, ``"failed"`` or ``"killed"``."""
         ...
-
-
-class SeveralTrackers:
-    """Pass every call on to several trackers; to none is the silent tracker.
-
-    Examples
-    --------
-    >>> SeveralTrackers().child("Ridge", "model", {}).log_metrics({"mse": 1.0})
-    """
-
-    def __init__(self, trackers: Iterable[Tracker] = ()) -> None:
-        self.trackers = tuple(trackers)
-
-    def child(self, name: str, kind: str, tags: Mapping[str, str]) -> SeveralTrackers:
-        """Open a run below each."""
-        return type(self)(tracker.child(name, kind, tags) for tracker in self.trackers)
-
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Note settings."""
-        self._each(lambda tracker: tracker.log_params(params))
-
-    def log_metrics(
-        self, metrics: Mapping[str, float], step: int | None = None
-    ) -> None:
-        """Note numbers."""
-        self._each(lambda tracker: tracker.log_metrics(metrics, step))
-
-    def log_series(
-        self, key: str, values: Sequence[float], steps: Sequence[int]
-    ) -> None:
-        """Note a curve."""
-        self._each(lambda tracker: tracker.log_series(key, values, steps))
-
-    def log_figure(self, key: str, figure: Figure) -> None:
-        """Keep a picture."""
-        self._each(lambda tracker: tracker.log_figure(key, figure))
-
-    def log_table(self, key: str, table: pd.DataFrame) -> None:
-        """Keep a table."""
-        self._each(lambda tracker: tracker.log_table(key, table))
-
-    def log_text(self, key: str, text: str) -> None:
-        """Keep a text."""
-        self._each(lambda tracker: tracker.log_text(key, text))
-
-    def log_artifact(self, key: str, path: Path) -> None:
-        """Keep a file."""
-        self._each(lambda tracker: tracker.log_artifact(key, path))
-
-    def set_tags(self, tags: Mapping[str, str]) -> None:
-        """Mark the run."""
-        self._each(lambda tracker: tracker.set_tags(tags))
-
-    def finish(self, status: str) -> None:
-        """Close the run."""
-        self._each(lambda tracker: tracker.finish(status))
-
-    def _each(self, call: Callable[[Tracker], None]) -> None:
-        for tracker in self.trackers:
-            call(tracker)
-
-
-class NullTracker(SeveralTrackers):
-    """Take every call and keep nothing."""
 
 
 def open_tracker(backend: str, /, **options: Any) -> Tracker:
@@ -197,5 +139,5 @@ def png_bytes(figure: Figure) -> bytes:
 
 
 def is_tracker(candidate: object) -> bool:
-    """Tell whether an object has every verb of a tracker."""
+    """Whether an object has every verb of a tracker."""
     return all(callable(getattr(candidate, verb, None)) for verb in VERBS)

@@ -18,14 +18,15 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mlflow
-
 from flexcv.errors import StorageError
+
+from ._facts import DIRECTION, GREATER
+from .quiet_mlflow import OFF, mlflow
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 5000
@@ -33,15 +34,15 @@ START_SECONDS = 120.0
 POLL_SECONDS = 0.3
 STOP_SECONDS = 10.0
 # the server is ours, so it reports to nobody and runs no jobs of its own
-ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-}
+ENVIRONMENT = {**OFF, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 VIEW_TAG = "mlflow.sharedViewState."  # how MLflow keeps a view that can be linked to
 RUNS_PAGE = "/#/experiments/{experiment}/runs?workflowType=machine_learning"
 MOST_LINKED = 20  # cross-validations of an experiment, newest first
-SMALLER_IS_BETTER = ("mse", "rmse", "mae", "error", "loss", "deviance", "mape")
+PAGES = {  # artifacts of a run, the most telling first
+    "residuals.html": "residual plots",
+    "classes.html": "plots of the classes",
+    "error.txt": "why it stopped",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,25 +183,39 @@ def prepare_links(uri: str, url: str) -> tuple[Link, ...]:
 
 
 def _links_of(client: Any, experiment: Any, run: Any, url: str) -> list[Link]:
-    """Link to one cross-validation: its models, curves and residuals."""
+    """Link to one cross-validation: its models, curves and a page of pictures."""
     page = url + RUNS_PAGE.format(experiment=experiment.experiment_id)
     models = _children(client, run)
-    columns = _score_columns(models)
+    directions = _directions(run)
     title = f"{experiment.name}, {_when(run)}"
-    key = f"flexcv-{run.info.run_id}"
-    _keep_view(client, experiment, key, _view(run, columns))
-    links = [Link(f"{title}: the models side by side", _to_view(page, key))]
+    links = []
+    if models:
+        key = f"flexcv-{run.info.run_id}"
+        view = _view(run, _score_columns(models, "mean/"), directions)
+        _keep_view(client, experiment, key, view)
+        links.append(Link(f"{title}: the models side by side", _to_view(page, key)))
     for model in models:
         folds = _children(client, model)
         if not any(_has_curves(fold) for fold in folds):
             continue
         key = f"flexcv-{model.info.run_id}"
-        _keep_view(client, experiment, key, _view(model, _score_columns(folds, "")))
+        view = _view(model, _score_columns(folds, ""), directions)
+        _keep_view(client, experiment, key, view)
         charts = _to_view(page, key) + "&compareRunsMode=CHART"
         links.append(Link(f"{title}: {model.info.run_name}, fold by fold", charts))
-    pages = f"{url}/#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}"
-    residuals = f"{pages}/artifacts/residuals.html?workflowType=machine_learning"
-    return [*links, Link(f"{title}: residual plots", residuals)]
+    what, place = _page_of(client, run)
+    own = f"{url}/#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}"
+    address = f"{own}{place}?workflowType=machine_learning"
+    return [*links, Link(f"{title}: {what}", address)]
+
+
+def _page_of(client: Any, run: Any) -> tuple[str, str]:
+    """Return what is best looked at of one run, and where it is below its page."""
+    kept = {entry.path for entry in client.list_artifacts(run.info.run_id)}
+    for file, what in PAGES.items():
+        if file in kept:
+            return what, f"/artifacts/{file}"
+    return f"its settings ({run.info.status.lower()})", ""
 
 
 def _children(client: Any, run: Any) -> list[Any]:
@@ -208,7 +223,16 @@ def _children(client: Any, run: Any) -> list[Any]:
     return list(client.search_runs([run.info.experiment_id], below))
 
 
-def _score_columns(runs: list[Any], prefix: str = "mean/") -> list[str]:
+def _directions(run: Any) -> dict[str, bool]:
+    """Return of each metric whose direction was told whether greater is better."""
+    return {
+        key.removeprefix(DIRECTION): value == GREATER
+        for key, value in run.data.params.items()
+        if key.startswith(DIRECTION)
+    }
+
+
+def _score_columns(runs: list[Any], prefix: str) -> list[str]:
     """Name the test scores of runs, and the deviations if there are any."""
     names = sorted({name for run in runs for name in run.data.metrics})
     means = [name for name in names if name.startswith(f"{prefix}test/")]
@@ -219,25 +243,29 @@ def _has_curves(run: Any) -> bool:
     return any(name.startswith("convergence/") for name in run.data.metrics)
 
 
-def _view(parent: Any, columns: list[str]) -> dict[str, Any]:
-    """Describe MLflow's table of the runs below one, its scores as columns."""
-    first = columns[0] if columns else ""
-    chosen = next((name for name in columns if _is_error(name)), first)
+def _view(
+    parent: Any, columns: list[str], directions: Mapping[str, bool]
+) -> dict[str, Any]:
+    """Describe MLflow's table of the runs below one: scores as columns, best first.
+
+    A metric whose direction nobody told sorts nothing.
+    """
+    key, ascending = "attributes.run_name", True
+    for name in columns:
+        metric = name.partition("test/")[2]
+        if metric in directions and not name.startswith("std/"):
+            key, ascending = f"metrics.`{name}`", not directions[metric]
+            break
     return {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'",
-        # ordered by date MLflow would fold the runs into their parent
-        "orderByKey": f"metrics.`{chosen}`" if chosen else "attributes.`Run Name`",
-        "orderByAsc": _is_error(chosen),
+        "orderByKey": key,  # by date MLflow would fold the runs into their parent
+        "orderByAsc": ascending,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
         "selectedColumns": [f"metrics.`{name}`" for name in columns],
     }
-
-
-def _is_error(name: str) -> bool:
-    return name.rpartition("/")[2].lower().endswith(SMALLER_IS_BETTER)
 
 
 def _keep_view(client: Any, experiment: Any, key: str, view: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Runs in MLflow: a store of one file, or a server.
 
 Every call names its run, so the active run of the user's own code stays what it is.
+With a run folder the identifiers are kept there, and a run that stopped goes on.
 """
 
 from __future__ import annotations
@@ -9,14 +10,27 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import mlflow
-from mlflow.entities import Metric, Param, RunTag
+from .quiet_mlflow import mlflow  # isort: skip  first of all: it keeps MLflow quiet
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 
-from .base import png_bytes
+from .base import RESUMED, Tracker, png_bytes
+from .fanout import NullTracker
+from .ledger import (
+    LEDGER_FILE,
+    RUNNING,
+    TOP,
+    Address,
+    Ledger,
+    address_of,
+    place_below,
+    running_elsewhere,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +45,17 @@ LONGEST_VALUE = 5000
 LONGEST_NAME = 250
 FLUSH_SECONDS = 2.0  # how far a chart may lie behind the fit
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
+GONE = "RESOURCE_DOES_NOT_EXIST"
 Item = TypeVar("Item")
+
+
+@dataclass(slots=True)
+class _Known:
+    """What a run held when it was gone on with: nothing of it is told twice."""
+
+    params: set[str] = field(default_factory=set)
+    single: dict[str, float] = field(default_factory=dict)  # the newest of each metric
+    steps: dict[str, set[int]] = field(default_factory=dict)
 
 
 def open_run(
@@ -78,7 +102,23 @@ class MlflowTracker:
     """Keep a run in MLflow; numbers are sent in batches.
 
     A single number costs as much as a thousand in one batch, so points are held back
-    for at most `FLUSH_SECONDS` while more of them come.
+    for at most `FLUSH_SECONDS` while more of them come. The run is begun when it is
+    first told something.
+
+    Parameters
+    ----------
+    client
+        Of the store.
+    experiment
+        Its identifier.
+    name
+        Of the run.
+    tags
+        Those it begins with.
+    ledger
+        What a run folder knows of runs in this store, or None.
+    place
+        Which of them this one is.
     """
 
     def __init__(
@@ -87,13 +127,17 @@ class MlflowTracker:
         experiment: str,
         name: str,
         tags: Mapping[str, str] | None = None,
+        ledger: Ledger | None = None,
+        place: str = TOP,
     ) -> None:
         self._client = client
         self._experiment = experiment
         self._name = name
-        named = {"mlflow.runName": name, **(tags or {})}
-        run = client.create_run(experiment, tags=named)
-        self._run = str(run.info.run_id)
+        self._tags = {"mlflow.runName": name, **(tags or {})}
+        self._ledger = ledger
+        self._place = place
+        self._run = ""
+        self._known = _Known()
         self._points: list[Metric] = []
         self._flushed = time.monotonic()
         self._keys: dict[str, str] = {}
@@ -101,14 +145,50 @@ class MlflowTracker:
     @property
     def run_id(self) -> str:
         """Identify the run in MLflow."""
+        if not self._run:
+            self._run = self._gone_on_with() or self._begun()
+            self._note_status(RUNNING)
         return self._run
 
-    def child(self, name: str, kind: str, tags: Mapping[str, str]) -> MlflowTracker:
-        """Open a run that MLflow shows below this one."""
-        own = {**tags, "mlflow.parentRunId": self._run}
+    @property
+    def address(self) -> Address:
+        """Identify store and experiment, without secrets."""
+        return address_of(self._client.tracking_uri, self._experiment)
+
+    def remember_in(self, folder: Path, starts_over: bool) -> None:
+        """Keep identifiers in a folder, and go on with the run that it knows.
+
+        Parameters
+        ----------
+        folder
+            Where the trackers of a run folder keep their files.
+        starts_over
+            Whether to begin a new run; one that was killed is ended.
+        """
+        ledger = Ledger(folder / LEDGER_FILE, self.address)
+        top = ledger.get(TOP)
+        if starts_over or (self._run and top is not None and top.id != self._run):
+            _end_all(self._client, ledger)
+            ledger.forget()
+        self._ledger = ledger
+        if self._run and self._is_over():
+            self._run = ""  # of an earlier run: opened again, or begun anew
+        elif self._run:
+            self._note_status(RUNNING)
+
+    def child(self, name: str, kind: str, tags: Mapping[str, str]) -> Tracker:
+        """Open a run below this one; a finished fold stays as it is."""
+        own = {**tags, "mlflow.parentRunId": self.run_id}
+        place = place_below(self._place, name)
+        known = None if self._ledger is None else self._ledger.get(place)
+        if kind == "fold" and RESUMED in tags and known is not None and known.has_ended:
+            return NullTracker()
         # in a list of runs "fold 0" alone says too little
         title = f"{self._name}, {name}" if kind == "fold" else name
-        return MlflowTracker(self._client, self._experiment, title, own)
+        below = (self._client, self._experiment, title, own, self._ledger, place)
+        tracker = MlflowTracker(*below)
+        _ = tracker.run_id  # begun now: MLflow shows the time
+        return tracker
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Note settings."""
@@ -116,14 +196,16 @@ class MlflowTracker:
             Param(self._key(name), str(value)[:LONGEST_VALUE])
             for name, value in params.items()
         ]
-        for part in _batches(entries, MOST_PARAMS):
-            self._client.log_batch(self._run, params=part)
+        run = self.run_id
+        new = [entry for entry in entries if entry.key not in self._known.params]
+        for part in _batches(new, MOST_PARAMS):
+            self._client.log_batch(run, params=part)
 
     def log_metrics(
         self, metrics: Mapping[str, float], step: int | None = None
     ) -> None:
         """Note numbers; those without a step are seen at once."""
-        self._hold((key, value, step or 0) for key, value in metrics.items())
+        self._hold((key, value, step) for key, value in metrics.items())
         if step is None or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._flush()
 
@@ -149,7 +231,7 @@ class MlflowTracker:
 
     def log_text(self, key: str, text: str) -> None:
         """Keep a text; MLflow shows a page whose key ends in ``.html``."""
-        self._client.log_text(self._run, text, _artifact_path(key))
+        self._client.log_text(self.run_id, text, _artifact_path(key))
 
     def log_artifact(self, key: str, path: Path) -> None:
         """Keep a copy of a file."""
@@ -159,7 +241,7 @@ class MlflowTracker:
             copy.write_bytes(Path(path).read_bytes())
             parent = target.parent.as_posix()
             self._client.log_artifact(
-                self._run, str(copy), None if parent == "." else parent
+                self.run_id, str(copy), None if parent == "." else parent
             )
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
@@ -169,30 +251,71 @@ class MlflowTracker:
             for name, value in tags.items()
         ]
         for part in _batches(entries, MOST_PARAMS):
-            self._client.log_batch(self._run, tags=part)
+            self._client.log_batch(self.run_id, tags=part)
 
     def finish(self, status: str) -> None:
         """Send what is held back and close the run."""
+        status = status if status in STATUSES else "failed"
         self._flush()
-        self._client.set_terminated(self._run, STATUSES.get(status, "FAILED"))
+        self._client.set_terminated(self.run_id, STATUSES[status])
+        self._note_status(status)
+        if self._ledger is not None and self._place == TOP:
+            _end_all(self._client, self._ledger)  # folds that nobody ran again
 
     def __repr__(self) -> str:
-        return f"<MlflowTracker {self._name!r}, run {self._run}>"
+        return f"<MlflowTracker {self._name!r}, run {self._run or 'not begun'}>"
 
-    def _hold(self, points: Iterable[tuple[str, float, int]]) -> None:
-        now = int(time.time() * 1000)
-        self._points += [
-            Metric(self._key(key), float(value), now, int(step))
-            for key, value, step in points
-            if value - value == 0  # MLflow would store infinity as 1.8e308
-        ]
+    def _begun(self) -> str:
+        if self._ledger is not None and self._place == TOP:
+            self._ledger.forget()
+        run = self._client.create_run(self._experiment, tags=self._tags)
+        self._known = _Known()
+        return str(run.info.run_id)
+
+    def _gone_on_with(self) -> str:
+        """Open the run that the folder knows, or return an empty text."""
+        known = None if self._ledger is None else self._ledger.get(self._place)
+        run = None if known is None else _found(self._client, known.id)
+        if run is None:
+            return ""
+        self._known = _Known(set(run.data.params), dict(run.data.metrics))
+        number = str(run.info.run_id)
+        self._client.update_run(number, status="RUNNING")
+        return number
+
+    def _is_over(self) -> bool:
+        run = _found(self._client, self._run)
+        return run is None or run.info.status in STATUSES.values()
+
+    def _note_status(self, status: str) -> None:
+        if self._ledger is not None:
+            self._ledger.put(self._place, self._run, status)
+
+    def _hold(self, points: Iterable[tuple[str, float, int | None]]) -> None:
+        run, now = self.run_id, int(time.time() * 1000)
+        for name, value, step in points:
+            key = self._key(name)
+            if step is None and self._known.single.get(key) == value:
+                continue
+            if step is not None and step in self._steps_known(run, key):
+                continue
+            self._points.append(Metric(key, float(value), now, int(step or 0)))
+
+    def _steps_known(self, run: str, key: str) -> set[int]:
+        """Return the steps of a series that an earlier part of the run told."""
+        if key not in self._known.single:
+            return set()
+        if key not in self._known.steps:
+            history = self._client.get_metric_history(run, key)
+            self._known.steps[key] = {point.step for point in history}
+        return self._known.steps[key]
 
     def _flush(self) -> None:
         """Send what is held back; what cannot be sent is not tried again."""
         points, self._points = self._points, []
         self._flushed = time.monotonic()
         for part in _batches(points, MOST_METRICS):
-            self._client.log_batch(self._run, metrics=part)
+            self._client.log_batch(self.run_id, metrics=part)
 
     def _key(self, name: str) -> str:
         """Rewrite a name to what MLflow takes; two names never become one."""
@@ -201,6 +324,39 @@ class MlflowTracker:
         while self._keys.setdefault(clean, name) != name:
             clean, number = f"{_clean(name)}_{number}", number + 1
         return clean
+
+
+def end_killed(file: Path, kept: Container[Address | None]) -> None:
+    """End runs that were killed, in stores that nobody writes to any more.
+
+    Parameters
+    ----------
+    file
+        Where a run folder keeps identifiers.
+    kept
+        Addresses that are written to now.
+    """
+    for ledger in running_elsewhere(file, kept):
+        _end_all(mlflow.MlflowClient(tracking_uri=ledger.address[0]), ledger)
+
+
+def _end_all(client: mlflow.MlflowClient, ledger: Ledger) -> None:
+    """End as killed what a ledger calls running."""
+    for place, run in list(ledger.running()):
+        if _found(client, run.id) is not None:
+            client.set_terminated(run.id, STATUSES["killed"])
+        ledger.put(place, run.id, "killed")
+
+
+def _found(client: mlflow.MlflowClient, run: str) -> Run | None:
+    """Return a run, unless somebody has deleted it."""
+    try:
+        found = client.get_run(run)
+    except MlflowException as error:
+        if error.error_code == GONE:
+            return None
+        raise
+    return found if found.info.lifecycle_stage == "active" else None
 
 
 def _clean(name: str) -> str:

@@ -2,18 +2,20 @@
 
 ::
 
-    cross-validation   settings, data/..., versions/...; tables summary, scores, plan
-                       (data when asked for); picture scores; page residuals or classes
+    cross-validation   settings, data/..., versions/..., direction/<metric>; tables
+                       summary, scores, plan (data when asked for); picture scores;
+                       page residuals or classes
     model              mean/test/mse, std/test/mse, ...; param/...; pictures
                        convergence and tuning with a line per fold
     fold               test/mse, train/mse, ..., seconds/fit; the tuned parameters;
                        series convergence/<column> by iteration, tuning/value and
                        tuning/best_value by trial; pictures residuals or classes, tuning
+
+Scores are read from the results, never computed here.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,26 +36,29 @@ from flexcv.evaluation import (
     UnitFinished,
     UnitStarted,
 )
+from flexcv.evaluation.importances import frozen_trials, importances_of
 from flexcv.metrics import Metric
-from flexcv.results import CrossValidationResults, FoldResult
+from flexcv.records import FoldResult, Key
+from flexcv.results.findings import drawing_of
+from flexcv.results.tables import scores_table, stacked, summary_table
 
 from . import _pictures as pictures
 from ._facts import (
     dataset_facts,
     dataset_rows,
+    directions,
     git_commit,
     model_facts,
     readable,
     run_facts,
 )
-from ._guard import Guard, GuardedTracker
 from ._page import ResidualPage
 from ._predictions import picture_name, predictions_picture
 from ._secrets import redact, redact_params
-from ._tuning import importances, with_best
-from .base import SeveralTrackers, Tracker
+from .base import RESUMED
+from .fanout import Guard, SeveralTrackers
 
-Key = tuple[str, int, int]
+LIVE = (TraceAdvanced, TrialFinished)  # told inside a unit
 
 
 class Recorder:
@@ -61,12 +66,12 @@ class Recorder:
 
     Parameters
     ----------
-    trackers
-        Guarded trackers of the whole cross-validation.
+    run
+        The trackers of the whole cross-validation.
     guards
         Their guards; what each noted first is warned about, once.
     metrics
-        What to score.
+        What was scored; their directions are told.
     information
         What the run says about itself.
     records
@@ -77,18 +82,18 @@ class Recorder:
 
     def __init__(
         self,
-        trackers: Iterable[GuardedTracker],
+        run: SeveralTrackers,
         guards: Iterable[Guard],
-        metrics: Sequence[Metric],
+        metrics: Sequence[Metric] | None,
         information: Mapping[str, Any],
         records: Sequence[Any] = (),
         *,
         log_data: bool = False,
     ) -> None:
-        self._run = SeveralTrackers(trackers)
+        self._run = run
         self._own = Guard("recorder")
         self._guards = (*guards, self._own)
-        self._metrics = tuple(metrics)
+        self._metrics = tuple(metrics or ())
         self._information = dict(information)
         self._records = tuple(records)
         self._log_data = log_data
@@ -98,6 +103,7 @@ class Recorder:
         self._tried: dict[Key, int] = {}
         self._shares: dict[Key, dict[str, float]] = {}
         self._results: list[FoldResult] = []
+        self._has_fitted = False
         self._page = ResidualPage()
         self._start: RunStarted | None = None
 
@@ -115,9 +121,11 @@ class Recorder:
         answer = answers.get(type(event))
         if answer is None:
             return
-        self._own.call(type(event).__name__, lambda: answer(event))
-        if not isinstance(event, TraceAdvanced | TrialFinished):
-            self._warn()  # never inside a unit, where warnings are the model's
+        if isinstance(event, LIVE):
+            answer(event)  # numbers alone, and every tracker is guarded
+            return
+        self._own.call(type(event).__name__, answer, event)
+        self._warn()  # never inside a unit, where warnings are the model's
 
     # -- events --
 
@@ -127,7 +135,8 @@ class Recorder:
         tags = {"flexcv.kind": "cross-validation"}
         self._run.set_tags(tags | ({"flexcv.git_commit": commit} if commit else {}))
         facts = run_facts(self._information, self._records)
-        self._run.log_params(facts | dataset_facts(event.dataset))
+        facts |= dataset_facts(event.dataset) | directions(self._metrics)
+        self._run.log_params(facts)
         self._run.log_table("plan", event.plan.to_frame())
         if self._log_data:
             self._run.log_table("data", dataset_rows(event.dataset))
@@ -137,35 +146,31 @@ class Recorder:
                 self._model_run(variant.name).log_params({"around": spec.name})
 
     def _unit_started(self, event: UnitStarted) -> None:
+        self._has_fitted = True
         self._fold_run((event.model, event.repeat, event.fold))
 
     def _trial_finished(self, event: TrialFinished) -> None:
         key = (event.model, event.repeat, event.fold)
         self._tried[key] = event.number
-        values = {"value": event.value, "best_value": event.best_value}
-        points = {
-            f"tuning/{name}": float(value)
-            for name, value in values.items()
-            if np.isfinite(value)
-        }
-        if points:
-            self._fold_run(key).log_metrics(points, event.number)
+        points = {"tuning/value": event.value, "tuning/best_value": event.best_value}
+        self._fold_run(key).log_metrics(points, event.number)
 
     def _trace_advanced(self, event: TraceAdvanced) -> None:
         key = (event.model, event.repeat, event.fold)
         self._heard[key] = event.iteration
         points = {
-            f"convergence/{name}": float(value)
+            f"convergence/{name}": value
             for name, value in event.row.items()
-            if _is_known(value)
+            if isinstance(value, int | float | np.number)
         }
-        if points:
-            self._fold_run(key).log_metrics(points, event.iteration)
+        self._fold_run(key).log_metrics(points, event.iteration)
 
     def _unit_finished(self, event: UnitFinished) -> None:
+        self._has_fitted |= not event.is_resumed
+        tags = {RESUMED: "true"} if event.is_resumed else {}
         for result in event.results:
             self._results.append(result)
-            run = self._fold_run(result.key)
+            run = self._fold_run(result.key, tags)
             for step in (
                 self._tell_scores,
                 self._tell_convergence,
@@ -173,12 +178,13 @@ class Recorder:
                 self._tell_findings,
                 self._tell_residuals,
             ):
-                self._own.call(step.__name__, functools.partial(step, result, run))
+                self._own.call(step.__name__, step, result, run)
             run.finish("failed" if result.error else "finished")
             del self._folds[result.key]
 
     def _run_finished(self, event: RunFinished) -> None:
-        self._run.log_metrics({"seconds": event.seconds})
+        if self._has_fitted:  # else these are the seconds of reading what is known
+            self._run.log_metrics({"seconds": event.seconds})
         self._close("finished")
 
     def _run_failed(self, event: RunFailed) -> None:
@@ -191,78 +197,67 @@ class Recorder:
     # -- one fold --
 
     def _tell_scores(self, result: FoldResult, run: SeveralTrackers) -> None:
-        results = self._known([result])
-        table = results.scores
-        names = table["part"] + "/" + table["metric"]
-        scores = dict(zip(names, table["value"].astype(float), strict=True))
-        finite = {name: value for name, value in scores.items() if np.isfinite(value)}
-        seconds = {f"seconds/{step}": value for step, value in result.seconds.items()}
         if result.error:
             run.log_text("error.txt", redact(result.error + "\n"))
-        # A metric of classes may have no value; `results.warnings` says why.
-        is_told = not (result.error or results.task.is_classification)
-        run.log_metrics((scores if is_told else finite) | seconds)
-        run.log_params(redact_params(_readable(result.params)))
-        self._tell_flat(result, scores)
-
-    def _tell_flat(self, result: FoldResult, scores: Mapping[str, float]) -> None:
-        """Add a point to `<model>/<metric>` where a backend keeps such series."""
-        folds = () if self._start is None else self._start.plan
-        places = [(fold.repeat, fold.index) for fold in folds]
-        number = places.index((result.repeat, result.fold))
-        flat = {
-            name.removeprefix("test/"): value
-            for name, value in scores.items()
-            if name.startswith("test/") and np.isfinite(value)
+        scores = {
+            f"{score.part}/{score.metric}": score.value for score in result.scores
         }
-        for tracker in self._model_run(result.model).trackers:
-            if flat and getattr(tracker, "keeps_flat_keys", False):
-                tracker.log_metrics(flat, number)
+        seconds = {f"seconds/{step}": value for step, value in result.seconds.items()}
+        run.log_metrics(scores | seconds)
+        params = {name: readable(value) for name, value in result.params.items()}
+        run.log_params(redact_params(params))
+        self._tell_flat(result)
 
-    def _tell_convergence(self, result: FoldResult, run: Tracker) -> None:
+    def _tell_flat(self, result: FoldResult) -> None:
+        """Add a point to `<model>/<metric>` where a backend keeps such series."""
+        run = self._model_run(result.model).having("keeps_flat_keys")
+        if run.trackers:
+            tested = [score for score in result.scores if score.part == "test"]
+            number = self._places()[result.repeat, result.fold]
+            run.log_metrics({score.metric: score.value for score in tested}, number)
+
+    def _tell_convergence(self, result: FoldResult, run: SeveralTrackers) -> None:
         """Send the rows of the trace that were not heard while the fit ran."""
         if result.traces is None:
             return
         last = self._heard.pop(result.key, None)
         traces = result.traces
         rows = traces if last is None else traces[traces["iteration"] > last]
+        steps = rows["iteration"].tolist()
         for name in rows.select_dtypes("number").columns.drop("iteration"):
-            known = rows[rows[name].map(_is_known)]
-            if len(known):
-                steps = known["iteration"].astype(int).tolist()
-                run.log_series(f"convergence/{name}", known[name].tolist(), steps)
+            run.log_series(f"convergence/{name}", rows[name].tolist(), steps)
 
-    def _tell_tuning(self, result: FoldResult, run: Tracker) -> None:
+    def _tell_tuning(self, result: FoldResult, run: SeveralTrackers) -> None:
         if result.trials is None:
             return
         greater = self._greater_is_better
-        trials = with_best(result.trials, greater)
+        trials = pictures.with_best(result.trials, greater)
+        later = trials[trials["trial"] > self._tried.pop(result.key, -1)]
         for name in ("value", "best_value"):
-            later = trials[trials["trial"] > self._tried.get(result.key, -1)]
-            known = later[np.isfinite(later[name])]
-            steps = known["trial"].astype(int).tolist()
-            run.log_series(f"tuning/{name}", known[name].tolist(), steps)
+            points = later[name].tolist(), later["trial"].tolist()
+            run.log_series(f"tuning/{name}", *points)
         run.log_table("trials", result.trials)
-        shares = importances(trials, self._space(result.model), greater)
+        space = self._space(result.model)
+        shares = importances_of(frozen_trials(trials, space), space, greater)
         self._shares[result.key] = shares
         run.log_metrics({f"importance/{name}": share for name, share in shares.items()})
         drawn = pictures.tuning_picture(trials, self._title(result))
         run.log_text("tuning.svg", drawn)
 
-    def _tell_findings(self, result: FoldResult, run: Tracker) -> None:
+    def _tell_findings(self, result: FoldResult, run: SeveralTrackers) -> None:
         if result.warnings:
             columns = ["category", "message"]
             run.log_table("warnings", pd.DataFrame(result.warnings, columns=columns))
         for finding in result.findings:
             name = f"findings/{finding.name}"
             run.log_table(name, _with_index(finding.frame))
-            if finding.draw is not None:
+            if (draw := drawing_of(finding)) is not None:
                 title = f"{finding.name}: {self._title(result)}"
                 figures = importlib.import_module("flexcv.tracking._figures")
-                picture = figures.finding_figure(finding.frame, finding.draw, title)
+                picture = figures.finding_figure(finding.frame, draw, title)
                 run.log_figure(name, picture)
 
-    def _tell_residuals(self, result: FoldResult, run: Tracker) -> None:
+    def _tell_residuals(self, result: FoldResult, run: SeveralTrackers) -> None:
         if result.test is None or self._start is None:
             return
         dataset, title = self._start.dataset, self._title(result)
@@ -276,45 +271,53 @@ class Recorder:
         for run in self._folds.values():
             run.finish(status)
         self._folds.clear()
-        if self._results:
-            results = self._known(self._results)
-            self._own.call("summary", lambda: self._tell_summary(results))
-            for model in results.models:
-                tell = functools.partial(self._tell_model, model, results)
-                self._own.call(model, tell)
-        for run in self._models.values():
-            run.finish(status)
-        self._run.finish(status)
+        results = self._in_order()
+        if results:
+            scores = scores_table(results)
+            summary = summary_table(scores)
+            self._own.call("summary", self._tell_summary, scores, summary)
+            for model in dict.fromkeys(result.model for result in results):
+                own = [result for result in results if result.model == model]
+                self._own.call(model, self._tell_averages, model, scores, summary)
+                self._own.call(model, self._tell_pictures, model, own)
+        for model, run in self._models.items():
+            run.finish(_with_failures(status, [r for r in results if r.model == model]))
+        self._run.finish(_with_failures(status, results))
 
-    def _tell_summary(self, results: CrossValidationResults) -> None:
-        self._run.log_table("summary", results.summary.reset_index())
-        self._run.log_table("scores", results.scores)
-        averages = results.summary.loc[["mean", "std"]]
-        page = self._page.html("Cross-validation", averages)
-        self._run.log_text(f"{picture_name(results.task)}.html", page)
+    def _tell_summary(self, scores: pd.DataFrame, summary: pd.DataFrame) -> None:
+        assert self._start is not None, "a unit finished before the run started"
+        self._run.log_table("summary", summary.reset_index())
+        self._run.log_table("scores", scores)
+        page = self._page.html("Cross-validation", summary.loc[["mean", "std"]])
+        self._run.log_text(f"{picture_name(self._start.dataset.task)}.html", page)
         names = [metric.name for metric in self._metrics]
-        drawn = pictures.scores_picture(results.scores, names)
-        self._run.log_text("scores.svg", drawn)
+        self._run.log_text("scores.svg", pictures.scores_picture(scores, names))
 
-    def _tell_model(self, model: str, results: CrossValidationResults) -> None:
+    def _tell_averages(
+        self, model: str, scores: pd.DataFrame, summary: pd.DataFrame
+    ) -> None:
+        averages = {}
+        for part, metric in scores[["part", "metric"]].drop_duplicates().to_numpy():
+            row = metric if part == "test" else f"{metric}_train"
+            for kind in ("mean", "std"):
+                averages[f"{kind}/{part}/{metric}"] = summary[model][kind, row]
+        self._models[model].log_metrics(averages)
+
+    def _tell_pictures(self, model: str, results: Sequence[FoldResult]) -> None:
         run = self._models[model]
-        scores = results.scores[results.scores["model"].eq(model)]
-        values = scores.groupby(scores["part"] + "/" + scores["metric"])["value"]
-        for kind, averages in (("mean", values.mean()), ("std", values.std())):
-            known = averages[np.isfinite(averages)]  # one fold has no deviation
-            run.log_metrics(
-                {f"{kind}/{name}": float(known[name]) for name in known.index}
-            )
-        traces = _of_model(results.traces, model)
+        traces = _of_one(stacked((result, result.traces) for result in results))
         if len(traces) and pictures.main_columns(traces):
             drawn = pictures.convergence_picture(traces, model)
             run.log_text("convergence.svg", drawn)
-        trials = _of_model(results.trials, model)
+        greater = self._greater_is_better
+        trials = stacked(
+            (result, pictures.with_best(result.trials, greater))
+            for result in results
+            if result.trials is not None
+        )
         if len(trials):
-            folds = trials.groupby(["repeat", "fold"], sort=False)
-            best = [with_best(part, self._greater_is_better) for _, part in folds]
             shares = self._importance_table(model)
-            drawn = pictures.tuning_overlay(pd.concat(best), shares, model)
+            drawn = pictures.tuning_overlay(_of_one(trials), shares, model)
             run.log_text("tuning.svg", drawn)
 
     def _importance_table(self, model: str) -> pd.DataFrame:
@@ -333,13 +336,21 @@ class Recorder:
         found = [part for part in self._records if isinstance(part, TuningSettings)]
         return bool(found and found[0].objective.greater_is_better)
 
-    def _known(self, results: Sequence[FoldResult]) -> CrossValidationResults:
-        assert self._start is not None, "a unit finished before the run started"
-        dataset, information = self._start.dataset, self._information
-        return CrossValidationResults(results, dataset, self._metrics, information)
+    def _places(self) -> dict[tuple[int, int], int]:
+        """Return the number of each fold in the plan, by repeat and fold."""
+        folds = () if self._start is None else self._start.plan
+        return {(f.repeat, f.index): number for number, f in enumerate(folds)}
+
+    def _in_order(self) -> list[FoldResult]:
+        """Return the results fold by fold, and by model as these were added."""
+        places, models = self._places(), list(self._models)
+        return sorted(
+            self._results,
+            key=lambda r: (places[r.repeat, r.fold], models.index(r.model)),
+        )
 
     def _space(self, model: str) -> Mapping[str, Any]:
-        """Give the distributions of a model; none when a function draws them."""
+        """Return the distributions of a model; none when a function draws them."""
         specs = () if self._start is None else self._start.specs
         space = next((spec.search_space for spec in specs if spec.name == model), {})
         return space if isinstance(space, Mapping) else {}
@@ -350,7 +361,9 @@ class Recorder:
             self._models[model] = self._run.child(model, "model", tags)
         return self._models[model]
 
-    def _fold_run(self, key: Key) -> SeveralTrackers:
+    def _fold_run(
+        self, key: Key, more_tags: Mapping[str, str] | None = None
+    ) -> SeveralTrackers:
         if key not in self._folds:
             model, repeat, fold = key
             tags = {
@@ -358,6 +371,7 @@ class Recorder:
                 "flexcv.model": model,
                 "flexcv.repeat": str(repeat),
                 "flexcv.fold": str(fold),
+                **(more_tags or {}),
             }
             name = pictures.fold_name(repeat, fold, self._has_repeats)
             self._folds[key] = self._model_run(model).child(name, "fold", tags)
@@ -367,11 +381,9 @@ class Recorder:
     def _has_repeats(self) -> bool:
         return self._start is not None and self._start.plan.n_repeats > 1
 
-    def _fold_name(self, result: FoldResult) -> str:
-        return pictures.fold_name(result.repeat, result.fold, self._has_repeats)
-
     def _title(self, result: FoldResult) -> str:
-        return f"{result.model}, {self._fold_name(result)}"
+        fold = pictures.fold_name(result.repeat, result.fold, self._has_repeats)
+        return f"{result.model}, {fold}"
 
     def _warn(self) -> None:
         for guard in self._guards:
@@ -379,13 +391,10 @@ class Recorder:
                 warnings.warn(sentence, TrackingWarning, stacklevel=2)
 
 
-def _is_known(value: Any) -> bool:
-    """Tell whether a cell of a trace holds a number; NaN stands for none."""
-    return isinstance(value, int | float | np.number) and not np.isnan(float(value))
-
-
-def _readable(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: readable(value) for name, value in params.items()}
+def _with_failures(status: str, results: Sequence[FoldResult]) -> str:
+    """Return the status of a run; one whose children all failed has failed, too."""
+    has_failed = bool(results) and all(result.error for result in results)
+    return "failed" if status == "finished" and has_failed else status
 
 
 def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
@@ -395,5 +404,5 @@ def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index()
 
 
-def _of_model(table: pd.DataFrame, model: str) -> pd.DataFrame:
-    return table[table["model"].eq(model)].dropna(axis=1, how="all")
+def _of_one(table: pd.DataFrame) -> pd.DataFrame:
+    return table.dropna(axis=1, how="all")

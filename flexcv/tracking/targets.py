@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +10,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from .base import BACKENDS, Tracker, is_tracker, open_tracker, require_backend
+from .fanout import Guard, SeveralTrackers
+from .ledger import LEDGER_FILE, running_elsewhere
 
 LOCAL_FOLDER = "tracking"  # below the run folder, whose tables belong to the results
+TABLES_ABOVE = ("summary", "scores", "plan")  # those that the run folder has itself
 DEFAULT_EXPERIMENT = "flexcv"
 
 
@@ -67,9 +69,13 @@ def sort_targets(run: Any, tracker: Any = None) -> tuple[Path | None, list[Targe
 
 
 def make_recorder(
-    folder: Path | None, targets: Sequence[Target], **about: Any
+    folder: Path | None,
+    targets: Sequence[Target],
+    *,
+    starts_over: bool = False,
+    **about: Any,
 ) -> Callable[[Any], None] | None:
-    """Open every target and give the listener that tells them; None without any.
+    """Open every target and return the listener that tells them; None without any.
 
     A target that cannot be opened is left out, with a warning when the run starts.
 
@@ -79,26 +85,68 @@ def make_recorder(
         The run folder; the local tracker writes below it.
     targets
         Further places.
+    starts_over
+        Whether what the folder knows of an earlier run is forgotten.
     about
         Metrics, information, records and the like, as `Recorder` takes them.
     """
     chosen = list(targets)
     if folder is not None:
-        opened = functools.partial(_open_below, folder)
-        chosen.insert(0, Target("local", opened))
+        chosen.insert(0, _below(folder, starts_over))
     if not chosen:
         return None
-    guarding = importlib.import_module("flexcv.tracking._guard")
     recording = importlib.import_module("flexcv.tracking.recorder")
     experiment = DEFAULT_EXPERIMENT if folder is None else folder.resolve().name
-    guards = [guarding.Guard(target.label) for target in chosen]
-    trackers = []
-    for target, guard in zip(chosen, guards, strict=True):
-        tracker = guard.call("opening", functools.partial(target.open, experiment))
-        if tracker is not None:
-            trackers.append(guarding.GuardedTracker(tracker, guard))
-    recorder = recording.Recorder(trackers, guards, **about)
+    guards = [Guard(target.label) for target in chosen]
+    opened = [
+        (tracker, guard)
+        for target, guard in zip(chosen, guards, strict=True)
+        if (tracker := guard.call("opening", target.open, experiment)) is not None
+    ]
+    run = SeveralTrackers(*zip(*opened, strict=True)) if opened else SeveralTrackers()
+    if folder is not None:
+        guards.append(_remember(folder / LOCAL_FOLDER, starts_over, opened))
+    recorder = recording.Recorder(run, guards, **about)
     return cast("Callable[[Any], None]", recorder)
+
+
+def _below(folder: Path, starts_over: bool) -> Target:
+    """Return the local tracker of a run folder, whose tables the results write."""
+    options = {
+        "folder": folder / LOCAL_FOLDER,
+        "name": folder.name,
+        "goes_on": not starts_over,
+        "kept_above": TABLES_ABOVE,
+    }
+    return Target(
+        "local",
+        lambda experiment: open_tracker("local", experiment=experiment, **options),
+    )
+
+
+def _remember(
+    folder: Path, starts_over: bool, opened: Sequence[tuple[Tracker, Guard]]
+) -> Guard:
+    """Let trackers go on where the folder knows them; end runs of other stores."""
+    killed = Guard("an earlier run's")
+    trackers = [tracker for tracker, _ in opened]
+    killed.call("ending it as killed", _end_killed, folder, trackers)
+    for tracker, guard in opened:
+        remember = getattr(tracker, "remember_in", None)
+        if remember is not None:
+            guard.call("remember_in", remember, folder, starts_over)
+    return killed
+
+
+def _end_killed(folder: Path, trackers: Sequence[Tracker]) -> None:
+    """End runs in stores that nobody writes to any more.
+
+    The run folder is locked by this process: what it calls running was killed.
+    """
+    kept = [getattr(tracker, "address", None) for tracker in trackers]
+    if running_elsewhere(folder / LEDGER_FILE, kept):
+        mlflow = importlib.import_module("flexcv.tracking.mlflow")
+        mlflow.end_killed(folder / LEDGER_FILE, kept)
 
 
 def _is_folder(entry: Any) -> bool:
@@ -149,11 +197,6 @@ def _refusal(argument: str, entry: Any) -> str:
         f"`{argument}` must be a folder, a Tracker, a live Neptune run or a list of "
         f"them, got {kind.__name__}; `tracker` also takes {', '.join(BACKENDS[1:])}."
     )
-
-
-def _open_below(folder: Path, experiment: str) -> Tracker:
-    path = folder / LOCAL_FOLDER
-    return open_tracker("local", folder=path, name=folder.name, experiment=experiment)
 
 
 def _title(tracker: Any) -> str:

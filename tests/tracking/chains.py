@@ -1,10 +1,27 @@
 """A short chain and a tracker that remembers, for the tests of this folder."""
 
+import importlib
+import importlib.util
+import warnings
+
+import pytest
 from optuna.distributions import FloatDistribution
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
 
 from flexcv import CrossValidation
 from flexcv.synthesizer import generate_regression
+
+needs_neptune = pytest.mark.skipif(
+    importlib.util.find_spec("neptune") is None, reason="neptune is not installed"
+)
+QUIET = {
+    "source_files": [],
+    "capture_stdout": False,
+    "capture_stderr": False,
+    "capture_traceback": False,
+    "capture_hardware_metrics": False,
+}
 
 
 class Memory:
@@ -68,3 +85,25 @@ def ridge_chain(run=None, *, model=None, n_splits=2, merf=False, **settings):
         cv.add_model(model)
     cv.set_merf(merf, em_max_iterations=4)
     return cv.set_run(run, silence=("groups-ignored", "groups-unused"), **settings)
+
+
+def forest_chain(run, **settings):
+    """A forest and MERF around it, on two folds."""
+    X, y, group, _ = generate_regression(3, 90, n_groups=6)
+    return (
+        CrossValidation()
+        .set_data(X, y, group)
+        .set_splits("KFold", n_splits_out=2)
+        .add_model(RandomForestRegressor, model_kwargs={"n_estimators": 10})
+        .set_merf(True, em_max_iterations=4)
+        .set_run(run, silence="groups-ignored", **settings)
+    )
+
+
+def offline_run(tmp_path, monkeypatch):
+    """A run of Neptune's client that writes below a folder."""
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # neptune 1.14 warns when it is imported
+        neptune = importlib.import_module("neptune")
+        return neptune.init_run(mode="offline", project="some/where", **QUIET)

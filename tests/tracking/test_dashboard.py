@@ -1,6 +1,8 @@
+import json
 import runpy
 import shutil
 import subprocess
+import urllib.request
 import warnings
 from pathlib import Path
 
@@ -10,7 +12,13 @@ mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
 
 from flexcv.cli import main  # noqa: E402
 from flexcv.errors import StorageError  # noqa: E402
-from flexcv.tracking.dashboard import Dashboard, prepare_links  # noqa: E402
+from flexcv.tracking import open_tracker  # noqa: E402
+from flexcv.tracking.dashboard import (  # noqa: E402
+    VIEW_TAG,
+    Dashboard,
+    prepare_links,
+)
+from flexcv.tracking.mlflow import sqlite_uri  # noqa: E402
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tracked_run.py"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -88,6 +96,106 @@ def test_each_cross_validation_is_linked_to(example):
     assert links[0].url.startswith(
         "http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&"
     )
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Runs that ended in every way, each in an experiment of its own."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The ``noload`` loader strategy")
+        for name in ("killed", "failed", "classes", "own metrics"):
+            begin(name, sqlite_uri(path))
+    return path
+
+
+def begin(name, uri):
+    """Tell a run of what its name says."""
+    run = open_tracker("mlflow", experiment=name, uri=uri)
+    run.set_tags({"flexcv.kind": "cross-validation"})
+    if name == "killed":  # before a model began
+        return
+    model = run.child("Ridge", "model", {})
+    if name == "failed":
+        run.log_text("error.txt", "ValueError: no fit")
+    if name == "classes":
+        run.log_text("classes.html", "<p>")
+    if name == "own metrics":
+        run.log_params({"direction/odd loss": "greater is better"})
+        numbers = {"mean/test/mse": 1.0, "mean/test/odd loss": 2.0}
+        model.log_metrics(numbers | {"std/test/odd loss": 0.1})
+        run.log_text("residuals.html", "<p>")
+    model.finish("finished")
+    run.finish("failed" if name == "failed" else "finished")
+
+
+def titles_of(links, experiment):
+    found = [link.title for link in links if link.title.startswith(experiment)]
+    return [title.partition(": ")[2] for title in found]
+
+
+def views_of(store):
+    """The views that were kept, by experiment."""
+    client = mlflow.MlflowClient(sqlite_uri(store))
+    return {
+        experiment: json.loads(value)
+        for experiment in client.search_experiments()
+        for key, value in experiment.tags.items()
+        if key.startswith(VIEW_TAG)
+    }
+
+
+def test_each_run_is_linked_to_what_it_has(store):
+    links = prepare_links(sqlite_uri(store), "http://127.0.0.1:5000")
+
+    assert titles_of(links, "killed") == ["its settings (running)"]
+    assert titles_of(links, "failed") == ["the models side by side", "why it stopped"]
+    assert titles_of(links, "classes") == [
+        "the models side by side",
+        "plots of the classes",
+    ]
+    assert all("residuals" not in link.url for link in links if "own" not in link.title)
+
+
+def test_models_are_sorted_by_what_was_told_of_a_metric_never_by_its_name(store):
+    prepare_links(sqlite_uri(store), "http://127.0.0.1:5000")
+
+    views = {experiment.name: view for experiment, view in views_of(store).items()}
+
+    own = views["own metrics"]
+    assert (own["orderByKey"], own["orderByAsc"]) == (
+        "metrics.`mean/test/odd loss`",
+        False,
+    )
+    assert views["failed"]["orderByKey"] == "attributes.run_name"
+
+
+@pytest.mark.slow
+def test_every_view_and_page_is_answered_by_the_server(store):
+    with Dashboard(store, port=0) as dashboard:
+        for experiment, view in views_of(store).items():
+            direction = "ASC" if view["orderByAsc"] else "DESC"
+            asked = {
+                "experiment_ids": [experiment.experiment_id],
+                "filter": view["searchFilter"],
+                "order_by": [f"{view['orderByKey']} {direction}"],
+            }
+            found = answer(f"{dashboard.url}/ajax-api/2.0/mlflow/runs/search", asked)
+            assert len(json.loads(found)["runs"]) == 1
+        for link in dashboard.links:
+            if "/artifacts/" in link.url:
+                run, _, rest = link.url.partition("/runs/")[2].partition("/artifacts/")
+                file = rest.partition("?")[0]
+                address = f"get-artifact?run_uuid={run}&path={file}"
+                assert answer(f"{dashboard.url}/{address}")
+
+
+def answer(url, content=None):
+    """Ask the server as its pages do."""
+    data = None if content is None else json.dumps(content).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return response.read()
 
 
 def test_a_missing_store_is_said_in_one_sentence(tmp_path):

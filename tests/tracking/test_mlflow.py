@@ -62,12 +62,6 @@ def test_points_are_held_back_until_the_run_closes(client, tracker):
     assert series(client, tracker, "loglik") == [(1, -1.0)]
 
 
-def test_infinity_is_left_out(client, tracker):
-    tracker.log_metrics({"mse": float("inf"), "r2": 0.5})
-
-    assert client.get_run(tracker.run_id).data.metrics == {"r2": 0.5}
-
-
 def test_names_that_mlflow_refuses_are_rewritten_and_never_merged(client, tracker):
     tracker.log_metrics({"var(a)": 1.0, "var[a]": 2.0})
 

@@ -1,27 +1,14 @@
-import importlib.util
 import json
-import warnings
 from pathlib import Path
 
 import pytest
-from sklearn.ensemble import RandomForestRegressor
 
 from flexcv import CrossValidation
 from flexcv.errors import TrackingWarning
-from flexcv.synthesizer import generate_regression
 from flexcv.testing import check_tracker
 from flexcv.tracking.neptune import adopt
 
-needs_neptune = pytest.mark.skipif(
-    importlib.util.find_spec("neptune") is None, reason="neptune is not installed"
-)
-QUIET = {
-    "source_files": [],
-    "capture_stdout": False,
-    "capture_stderr": False,
-    "capture_traceback": False,
-    "capture_hardware_metrics": False,
-}
+from .chains import forest_chain, needs_neptune, offline_run
 
 
 class FakeSeries:
@@ -55,26 +42,6 @@ class FakeRun:
 
     def stop(self):
         self.stopped = True
-
-
-def forest_chain(run, **settings):
-    X, y, group, _ = generate_regression(3, 90, n_groups=6)
-    return (
-        CrossValidation()
-        .set_data(X, y, group)
-        .set_splits("KFold", n_splits_out=2)
-        .add_model(RandomForestRegressor, model_kwargs={"n_estimators": 10})
-        .set_merf(True, em_max_iterations=4)
-        .set_run(run, silence="groups-ignored", **settings)
-    )
-
-
-def offline_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # neptune 1.14 warns when it is imported
-        neptune = importlib.import_module("neptune")
-        return neptune.init_run(mode="offline", project="some/where", **QUIET)
 
 
 def offline_operations(folder):

@@ -223,7 +223,8 @@ def test_a_failed_fold_says_why(tmp_path):
 
     assert memory.store["Failing/fold 0/status"] == "failed"
     assert "ValueError: no fit" in memory.store["Failing/fold 0/error.txt"]
-    assert memory.store["status"] == "finished"
+    assert memory.store["Failing/status"] == "failed"
+    assert memory.store["status"] == "failed"
 
 
 @pytest.mark.parametrize(

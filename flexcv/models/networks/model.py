@@ -296,9 +296,8 @@ def torch_parts() -> tuple[Any, Any]:
             "neural mixed-effects models need the package torch; install it with "
             'pip install "flexcv[neural]".'
         )
-    package = __name__.rpartition(".")[0]
-    networks = importlib.import_module(f"{package}.network")
-    training = importlib.import_module(f"{package}.training")
+    networks = importlib.import_module("flexcv.models.networks.network")
+    training = importlib.import_module("flexcv.models.networks.training")
     return networks, training
 
 

@@ -1,9 +1,9 @@
-"""What a tracker is told about a tuning, from its table of trials."""
+"""Which parameters made trials good: shares of a tuning (PED-ANOVA)."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,48 +11,54 @@ import optuna
 import pandas as pd
 from optuna.distributions import BaseDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial
 
-PREFIX = "params_"
-FEWEST_TRIALS = 8  # below this an importance says nothing
-
-
-def with_best(trials: pd.DataFrame, greater_is_better: bool) -> pd.DataFrame:
-    """Add the best value up to each trial; failed and pruned ones change nothing.
-
-    Examples
-    --------
-    >>> trials = pd.DataFrame({"value": [3.0, float("nan"), 2.0, 4.0]})
-    >>> with_best(trials, greater_is_better=False)["best_value"].tolist()
-    [3.0, 3.0, 2.0, 2.0]
-    """
-    values = trials["value"].astype(float)
-    values = values.where(_is_complete(trials))
-    best = values.cummax() if greater_is_better else values.cummin()
-    return trials.assign(best_value=best.ffill())
+PREFIX = "params_"  # of a parameter's column in a table of trials
+FEWEST_TRIALS = 8  # below this a share says nothing
 
 
-def importances(
-    trials: pd.DataFrame,
+def importances_of(
+    trials: Sequence[FrozenTrial],
     space: Mapping[str, BaseDistribution],
     greater_is_better: bool,
 ) -> dict[str, float]:
-    """Give the share of each parameter in what made trials good (PED-ANOVA).
+    """Compute the share of each parameter in what made trials good.
 
-    Empty with fewer than two parameters or too few trials.
+    Parameters
+    ----------
+    trials
+        Complete trials with finite values: those of a study, or `frozen_trials`.
+    space
+        The distribution of each parameter.
+    greater_is_better
+        The direction of the objective.
+
+    Returns
+    -------
+    dict
+        The share by parameter; empty with fewer than two parameters or eight trials.
     """
-    finite = trials[_is_complete(trials)]
-    if len(space) < 2 or len(finite) < FEWEST_TRIALS:
+    if len(space) < 2 or len(trials) < FEWEST_TRIALS:
         return {}
     with _quiet():
         study = optuna.create_study(
             direction="maximize" if greater_is_better else "minimize"
         )
-        study.add_trials([_frozen(row, space) for row in finite.to_dict("records")])
+        study.add_trials(list(trials))
         found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
     return {name: float(share) for name, share in found.items()}
 
 
-def _is_complete(trials: pd.DataFrame) -> pd.Series[bool]:
+def frozen_trials(
+    table: pd.DataFrame, space: Mapping[str, BaseDistribution]
+) -> list[FrozenTrial]:
+    """Return the complete trials of a table with finite values, as Optuna's own."""
+    rows = table[is_complete(table)].to_dict("records")
+    return [_frozen(row, space) for row in rows]
+
+
+def is_complete(trials: pd.DataFrame) -> pd.Series[bool]:
+    """Return for each trial of a table whether it ended with a finite value."""
     values = trials["value"].astype(float)
     finite = values.notna() & values.abs().ne(np.inf)
     return finite & trials["state"].eq("complete") if "state" in trials else finite
@@ -60,7 +66,7 @@ def _is_complete(trials: pd.DataFrame) -> pd.Series[bool]:
 
 def _frozen(
     row: Mapping[Any, Any], space: Mapping[str, BaseDistribution]
-) -> optuna.trial.FrozenTrial:
+) -> FrozenTrial:
     params = {
         name: _as_drawn(row[PREFIX + name], distribution)
         for name, distribution in space.items()
