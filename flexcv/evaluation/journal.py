@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import optuna
+from optuna.distributions import distribution_to_json
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
@@ -124,16 +125,32 @@ def finished(study: Study) -> list[FrozenTrial]:
 
 
 def record_check(
-    number: int,
+    trial: optuna.Trial | FrozenTrial,
     state: str,
-    drawn: Mapping[str, Any],
     reports: Mapping[int, float],
     record: Mapping[str, Any],
 ) -> str:
-    """Compute the checksum of a trial: all that a later choice may depend on."""
+    """Compute the checksum of a trial: all that a later choice may depend on.
+
+    Parameters
+    ----------
+    trial
+        Its number, its parameters and their distributions are read.
+    state
+        How it ended.
+    reports
+        What a pruner was told, by step.
+    record
+        Its fold scores and seconds.
+    """
+    spaces = trial.distributions
+    drawn = [
+        [name, value, distribution_to_json(spaces[name])]
+        for name, value in trial.params.items()
+    ]
     told = [[step, reports[step]] for step in sorted(reports)]
     kept = [record["scores"], record["seconds"]]
-    content = json.dumps([number, state, dict(drawn), told, *kept])
+    content = json.dumps([trial.number, state, drawn, told, *kept])
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
@@ -145,19 +162,24 @@ def checked(trials: list[FrozenTrial], place: Any) -> list[FrozenTrial]:
     StorageError
         When a trial is missing, doubled or changed.
     """
-    for trial in trials:
-        record = trial.user_attrs[RECORD]
-        drawn = trial.number, trial.state.name, trial.params
-        with reading(place):
-            found = record_check(*drawn, trial.intermediate_values, record)
-            scores = record["scores"]
-            is_same = found == record["check"] and (
-                trial.state != TrialState.COMPLETE
-                or trial.value == float(np.mean(scores))
-            )
-        if not is_same:
-            raise _damaged(place, f"trial {trial.number} changed since it was written")
-    return trials
+    with reading(place):
+        return [_checked(trial, place) for trial in trials]
+
+
+def _checked(trial: FrozenTrial, place: Any) -> FrozenTrial:
+    """Make a trial anew from what its checksum vouches for."""
+    record, reports = trial.user_attrs[RECORD], trial.intermediate_values
+    if record_check(trial, trial.state.name, reports, record) != record["check"]:
+        raise _damaged(place, f"trial {trial.number} changed since it was written")
+    is_complete = trial.state == TrialState.COMPLETE
+    return optuna.trial.create_trial(
+        state=trial.state,
+        value=float(np.mean(record["scores"])) if is_complete else None,
+        params=trial.params,
+        distributions=trial.distributions,
+        user_attrs={RECORD: record},
+        intermediate_values=reports,
+    )
 
 
 @contextlib.contextmanager

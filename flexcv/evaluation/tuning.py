@@ -224,8 +224,8 @@ def _run_trial(
     if not np.isfinite(value):
         state = TrialState.FAIL
     record = {"scores": scores, "seconds": time.perf_counter() - start}
-    drawn = trial.number, state.name, trial.params, reports
-    trial.set_user_attr(RECORD, record | {"check": record_check(*drawn, record)})
+    check = record_check(trial, state.name, reports, record)
+    trial.set_user_attr(RECORD, record | {"check": check})
     return told(study, trial, state, value if state == TrialState.COMPLETE else None)
 
 
