@@ -29,6 +29,11 @@ UNCOUNTED = {
     "__qualname__", "__slotnames__", "__static_attributes__", "__weakref__",
     "_abc_impl",
 }  # fmt: skip
+# An enumeration fills these when its members are used.
+LOOK_UPS = {
+    "_hashable_values_", "_member_map_", "_member_names_", "_unhashable_values_",
+    "_unhashable_values_map_", "_value2member_map_",
+}  # fmt: skip
 DYNAMIC = (eval, exec, globals, builtins.__import__, importlib.import_module)
 
 
@@ -105,6 +110,9 @@ def of_builtin(function: Any) -> Parts:
     if owner is not None and not isinstance(owner, ModuleType):
         return Parts(f"method {function.__name__}".encode(), (("object", owner),))
     name = reference(function)
+    if name is None and owner is not None:
+        origin = origin_of_module(owner.__name__)
+        name = origin and f"{origin} {owner.__name__}.{function.__name__}"
     if name is None:
         kind = f"the compiled function `{function.__name__}` of no installed package"
         return Parts(b"function", unknown=kind)
@@ -125,13 +133,13 @@ def of_descriptor(value: Any) -> Parts:
 
 def of_wrapper(value: Any) -> Parts:
     """Describe a static method or a class method."""
-    return Parts(type(value).__name__.encode(), (("function", value.__func__),))
+    return Parts(b"wrapper", (("kind", type(value)), ("function", value.__func__)))
 
 
 def of_property(value: property) -> Parts:
     """Describe a property."""
-    names = ("fget", "fset", "fdel")
-    return Parts(b"property", tuple((name, getattr(value, name)) for name in names))
+    inside = [(name, getattr(value, name)) for name in ("fget", "fset", "fdel")]
+    return Parts(b"property", (("kind", type(value)), *inside))
 
 
 def of_partial(value: functools.partial[Any]) -> Parts:
@@ -237,7 +245,7 @@ def _members(cls: type[Enum]) -> list[tuple[str, Any]]:
     added = (
         (name, value)
         for name, value in _attributes(cls)
-        if name not in cls.__members__ and not name.startswith(("_", "__"))
+        if name not in cls.__members__ and name not in LOOK_UPS
     )
     return members + by_name("attribute", added)
 
@@ -299,11 +307,12 @@ def _chains(steps: list[dis.Instruction]) -> tuple[tuple[str, ...], ...]:
     chains: list[tuple[str, ...]] = []
     is_open = False
     for step in steps:
-        if step.opname in READS:
+        if step.opname in READS and step.argval != "__name__":
             chains.append((step.argval,))
         elif step.opname in LOOKS_UP and is_open:
             chains[-1] += (step.argval,)
         is_open = step.opname in READS or (is_open and step.opname in LOOKS_UP)
+        is_open = is_open and step.argval != "__name__"
     return tuple(chains)
 
 

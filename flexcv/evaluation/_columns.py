@@ -118,19 +118,7 @@ def of_period(value: pd.Period) -> Parts:
 def of_extension_array(value: Any) -> Parts:
     """Describe a column of one of pandas' own types, or of another package's."""
     label = f"column {type(value).__name__} {value.dtype!s}".encode()
-    if isinstance(value, pd.Categorical):
-        inside = {"categories": value.categories, "codes": value.codes}
-        inside["ordered"] = value.ordered
-        return Parts(label, tuple(inside.items()))
-    if hasattr(value, "asi8"):  # dates, periods and durations; the type has the zone
-        return Parts(label, (("values", value.asi8),))
-    if isinstance(value, pd.arrays.IntervalArray):
-        return Parts(label, (("left", value.left), ("right", value.right)))
-    if hasattr(value.dtype, "numpy_dtype") and value.dtype.kind in "iufb":
-        missing = np.asarray(value.isna())
-        known = value.to_numpy(value.dtype.numpy_dtype, na_value=0)
-        return Parts(label, (("missing", missing), ("values", known)))
-    return Parts(label, (("values", value.to_numpy(dtype=object)),))
+    return Parts(label, tuple(_stored(value).items()))
 
 
 def of_extension_type(value: Any) -> Parts:
@@ -169,6 +157,29 @@ def of_tensor(value: Any) -> Parts:
     label = f"{type(value).__name__} {value.dtype} {tuple(value.shape)}"
     label += f" {value.requires_grad} "
     return Parts(label.encode() + _bytes_digest(numbers))
+
+
+def _stored(value: Any) -> dict[str, Any]:
+    """Return the arrays that a column of pandas' consists of."""
+    if isinstance(value, pd.Categorical):
+        stored = {"categories": value.categories, "codes": value.codes}
+        return {**stored, "ordered": value.ordered}
+    if isinstance(value, pd.arrays.SparseArray):
+        places = value.sp_index.to_int_index().indices
+        return {"values": value.sp_values, "places": places, "fill": value.fill_value}
+    if isinstance(value, pd.arrays.IntervalArray):
+        return {"left": value.left, "right": value.right}
+    if hasattr(value, "asi8"):  # dates, periods and durations; the type has the zone
+        return {"values": value.asi8}
+    return _entries(value)
+
+
+def _entries(value: Any) -> dict[str, Any]:
+    """Return the entries of a column: as numbers, if they are, or as objects."""
+    if not hasattr(value.dtype, "numpy_dtype") or value.dtype.kind not in "iufb":
+        return {"values": value.to_numpy(dtype=object)}
+    known = value.to_numpy(value.dtype.numpy_dtype, na_value=0)
+    return {"missing": np.asarray(value.isna()), "values": known}
 
 
 def _values(array: Any) -> Any:

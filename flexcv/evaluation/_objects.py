@@ -38,7 +38,8 @@ def described(value: Any) -> Parts:
     try:
         return _described(value)
     except Exception as error:  # noqa: BLE001  a stranger's code may raise anything
-        return Parts(b"unknown", unknown=f"{_title(value)} ({_why(error)})")
+        silent = f"{_title(value)}, which does not tell its state"
+        return Parts(b"unknown", unknown=f"{silent} ({type(error).__name__})")
 
 
 def _described(value: Any) -> Parts:
@@ -52,7 +53,8 @@ def _described(value: Any) -> Parts:
         return _columns.of_sparse(value)
     if _columns.is_tensor(value):
         return _columns.of_tensor(value)
-    return _of_object(value)
+    name = reference(value)
+    return _of_object(value) if name is None else Parts(f"named {name}".encode())
 
 
 def _of_sequence(value: Any) -> Parts:
@@ -192,7 +194,7 @@ def _state(value: Any) -> dict[str, Any]:
     return {
         name: entry
         for name, entry in state.items()
-        if not _is_cache(getattr(cls, name, None))
+        if name != "__doc__" and not _is_cache(getattr(cls, name, None))
     }
 
 
@@ -227,6 +229,8 @@ def _reduced(value: Any) -> list[tuple[str, Any]]:
     """Ask an object what it would be made again from."""
     how = copyreg.dispatch_table.get(type(value))
     made = value.__reduce_ex__(PROTOCOL) if how is None else how(value)
+    if isinstance(made, str) and callable(value):
+        raise TypeError("compiled code of no installed package")
     if isinstance(made, str):
         return [("name", made)]
     make, given, *rest = made
@@ -238,14 +242,11 @@ def _reduced(value: Any) -> list[tuple[str, Any]]:
 
 
 def _title(value: Any) -> str:
+    if isinstance(value, types.FunctionType | type):
+        return f"the code of `{value.__name__}`"
     cls = type(value)
     article = "an" if cls.__name__[:1].lower() in "aeiou" else "a"
     return f"{article} `{cls.__name__}` of {cls.__module__}"
-
-
-def _why(error: Exception) -> str:
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words[:100]}" if words else type(error).__name__
 
 
 EXACT: dict[type, Describe] = {
@@ -269,9 +270,6 @@ EXACT: dict[type, Describe] = {
     types.MethodWrapperType: _code.of_builtin,
     types.GeneratorType: _unknown("a generator"),
     types.CoroutineType: _unknown("a coroutine"),
-    staticmethod: _code.of_wrapper,
-    classmethod: _code.of_wrapper,
-    property: _code.of_property,
     type(functools.lru_cache(len)): _code.of_cached,
     type(threading.Lock()): _of_lock,
     type(threading.RLock()): _of_lock,
@@ -282,6 +280,9 @@ EXACT: dict[type, Describe] = {
 KINDS: dict[type, Describe] = {
     type: _code.of_class,
     types.ModuleType: _code.of_module,
+    staticmethod: _code.of_wrapper,
+    classmethod: _code.of_wrapper,
+    property: _code.of_property,
     functools.partial: _code.of_partial,
     set: _of_set_subclass,
     frozenset: _of_set_subclass,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -61,13 +62,17 @@ def atom(value: Any) -> bytes | None:
 
 def atoms(values: Iterable[Any]) -> bytes | None:
     """Compute one digest for plain values in order, or None when one is not plain."""
-    state = hashlib.blake2b(digest_size=SIZE)
-    for value in values:
-        label = atom(value)
-        if label is None:
-            return None
-        state.update(len(label).to_bytes(8, "little") + label)
-    return state.digest()
+    entries = list(values)
+    if not set(map(type, entries)) <= _ATOMS.keys():
+        return None
+    texts = [entry for entry in entries if type(entry) is str]  # columns are long
+    state = hashlib.blake2b(array("q", map(len, texts)), digest_size=SIZE)
+    state.update(_of_text("".join(texts)))
+    for place, entry in enumerate(entries):
+        if type(entry) is not str:
+            label = atom(entry) or b""
+            state.update(f"{place},{len(label)}:".encode() + label)
+    return state.digest() + f" {len(entries)} {len(texts)}".encode()
 
 
 def _of_text(value: str) -> bytes:

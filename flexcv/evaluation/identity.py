@@ -17,6 +17,7 @@ from ._objects import described
 from ._parts import atom, digest
 
 LENGTH = 16  # characters of a text
+LONGEST = 80  # characters of a step in a message
 LARGEST = 1_000_000  # parts of a value; a larger one is not looked through
 
 
@@ -138,7 +139,8 @@ class _Graph:
         while place >= 0:
             steps.append(self.nodes[place].step)
             place = self.nodes[place].parent
-        way = ", ".join(step for step in (self.name, *reversed(steps)) if step)
+        named = (self.name, *reversed(steps))
+        way = ", ".join(step[:LONGEST] for step in named if step)
         return f"{way}: {what}" if way else what
 
 

@@ -30,6 +30,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
 from scipy import sparse
+from scipy.special import cython_special
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, Ridge
@@ -258,6 +259,28 @@ EDITS = {
                 return "a"
         value = Kind.A
         """, '"a"', '"b"'),
+    "a private method of an enumeration": (
+        """
+        class Kind(enum.Enum):
+            A = 1
+            def _text(self):
+                return "a"
+        value = Kind.A
+        """,
+        '"a"',
+        '"b"',
+    ),
+    "a property that is remembered": (
+        """
+        class Mine:
+            @functools.cached_property
+            def scale(self):
+                return 1
+        value = Mine()
+        """,
+        "return 1",
+        "return 2",
+    ),
     "a decorated function": ("""
         def loud(function):
             @functools.wraps(function)
@@ -405,7 +428,11 @@ def test_a_cell_that_runs_again_elsewhere_keeps_its_identity(edit):
     assert identify(cell(moved, "second")) == identify(cell(text))
 
 
-NOT_CARRIED = {"a remembered function", "one of several functions by kind"}
+NOT_CARRIED = {
+    "a property that is remembered",
+    "a remembered function",
+    "one of several functions by kind",
+}
 
 
 @pytest.mark.parametrize("edit", sorted(EDITS.keys() - NOT_CARRIED), ids=str)
@@ -608,7 +635,7 @@ def test_a_function_that_numba_compiled_counts_by_its_source():
 UNKNOWN = {
     "a generator": (lambda: (i for i in ()), "a generator"),
     "a socket": (socket.socket, "a socket"),
-    "a thread's own values": (threading.local, "a `_local` of _thread (TypeError: cannot pickle '_thread._local' object)"),
+    "a thread's own values": (threading.local, "a `_local` of _thread, which does not tell its state (TypeError)"),
     "a compiled function of no package": (lambda: np.frompyfunc(cell("value = lambda x: x"), 1, 1), "the compiled function `<lambda> (vectorized)` of numpy"),
     "code in a text": (lambda: cell("value = lambda: eval('SCALE')"), "code that looks names up with `eval`"),
     "all globals": (lambda: cell("value = lambda: globals()['SCALE']"), "code that looks names up with `globals`"),
@@ -641,7 +668,9 @@ def test_an_object_that_raises_when_looked_into_is_unknown():
             raise RuntimeError("no")
 
     found = identify(Shy())
-    assert found.unknown == (f"a `Shy` of {__name__} (RuntimeError: no)",)
+    assert found.unknown == (
+        f"a `Shy` of {__name__}, which does not tell its state (RuntimeError)",
+    )
 
 
 def test_a_lock_inside_an_object_is_no_trouble():
@@ -664,6 +693,22 @@ def test_what_an_object_remembers_does_not_count():
     one, other = Slow(), Slow()
     assert one.answer == 42
     assert identify(one) == identify(other)
+
+
+def test_members_that_are_made_on_demand_do_not_count():
+    class Right(enum.IntFlag):
+        READ = 1
+        WRITE = 2
+
+    before = identify(Right)
+    assert Right.READ | Right.WRITE == 3
+    assert identify(Right) == before
+
+
+def test_compiled_functions_of_libraries_are_known_by_name():
+    found = [identify(each) for each in (cython_special.j0, cython_special.j1)]
+    assert found[0] != found[1]
+    assert found[0].is_known
 
 
 def test_use_does_not_change_an_identity():
