@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -10,16 +11,19 @@ from enum import Enum
 from numbers import Number
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from flexcv.dataset import Dataset
 from flexcv.metrics import Metric
 from flexcv.model_mapping import ModelSpec
+from flexcv.records import IntArray
 
 from ._secrets import redact_params
 
 DIRECTION = "direction/"  # and the name of a metric
 GREATER, SMALLER = "greater is better", "smaller is better"
+DIGEST_LENGTH = 8
 LONGEST_TEXT = 250  # characters of a setting
 GIT_SECONDS = 2.0
 MEMORY_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -102,6 +106,18 @@ def model_facts(spec: ModelSpec) -> dict[str, Any]:
     if not isinstance(space, Mapping):  # a function of the trial
         return facts | {"search": readable(space)}
     return facts | {f"search/{name}": readable(space[name]) for name in space}
+
+
+def rows_digest(rows: IntArray) -> str:
+    """Return a short text that is equal exactly where the same rows are meant.
+
+    Examples
+    --------
+    >>> rows_digest(np.array([0, 1])) == rows_digest(np.array([1, 0]))
+    True
+    """
+    content = np.sort(rows).astype("<i8").tobytes()
+    return hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]
 
 
 def git_commit() -> str:

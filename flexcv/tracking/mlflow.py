@@ -45,6 +45,8 @@ LONGEST_VALUE = 5000
 LONGEST_NAME = 250
 FLUSH_SECONDS = 2.0  # how far a chart may lie behind the fit
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
+PARENT = "mlflow.parentRunId"
+ROOT = "flexcv.run"  # the cross-validation that a run belongs to
 GONE = "RESOURCE_DOES_NOT_EXIST"
 Item = TypeVar("Item")
 
@@ -178,7 +180,8 @@ class MlflowTracker:
 
     def child(self, name: str, kind: str, tags: Mapping[str, str]) -> Tracker:
         """Open a run below this one; a finished fold stays as it is."""
-        own = {**tags, "mlflow.parentRunId": self.run_id}
+        root = self._tags.get(ROOT, self.run_id)  # a model's folds name the top run
+        own = {**tags, PARENT: self.run_id, ROOT: root}
         place = place_below(self._place, name)
         known = None if self._ledger is None else self._ledger.get(place)
         if kind == "fold" and RESUMED in tags and known is not None and known.has_ended:
@@ -247,7 +250,7 @@ class MlflowTracker:
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Mark the run."""
         entries = [
-            RunTag(_clean(name), str(value)[:LONGEST_VALUE])
+            RunTag(clean_key(name), str(value)[:LONGEST_VALUE])
             for name, value in tags.items()
         ]
         for part in _batches(entries, MOST_PARAMS):
@@ -319,10 +322,10 @@ class MlflowTracker:
 
     def _key(self, name: str) -> str:
         """Rewrite a name to what MLflow takes; two names never become one."""
-        clean = _clean(name)
+        clean = clean_key(name)
         number = 2
         while self._keys.setdefault(clean, name) != name:
-            clean, number = f"{_clean(name)}_{number}", number + 1
+            clean, number = f"{clean_key(name)}_{number}", number + 1
         return clean
 
 
@@ -359,12 +362,12 @@ def _found(client: mlflow.MlflowClient, run: str) -> Run | None:
     return found if found.info.lifecycle_stage == "active" else None
 
 
-def _clean(name: str) -> str:
-    """Give a name of allowed characters that is a plain path.
+def clean_key(name: str) -> str:
+    """Return a name of allowed characters that is a plain path.
 
     Examples
     --------
-    >>> _clean("convergence/var(subject)"), _clean("/a//../b[0]")
+    >>> clean_key("convergence/var(subject)"), clean_key("/a//../b[0]")
     ('convergence/var_subject', 'a/b_0')
     """
     swapped = NOT_ALLOWED.sub("_", name)

@@ -49,12 +49,13 @@ from ._facts import (
     git_commit,
     model_facts,
     readable,
+    rows_digest,
     run_facts,
 )
 from ._page import ResidualPage
 from ._predictions import picture_name, predictions_picture
 from ._secrets import redact, redact_params
-from .base import RESUMED
+from .base import FIRST_METRIC, RESUMED, TEST_ROWS
 from .fanout import Guard, SeveralTrackers
 
 LIVE = (TraceAdvanced, TrialFinished)  # told inside a unit
@@ -105,6 +106,7 @@ class Recorder:
         self._has_fitted = False
         self._page = ResidualPage()
         self._start: RunStarted | None = None
+        self._digests: dict[tuple[int, int], str] = {}
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
@@ -130,9 +132,12 @@ class Recorder:
 
     def _run_started(self, event: RunStarted) -> None:
         self._start = event
+        self._digests = {(f.repeat, f.index): rows_digest(f.test) for f in event.plan}
         commit = git_commit()
         tags = {"flexcv.kind": "cross-validation"}
-        self._run.set_tags(tags | ({"flexcv.git_commit": commit} if commit else {}))
+        tags |= {"flexcv.git_commit": commit} if commit else {}
+        tags |= {FIRST_METRIC: self._metrics[0].name} if self._metrics else {}
+        self._run.set_tags(tags)
         facts = run_facts(self._information, self._records)
         facts |= dataset_facts(event.dataset) | directions(self._metrics)
         self._run.log_params(facts)
@@ -370,6 +375,7 @@ class Recorder:
                 "flexcv.model": model,
                 "flexcv.repeat": str(repeat),
                 "flexcv.fold": str(fold),
+                TEST_ROWS: self._digests[repeat, fold],
                 **(more_tags or {}),
             }
             name = pictures.fold_name(repeat, fold, self._has_repeats)
