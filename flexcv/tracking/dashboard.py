@@ -25,8 +25,8 @@ from typing import Any
 
 from flexcv.errors import StorageError
 
-from ._facts import DIRECTION, GREATER
 from .base import FIRST_METRIC, TEST_ROWS
+from .facts import DIRECTION, GREATER
 from .mlflow import PARENT, ROOT, clean_key
 from .quiet_mlflow import OFF, mlflow
 
@@ -307,7 +307,7 @@ def _when(run: Any) -> str:
 
 
 def _free_port(port: int) -> int:
-    """Give the port if it is free; 0 asks the system for one."""
+    """Return the port if it is free; 0 asks the system for one."""
     with contextlib.closing(socket.socket()) as probe:
         if os.name != "nt":  # a port that was just left counts as free
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

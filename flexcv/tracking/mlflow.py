@@ -89,14 +89,14 @@ def open_run(
 
 
 def default_uri() -> str:
-    """Give the address of the environment, or of a store in the working directory."""
+    """Return the address of the environment, or of a store in the working directory."""
     if os.environ.get("MLFLOW_TRACKING_URI"):
         return str(mlflow.get_tracking_uri())
     return sqlite_uri(DEFAULT_STORE)
 
 
 def sqlite_uri(path: str | Path) -> str:
-    """Give the address of a store in one file."""
+    """Return the address of a store in one file."""
     return f"sqlite:///{Path(path).resolve().as_posix()}"
 
 
@@ -376,7 +376,7 @@ def clean_key(name: str) -> str:
 
 
 def _artifact_path(key: str) -> str:
-    """Give a path below the run's artifacts, whatever the key is.
+    """Return a path below the run's artifacts, whatever the key is.
 
     Examples
     --------

@@ -41,8 +41,10 @@ from flexcv.metrics import Metric
 from flexcv.records import FoldResult, Key
 from flexcv.results.tables import scores_table, stacked, summary_table
 
-from . import _pictures as pictures
-from ._facts import (
+from . import pictures
+from ._secrets import redact, redact_params
+from .base import FIRST_METRIC, RESUMED, TEST_ROWS
+from .facts import (
     dataset_facts,
     dataset_rows,
     directions,
@@ -52,10 +54,6 @@ from ._facts import (
     rows_digest,
     run_facts,
 )
-from ._page import ResidualPage
-from ._predictions import picture_name, predictions_picture
-from ._secrets import redact, redact_params
-from .base import FIRST_METRIC, RESUMED, TEST_ROWS
 from .fanout import Guard, SeveralTrackers
 
 LIVE = (TraceAdvanced, TrialFinished)  # told inside a unit
@@ -104,7 +102,7 @@ class Recorder:
         self._shares: dict[Key, dict[str, float]] = {}
         self._results: list[FoldResult] = []
         self._has_fitted = False
-        self._page = ResidualPage()
+        self._page = pictures.ResidualPage()
         self._start: RunStarted | None = None
         self._digests: dict[tuple[int, int], str] = {}
 
@@ -257,7 +255,7 @@ class Recorder:
             run.log_table(name, _with_index(finding.frame))
             if finding.draw is not None:
                 title = f"{finding.name}: {self._title(result)}"
-                figures = importlib.import_module("flexcv.tracking._figures")
+                figures = importlib.import_module("flexcv.tracking.figures")
                 picture = figures.finding_figure(finding.frame, finding.draw, title)
                 run.log_figure(name, picture)
 
@@ -265,8 +263,8 @@ class Recorder:
         if result.test is None or self._start is None:
             return
         dataset, title = self._start.dataset, self._title(result)
-        drawn = predictions_picture(result.test, dataset, title)
-        run.log_text(f"{picture_name(dataset.task)}.svg", drawn)
+        drawn = pictures.predictions_picture(result.test, dataset, title)
+        run.log_text(f"{pictures.picture_name(dataset.task)}.svg", drawn)
         self._page.add(result.model, drawn)
 
     # -- the end --
@@ -293,7 +291,9 @@ class Recorder:
         self._run.log_table("summary", summary.reset_index())
         self._run.log_table("scores", scores)
         page = self._page.html("Cross-validation", summary.loc[["mean", "std"]])
-        self._run.log_text(f"{picture_name(self._start.dataset.task)}.html", page)
+        self._run.log_text(
+            f"{pictures.picture_name(self._start.dataset.task)}.html", page
+        )
         names = [metric.name for metric in self._metrics]
         self._run.log_text("scores.svg", pictures.scores_picture(scores, names))
 

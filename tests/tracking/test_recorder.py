@@ -17,7 +17,7 @@ from flexcv.metrics import Metric
 from flexcv.records import FoldResult, Score
 from flexcv.resampling import SplitSettings, make_plan
 from flexcv.tracking import SeveralTrackers
-from flexcv.tracking._facts import dataset_rows
+from flexcv.tracking.facts import dataset_rows
 from flexcv.tracking.recorder import Recorder
 
 from .chains import Memory, ridge_chain
