@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 import time
+import urllib.request
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,7 @@ MOST_PARAMS = 100
 LONGEST_VALUE = 5000
 LONGEST_NAME = 250
 FLUSH_SECONDS = 2.0  # how far a chart may lie behind the fit
+ANSWER_SECONDS = 5.0  # that a server may take to say that it is there
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 PARENT = "mlflow.parentRunId"
 ROOT = "flexcv.run"  # the cross-validation that a run belongs to
@@ -340,7 +342,10 @@ def end_killed(file: Path, kept: Container[Address | None]) -> None:
         Addresses that are written to now.
     """
     for ledger in running_elsewhere(file, kept):
-        _end_all(mlflow.MlflowClient(tracking_uri=ledger.address[0]), ledger)
+        store, _ = ledger.address
+        if store.startswith("http"):  # MLflow's client would try for minutes
+            urllib.request.urlopen(f"{store}/health", timeout=ANSWER_SECONDS).close()
+        _end_all(mlflow.MlflowClient(tracking_uri=store), ledger)
 
 
 def _end_all(client: mlflow.MlflowClient, ledger: Ledger) -> None:

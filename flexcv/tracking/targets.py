@@ -128,7 +128,7 @@ def _remember(
     folder: Path, starts_over: bool, opened: Sequence[tuple[Tracker, Guard]]
 ) -> Guard:
     """Let trackers go on where the folder knows them; end runs of other stores."""
-    killed = Guard("an earlier run's")
+    killed = Guard("mlflow of an earlier run")
     trackers = [tracker for tracker, _ in opened]
     killed.call("ending it as killed", _end_killed, folder, trackers)
     for tracker, guard in opened:

@@ -11,13 +11,21 @@ from sklearn.linear_model import LinearRegression
 
 from flexcv.dataset import make_dataset
 from flexcv.errors import FailedModelWarning, TrackingWarning, UnitError
-from flexcv.evaluation import RunFinished, RunStarted, UnitFinished
+from flexcv.evaluation import (
+    RunFinished,
+    RunStarted,
+    TraceAdvanced,
+    TrialFinished,
+    UnitFinished,
+    UnitStarted,
+)
 from flexcv.merf import MERF
 from flexcv.metrics import Metric
 from flexcv.records import FoldResult, Score
 from flexcv.resampling import SplitSettings, make_plan
 from flexcv.tracking import SeveralTrackers
 from flexcv.tracking.facts import dataset_rows
+from flexcv.tracking.fanout import Guard
 from flexcv.tracking.recorder import Recorder
 
 from .chains import Memory, ridge_chain
@@ -248,6 +256,28 @@ def test_scores_are_read_and_no_metric_is_computed():
     assert memory.store["Ridge/mean/test/mse"] == 2.0
 
 
+def test_a_number_passes_one_guard_on_its_way(monkeypatch):
+    passed = []
+    real = Guard.call
+
+    def count(guard, verb, action, *arguments):
+        passed.append((guard.label, verb))
+        return real(guard, verb, action, *arguments)
+
+    guard = Guard("memory")
+    recorder = Recorder(SeveralTrackers([Memory()], [guard]), [guard], [], {})
+    data = make_dataset({"a": range(6)}, range(6))
+    plan = make_plan(data, SplitSettings(n_splits_out=2), 0, with_inner=False)
+    recorder(RunStarted(plan, (), data, 0))
+    recorder(UnitStarted("MERF", 0, 0))
+    monkeypatch.setattr(Guard, "call", count)
+
+    recorder(TraceAdvanced("MERF", 0, 0, 1, {"gll": 2.0, "loglik": float("nan")}))
+    recorder(TrialFinished("MERF", 0, 0, 0, 5, 1.0, 1.0))
+
+    assert passed == [("memory", "log_metrics")] * 2
+
+
 def test_the_callbacks_of_a_fitted_model_do_not_hold_the_tracker():
     chain = ridge_chain(Memory(), model=MERF(LinearRegression(), max_iterations=2))
 
@@ -266,6 +296,7 @@ def test_a_failed_fold_says_why(tmp_path):
 
     assert memory.store["Failing/fold 0/status"] == "failed"
     assert "ValueError: no fit" in memory.store["Failing/fold 0/error.txt"]
+    assert "Failing/mean/test/mse" not in memory.store
     assert memory.store["Failing/status"] == "failed"
     assert memory.store["status"] == "failed"
 
