@@ -27,7 +27,7 @@ FOREST = {"n_estimators": 100, "min_samples_leaf": 5}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit status."""
+    """Run one command and return the exit status."""
     parser = argparse.ArgumentParser(prog="flexcv", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser(

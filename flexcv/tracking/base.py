@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 STATUSES = ("finished", "failed", "killed")
 BACKENDS = ("local", "mlflow", "neptune", "wandb")
 RESUMED = "flexcv.resumed"  # a tag of a fold that an earlier run had finished
+FIRST_METRIC = "flexcv.first_metric"  # a tag of the run: what it is sorted by
+TEST_ROWS = "flexcv.test_rows"  # a tag of a fold: equal for equal test rows
 VERBS = (
     "child",
     "log_params",

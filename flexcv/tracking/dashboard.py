@@ -25,7 +25,9 @@ from typing import Any
 
 from flexcv.errors import StorageError
 
-from ._facts import DIRECTION, GREATER
+from .base import FIRST_METRIC, TEST_ROWS
+from .facts import DIRECTION, GREATER
+from .mlflow import PARENT, ROOT, clean_key
 from .quiet_mlflow import OFF, mlflow
 
 HOST = "127.0.0.1"
@@ -37,6 +39,8 @@ STOP_SECONDS = 10.0
 ENVIRONMENT = {**OFF, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 VIEW_TAG = "mlflow.sharedViewState."  # how MLflow keeps a view that can be linked to
 RUNS_PAGE = "/#/experiments/{experiment}/runs?workflowType=machine_learning"
+ROWS = f"tags.`{TEST_ROWS}`"
+CHARTS = "&compareRunsMode=CHART"
 MOST_LINKED = 20  # cross-validations of an experiment, newest first
 PAGES = {  # artifacts of a run, the most telling first
     "residuals.html": "residual plots",
@@ -183,30 +187,37 @@ def prepare_links(uri: str, url: str) -> tuple[Link, ...]:
 
 
 def _links_of(client: Any, experiment: Any, run: Any, url: str) -> list[Link]:
-    """Link to one cross-validation: its models, curves and a page of pictures."""
+    """Link to one cross-validation: models, folds, curves and a page of pictures."""
     page = url + RUNS_PAGE.format(experiment=experiment.experiment_id)
-    models = _children(client, run)
-    directions = _directions(run)
     title = f"{experiment.name}, {_when(run)}"
     links = []
-    if models:
-        key = f"flexcv-{run.info.run_id}"
-        view = _view(run, _score_columns(models, "mean/"), directions)
+    for number, (what, view, more) in enumerate(_views_of(client, run)):
+        key = f"flexcv-{run.info.run_id}-{number}"
         _keep_view(client, experiment, key, view)
-        links.append(Link(f"{title}: the models side by side", _to_view(page, key)))
-    for model in models:
-        folds = _children(client, model)
-        if not any(_has_curves(fold) for fold in folds):
-            continue
-        key = f"flexcv-{model.info.run_id}"
-        view = _view(model, _score_columns(folds, ""), directions)
-        _keep_view(client, experiment, key, view)
-        charts = _to_view(page, key) + "&compareRunsMode=CHART"
-        links.append(Link(f"{title}: {model.info.run_name}, fold by fold", charts))
+        links.append(Link(f"{title}: {what}", _to_view(page, key) + more))
     what, place = _page_of(client, run)
     own = f"{url}/#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}"
     address = f"{own}{place}?workflowType=machine_learning"
     return [*links, Link(f"{title}: {what}", address)]
+
+
+def _views_of(client: Any, run: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Yield title, view and address's end of each table of a cross-validation."""
+    models, directions = _children(client, run), _directions(run)
+    if models:
+        view = _view(_below(run), _score_columns(models, "mean/"), directions)
+        yield "the models side by side", view, ""
+    folds = {model.info.run_name: _children(client, model) for model in models}
+    scored = [fold for own in folds.values() for fold in own if ROOT in fold.data.tags]
+    columns = _score_columns(scored, "")
+    if columns:
+        view = _view(_folds_of(run), [*columns, ROWS], directions)
+        yield "all folds, ranked", view, ""
+    for model in models:
+        own = folds[model.info.run_name]
+        if any(_has_curves(fold) for fold in own):
+            view = _view(_below(model), _score_columns(own, ""), directions)
+            yield f"{model.info.run_name}, fold by fold", view, CHARTS
 
 
 def _page_of(client: Any, run: Any) -> tuple[str, str]:
@@ -219,24 +230,36 @@ def _page_of(client: Any, run: Any) -> tuple[str, str]:
 
 
 def _children(client: Any, run: Any) -> list[Any]:
-    below = f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
-    return list(client.search_runs([run.info.experiment_id], below))
+    return list(client.search_runs([run.info.experiment_id], _below(run)))
+
+
+def _below(run: Any) -> str:
+    """Return the filter that finds the runs directly below one."""
+    return f"tags.`{PARENT}` = '{run.info.run_id}'"
+
+
+def _folds_of(run: Any) -> str:
+    """Return the filter that finds every fold of a cross-validation."""
+    return f"tags.`{ROOT}` = '{run.info.run_id}' and tags.`flexcv.kind` = 'fold'"
 
 
 def _directions(run: Any) -> dict[str, bool]:
-    """Return of each metric whose direction was told whether greater is better."""
-    return {
+    """Return whether greater is better, where it was told; the first metric first."""
+    told = {
         key.removeprefix(DIRECTION): value == GREATER
         for key, value in run.data.params.items()
         if key.startswith(DIRECTION)
     }
+    first = clean_key(run.data.tags.get(FIRST_METRIC, ""))
+    return {name: told[name] for name in sorted(told, key=lambda n: (n != first, n))}
 
 
 def _score_columns(runs: list[Any], prefix: str) -> list[str]:
-    """Name the test scores of runs, and the deviations if there are any."""
+    """Name the columns of test scores, and of the deviations if there are any."""
     names = sorted({name for run in runs for name in run.data.metrics})
     means = [name for name in names if name.startswith(f"{prefix}test/")]
-    return means + [name for name in names if name.startswith("std/test/")]
+    spreads = [name for name in names if name.startswith("std/test/")]
+    return [f"metrics.`{name}`" for name in means + spreads]
 
 
 def _has_curves(run: Any) -> bool:
@@ -244,27 +267,27 @@ def _has_curves(run: Any) -> bool:
 
 
 def _view(
-    parent: Any, columns: list[str], directions: Mapping[str, bool]
+    chosen: str, columns: list[str], directions: Mapping[str, bool]
 ) -> dict[str, Any]:
-    """Describe MLflow's table of the runs below one: scores as columns, best first.
+    """Describe MLflow's table of chosen runs: scores as columns, best first.
 
     A metric whose direction nobody told sorts nothing.
     """
     key, ascending = "attributes.run_name", True
-    for name in columns:
-        metric = name.partition("test/")[2]
-        if metric in directions and not name.startswith("std/"):
-            key, ascending = f"metrics.`{name}`", not directions[metric]
+    for metric, greater in directions.items():
+        fitting = [name for name in columns if name.endswith(f"test/{metric}`")]
+        if fitting:  # the mean stands before the deviation
+            key, ascending = fitting[0], not greater
             break
     return {
-        "searchFilter": f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'",
+        "searchFilter": chosen,
         "orderByKey": key,  # by date MLflow would fold the runs into their parent
         "orderByAsc": ascending,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": [f"metrics.`{name}`" for name in columns],
+        "selectedColumns": columns,
     }
 
 
@@ -284,7 +307,7 @@ def _when(run: Any) -> str:
 
 
 def _free_port(port: int) -> int:
-    """Give the port if it is free; 0 asks the system for one."""
+    """Return the port if it is free; 0 asks the system for one."""
     with contextlib.closing(socket.socket()) as probe:
         if os.name != "nt":  # a port that was just left counts as free
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

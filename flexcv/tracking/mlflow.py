@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 import time
+import urllib.request
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,10 @@ MOST_PARAMS = 100
 LONGEST_VALUE = 5000
 LONGEST_NAME = 250
 FLUSH_SECONDS = 2.0  # how far a chart may lie behind the fit
+ANSWER_SECONDS = 5.0  # that a server may take to say that it is there
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
+PARENT = "mlflow.parentRunId"
+ROOT = "flexcv.run"  # the cross-validation that a run belongs to
 GONE = "RESOURCE_DOES_NOT_EXIST"
 Item = TypeVar("Item")
 
@@ -87,14 +91,14 @@ def open_run(
 
 
 def default_uri() -> str:
-    """Give the address of the environment, or of a store in the working directory."""
+    """Return the address of the environment, or of a store in the working directory."""
     if os.environ.get("MLFLOW_TRACKING_URI"):
         return str(mlflow.get_tracking_uri())
     return sqlite_uri(DEFAULT_STORE)
 
 
 def sqlite_uri(path: str | Path) -> str:
-    """Give the address of a store in one file."""
+    """Return the address of a store in one file."""
     return f"sqlite:///{Path(path).resolve().as_posix()}"
 
 
@@ -178,7 +182,8 @@ class MlflowTracker:
 
     def child(self, name: str, kind: str, tags: Mapping[str, str]) -> Tracker:
         """Open a run below this one; a finished fold stays as it is."""
-        own = {**tags, "mlflow.parentRunId": self.run_id}
+        root = self._tags.get(ROOT, self.run_id)  # a model's folds name the top run
+        own = {**tags, PARENT: self.run_id, ROOT: root}
         place = place_below(self._place, name)
         known = None if self._ledger is None else self._ledger.get(place)
         if kind == "fold" and RESUMED in tags and known is not None and known.has_ended:
@@ -247,7 +252,7 @@ class MlflowTracker:
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Mark the run."""
         entries = [
-            RunTag(_clean(name), str(value)[:LONGEST_VALUE])
+            RunTag(clean_key(name), str(value)[:LONGEST_VALUE])
             for name, value in tags.items()
         ]
         for part in _batches(entries, MOST_PARAMS):
@@ -319,10 +324,10 @@ class MlflowTracker:
 
     def _key(self, name: str) -> str:
         """Rewrite a name to what MLflow takes; two names never become one."""
-        clean = _clean(name)
+        clean = clean_key(name)
         number = 2
         while self._keys.setdefault(clean, name) != name:
-            clean, number = f"{_clean(name)}_{number}", number + 1
+            clean, number = f"{clean_key(name)}_{number}", number + 1
         return clean
 
 
@@ -337,7 +342,10 @@ def end_killed(file: Path, kept: Container[Address | None]) -> None:
         Addresses that are written to now.
     """
     for ledger in running_elsewhere(file, kept):
-        _end_all(mlflow.MlflowClient(tracking_uri=ledger.address[0]), ledger)
+        store, _ = ledger.address
+        if store.startswith("http"):  # MLflow's client would try for minutes
+            urllib.request.urlopen(f"{store}/health", timeout=ANSWER_SECONDS).close()
+        _end_all(mlflow.MlflowClient(tracking_uri=store), ledger)
 
 
 def _end_all(client: mlflow.MlflowClient, ledger: Ledger) -> None:
@@ -359,12 +367,12 @@ def _found(client: mlflow.MlflowClient, run: str) -> Run | None:
     return found if found.info.lifecycle_stage == "active" else None
 
 
-def _clean(name: str) -> str:
-    """Give a name of allowed characters that is a plain path.
+def clean_key(name: str) -> str:
+    """Return a name of allowed characters that is a plain path.
 
     Examples
     --------
-    >>> _clean("convergence/var(subject)"), _clean("/a//../b[0]")
+    >>> clean_key("convergence/var(subject)"), clean_key("/a//../b[0]")
     ('convergence/var_subject', 'a/b_0')
     """
     swapped = NOT_ALLOWED.sub("_", name)
@@ -373,7 +381,7 @@ def _clean(name: str) -> str:
 
 
 def _artifact_path(key: str) -> str:
-    """Give a path below the run's artifacts, whatever the key is.
+    """Return a path below the run's artifacts, whatever the key is.
 
     Examples
     --------

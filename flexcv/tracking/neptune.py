@@ -152,7 +152,7 @@ class NeptuneTracker:
 
 
 def file_class(run: Any) -> Any:
-    """Give the class `File` that belongs to a run: that of its own package.
+    """Return the class `File` that belongs to a run: that of its own package.
 
     Raises
     ------

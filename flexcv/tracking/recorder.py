@@ -42,20 +42,19 @@ from flexcv.records import FoldResult, Key
 from flexcv.results.findings import drawing_of
 from flexcv.results.tables import scores_table, stacked, summary_table
 
-from . import _pictures as pictures
-from ._facts import (
+from . import pictures
+from ._secrets import redact, redact_params
+from .base import FIRST_METRIC, RESUMED, TEST_ROWS
+from .facts import (
     dataset_facts,
     dataset_rows,
     directions,
     git_commit,
     model_facts,
     readable,
+    rows_digest,
     run_facts,
 )
-from ._page import ResidualPage
-from ._predictions import picture_name, predictions_picture
-from ._secrets import redact, redact_params
-from .base import RESUMED
 from .fanout import Guard, SeveralTrackers
 
 LIVE = (TraceAdvanced, TrialFinished)  # told inside a unit
@@ -104,8 +103,9 @@ class Recorder:
         self._shares: dict[Key, dict[str, float]] = {}
         self._results: list[FoldResult] = []
         self._has_fitted = False
-        self._page = ResidualPage()
+        self._page = pictures.ResidualPage()
         self._start: RunStarted | None = None
+        self._digests: dict[tuple[int, int], str] = {}
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
@@ -131,9 +131,12 @@ class Recorder:
 
     def _run_started(self, event: RunStarted) -> None:
         self._start = event
+        self._digests = {(f.repeat, f.index): rows_digest(f.test) for f in event.plan}
         commit = git_commit()
         tags = {"flexcv.kind": "cross-validation"}
-        self._run.set_tags(tags | ({"flexcv.git_commit": commit} if commit else {}))
+        tags |= {"flexcv.git_commit": commit} if commit else {}
+        tags |= {FIRST_METRIC: self._metrics[0].name} if self._metrics else {}
+        self._run.set_tags(tags)
         facts = run_facts(self._information, self._records)
         facts |= dataset_facts(event.dataset) | directions(self._metrics)
         self._run.log_params(facts)
@@ -253,7 +256,7 @@ class Recorder:
             run.log_table(name, _with_index(finding.frame))
             if (draw := drawing_of(finding)) is not None:
                 title = f"{finding.name}: {self._title(result)}"
-                figures = importlib.import_module("flexcv.tracking._figures")
+                figures = importlib.import_module("flexcv.tracking.figures")
                 picture = figures.finding_figure(finding.frame, draw, title)
                 run.log_figure(name, picture)
 
@@ -261,8 +264,8 @@ class Recorder:
         if result.test is None or self._start is None:
             return
         dataset, title = self._start.dataset, self._title(result)
-        drawn = predictions_picture(result.test, dataset, title)
-        run.log_text(f"{picture_name(dataset.task)}.svg", drawn)
+        drawn = pictures.predictions_picture(result.test, dataset, title)
+        run.log_text(f"{pictures.picture_name(dataset.task)}.svg", drawn)
         self._page.add(result.model, drawn)
 
     # -- the end --
@@ -289,7 +292,9 @@ class Recorder:
         self._run.log_table("summary", summary.reset_index())
         self._run.log_table("scores", scores)
         page = self._page.html("Cross-validation", summary.loc[["mean", "std"]])
-        self._run.log_text(f"{picture_name(self._start.dataset.task)}.html", page)
+        self._run.log_text(
+            f"{pictures.picture_name(self._start.dataset.task)}.html", page
+        )
         names = [metric.name for metric in self._metrics]
         self._run.log_text("scores.svg", pictures.scores_picture(scores, names))
 
@@ -371,6 +376,7 @@ class Recorder:
                 "flexcv.model": model,
                 "flexcv.repeat": str(repeat),
                 "flexcv.fold": str(fold),
+                TEST_ROWS: self._digests[repeat, fold],
                 **(more_tags or {}),
             }
             name = pictures.fold_name(repeat, fold, self._has_repeats)

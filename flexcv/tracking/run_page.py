@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from ._page import STYLE
-from ._svg import Curve, Panel, picture
+from .pictures import STYLE
+from .svg import Curve, Panel, picture
 
 # the page may draw what it carries, and that is all
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

@@ -19,7 +19,7 @@ DEFAULT_EXPERIMENT = "flexcv"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Target:
+class Sink:
     """One place to tell a run to, not opened yet.
 
     Parameters
@@ -34,7 +34,7 @@ class Target:
     open: Callable[[str], Tracker]
 
 
-def sort_targets(run: Any, tracker: Any = None) -> tuple[Path | None, list[Target]]:
+def sort_targets(run: Any, tracker: Any = None) -> tuple[Path | None, list[Sink]]:
     """Sort what `set_run` was given into a run folder and places to tell.
 
     Parameters
@@ -70,7 +70,7 @@ def sort_targets(run: Any, tracker: Any = None) -> tuple[Path | None, list[Targe
 
 def make_recorder(
     folder: Path | None,
-    targets: Sequence[Target],
+    targets: Sequence[Sink],
     *,
     starts_over: bool = False,
     **about: Any,
@@ -110,7 +110,7 @@ def make_recorder(
     return cast("Callable[[Any], None]", recorder)
 
 
-def _below(folder: Path, starts_over: bool) -> Target:
+def _below(folder: Path, starts_over: bool) -> Sink:
     """Return the local tracker of a run folder, whose tables the results write."""
     options = {
         "folder": folder / LOCAL_FOLDER,
@@ -118,7 +118,7 @@ def _below(folder: Path, starts_over: bool) -> Target:
         "goes_on": not starts_over,
         "kept_above": TABLES_ABOVE,
     }
-    return Target(
+    return Sink(
         "local",
         lambda experiment: open_tracker("local", experiment=experiment, **options),
     )
@@ -128,7 +128,7 @@ def _remember(
     folder: Path, starts_over: bool, opened: Sequence[tuple[Tracker, Guard]]
 ) -> Guard:
     """Let trackers go on where the folder knows them; end runs of other stores."""
-    killed = Guard("an earlier run's")
+    killed = Guard("mlflow of an earlier run")
     trackers = [tracker for tracker, _ in opened]
     killed.call("ending it as killed", _end_killed, folder, trackers)
     for tracker, guard in opened:
@@ -153,29 +153,29 @@ def _is_folder(entry: Any) -> bool:
     return isinstance(entry, str | os.PathLike)
 
 
-def _target(argument: str, entry: Any) -> Target:
+def _target(argument: str, entry: Any) -> Sink:
     if isinstance(entry, str):
         return _named(entry)
     if is_tracker(entry):
-        return Target(_title(entry), lambda _: entry)
+        return Sink(_title(entry), lambda _: entry)
     if looks_like_neptune(entry):
         neptune = importlib.import_module("flexcv.tracking.neptune")
-        return Target("neptune", lambda _: neptune.adopt(entry))
+        return Sink("neptune", lambda _: neptune.adopt(entry))
     raise TypeError(_refusal(argument, entry))
 
 
-def _named(name: str) -> Target:
+def _named(name: str) -> Sink:
     if name == "local":
         raise ValueError(
             "the local tracker writes into the run folder; "
             "pass the folder as `run` and leave `tracker` out."
         )
     require_backend(name)
-    return Target(name, lambda experiment: open_tracker(name, experiment=experiment))
+    return Sink(name, lambda experiment: open_tracker(name, experiment=experiment))
 
 
 def looks_like_neptune(run: Any) -> bool:
-    """Tell whether ``run["key"]`` can append, extend and upload, as Neptune's can."""
+    """Whether ``run["key"]`` can append, extend and upload, as Neptune's can."""
     if isinstance(run, Mapping | Sequence) or not hasattr(run, "__getitem__"):
         return False
     try:

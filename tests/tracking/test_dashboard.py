@@ -89,6 +89,7 @@ def test_each_cross_validation_is_linked_to(example):
     titles = [link.title.partition(": ")[2] for link in links]
     assert titles[0] == "the models side by side"
     assert set(titles[1:-1]) == {
+        "all folds, ranked",
         "MERF(RandomForestRegressor), fold by fold",
         "LinearMixedEffectsModel, fold by fold",
     }
@@ -109,6 +110,9 @@ def store(tmp_path_factory):
     return path
 
 
+OWN = ("a score", "odd loss (mine)")
+
+
 def begin(name, uri):
     """Tell a run of what its name says."""
     run = open_tracker("mlflow", experiment=name, uri=uri)
@@ -121,9 +125,13 @@ def begin(name, uri):
     if name == "classes":
         run.log_text("classes.html", "<p>")
     if name == "own metrics":
-        run.log_params({"direction/odd loss": "greater is better"})
-        numbers = {"mean/test/mse": 1.0, "mean/test/odd loss": 2.0}
-        model.log_metrics(numbers | {"std/test/odd loss": 0.1})
+        run.log_params({f"direction/{name}": "greater is better" for name in OWN})
+        run.set_tags({"flexcv.first_metric": "odd loss (mine)"})
+        numbers = {"mean/test/mse": 1.0, "std/test/odd loss (mine)": 0.1}
+        model.log_metrics(numbers | {f"mean/test/{name}": 2.0 for name in OWN})
+        fold = model.child("fold 0", "fold", {"flexcv.kind": "fold"})
+        fold.log_metrics({f"test/{name}": 2.0 for name in OWN})
+        fold.finish("finished")
         run.log_text("residuals.html", "<p>")
     model.finish("finished")
     run.finish("failed" if name == "failed" else "finished")
@@ -135,14 +143,14 @@ def titles_of(links, experiment):
 
 
 def views_of(store):
-    """The views that were kept, by experiment."""
+    """The views that were kept, each with its experiment."""
     client = mlflow.MlflowClient(sqlite_uri(store))
-    return {
-        experiment: json.loads(value)
+    return [
+        (experiment, json.loads(experiment.tags[key]))
         for experiment in client.search_experiments()
-        for key, value in experiment.tags.items()
+        for key in sorted(experiment.tags)
         if key.startswith(VIEW_TAG)
-    }
+    ]
 
 
 def test_each_run_is_linked_to_what_it_has(store):
@@ -154,26 +162,33 @@ def test_each_run_is_linked_to_what_it_has(store):
         "the models side by side",
         "plots of the classes",
     ]
+    assert titles_of(links, "own metrics") == [
+        "the models side by side",
+        "all folds, ranked",
+        "residual plots",
+    ]
     assert all("residuals" not in link.url for link in links if "own" not in link.title)
 
 
-def test_models_are_sorted_by_what_was_told_of_a_metric_never_by_its_name(store):
+def test_runs_are_sorted_by_what_was_told_of_the_first_metric(store):
     prepare_links(sqlite_uri(store), "http://127.0.0.1:5000")
 
-    views = {experiment.name: view for experiment, view in views_of(store).items()}
-
-    own = views["own metrics"]
-    assert (own["orderByKey"], own["orderByAsc"]) == (
-        "metrics.`mean/test/odd loss`",
-        False,
-    )
-    assert views["failed"]["orderByKey"] == "attributes.run_name"
+    orders = [
+        (experiment.name, view["orderByKey"], view["orderByAsc"])
+        for experiment, view in views_of(store)
+    ]
+    assert sorted(orders) == [
+        ("classes", "attributes.run_name", True),
+        ("failed", "attributes.run_name", True),
+        ("own metrics", "metrics.`mean/test/odd loss _mine`", False),
+        ("own metrics", "metrics.`test/odd loss _mine`", False),
+    ]
 
 
 @pytest.mark.slow
 def test_every_view_and_page_is_answered_by_the_server(store):
     with Dashboard(store, port=0) as dashboard:
-        for experiment, view in views_of(store).items():
+        for experiment, view in views_of(store):
             direction = "ASC" if view["orderByAsc"] else "DESC"
             asked = {
                 "experiment_ids": [experiment.experiment_id],

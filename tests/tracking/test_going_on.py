@@ -5,7 +5,9 @@ from sklearn.linear_model import LinearRegression
 
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
 
+from flexcv.errors import TrackingWarning  # noqa: E402
 from flexcv.tracking import open_tracker, read_metrics, read_run  # noqa: E402
+from flexcv.tracking.ledger import LEDGER_FILE, Ledger  # noqa: E402
 from flexcv.tracking.mlflow import sqlite_uri  # noqa: E402
 from flexcv.tracking.recorder import Recorder  # noqa: E402
 
@@ -145,6 +147,22 @@ def test_another_target_ends_a_killed_run(client, tmp_path, monkeypatch):
     assert found["Stopping, fold 1"] == "KILLED"
     assert found["Stopping, fold 0"] == "FINISHED"
     assert read_run(folder / "tracking").status == "finished"
+
+
+def test_a_server_that_is_gone_is_one_warning(tmp_path):
+    folder = tmp_path / "gone"
+    chain(folder).perform()
+    address = "http://127.0.0.1:9", "1"
+    Ledger(folder / "tracking" / LEDGER_FILE, address).put("", "abc", "running")
+
+    with pytest.warns(TrackingWarning) as caught:
+        chain(folder).perform()
+
+    assert len(caught) == 1
+    assert str(caught[0].message).startswith(
+        "the tracker 'mlflow of an earlier run' could not keep everything: ending it "
+        "as killed failed with URLError: "
+    )
 
 
 def test_starting_over_begins_a_new_run_and_ends_the_killed_one(

@@ -3,7 +3,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pandas as pd
 
-from flexcv.tracking import _pictures as pictures
+from flexcv.tracking import pictures
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -11,12 +11,27 @@ from sklearn.linear_model import LinearRegression
 
 from flexcv.dataset import make_dataset
 from flexcv.errors import FailedModelWarning, TrackingWarning, UnitError
+from flexcv.evaluation import (
+    RunFinished,
+    RunStarted,
+    TraceAdvanced,
+    TrialFinished,
+    UnitFinished,
+    UnitStarted,
+)
 from flexcv.merf import MERF
-from flexcv.tracking._facts import dataset_rows
+from flexcv.metrics import Metric
+from flexcv.records import FoldResult, Score
+from flexcv.resampling import SplitSettings, make_plan
+from flexcv.tracking import SeveralTrackers
+from flexcv.tracking.facts import dataset_rows
+from flexcv.tracking.fanout import Guard
+from flexcv.tracking.recorder import Recorder
 
 from .chains import Memory, ridge_chain
 
 FOLD = "Ridge/fold 0/"
+MODELS = ("Ridge", "MERF(Ridge)")
 
 
 class Broken(Memory):
@@ -69,6 +84,24 @@ def test_runs_are_tagged_by_kind_model_and_fold(told):
     tags = {key: store[FOLD + key] for key in ("flexcv.kind", "flexcv.fold")}
     assert tags == {"flexcv.kind": "fold", "flexcv.fold": "0"}
     assert store[f"{FOLD}flexcv.repeat"] == "0"
+
+
+def test_the_direction_of_each_metric_is_told(told):
+    store, _ = told
+
+    assert store["direction/mse"] == "smaller is better"
+    assert store["direction/r2"] == "greater is better"
+    assert store["flexcv.first_metric"] == "r2"
+
+
+def test_folds_with_equal_test_rows_carry_the_same_digest(told_merf):
+    store, _ = told_merf
+
+    plain, mixed = (store[f"{m}/fold 0/flexcv.test_rows"] for m in MODELS)
+    other = store[f"{MODELS[0]}/fold 1/flexcv.test_rows"]
+
+    assert plain == mixed
+    assert plain != other
 
 
 def test_a_fold_carries_its_scores(told):
@@ -205,6 +238,46 @@ def test_a_failing_tracker_warns_once_and_keeps_what_it_can():
     assert f"{FOLD}residuals.svg" in broken.store
 
 
+def test_scores_are_read_and_no_metric_is_computed():
+    def refuse(*_):
+        raise AssertionError("a score was computed")
+
+    result = FoldResult("Ridge", 0, 0, scores=(Score("test", "mse", 2.0, 3),))
+    memory = Memory()
+    recorder = Recorder(SeveralTrackers([memory]), [], [Metric("mse", refuse)], {})
+    data = make_dataset({"a": range(6)}, range(6))
+    plan = make_plan(data, SplitSettings(n_splits_out=2), 0, with_inner=False)
+
+    recorder(RunStarted(plan, (), data, 0))
+    recorder(UnitFinished("Ridge", 0, 0, (result,)))
+    recorder(RunFinished(1.0))
+
+    assert memory.store["Ridge/fold 0/test/mse"] == 2.0
+    assert memory.store["Ridge/mean/test/mse"] == 2.0
+
+
+def test_a_number_passes_one_guard_on_its_way(monkeypatch):
+    passed = []
+    real = Guard.call
+
+    def count(guard, verb, action, *arguments):
+        passed.append((guard.label, verb))
+        return real(guard, verb, action, *arguments)
+
+    guard = Guard("memory")
+    recorder = Recorder(SeveralTrackers([Memory()], [guard]), [guard], [], {})
+    data = make_dataset({"a": range(6)}, range(6))
+    plan = make_plan(data, SplitSettings(n_splits_out=2), 0, with_inner=False)
+    recorder(RunStarted(plan, (), data, 0))
+    recorder(UnitStarted("MERF", 0, 0))
+    monkeypatch.setattr(Guard, "call", count)
+
+    recorder(TraceAdvanced("MERF", 0, 0, 1, {"gll": 2.0, "loglik": float("nan")}))
+    recorder(TrialFinished("MERF", 0, 0, 0, 5, 1.0, 1.0))
+
+    assert passed == [("memory", "log_metrics")] * 2
+
+
 def test_the_callbacks_of_a_fitted_model_do_not_hold_the_tracker():
     chain = ridge_chain(Memory(), model=MERF(LinearRegression(), max_iterations=2))
 
@@ -223,6 +296,7 @@ def test_a_failed_fold_says_why(tmp_path):
 
     assert memory.store["Failing/fold 0/status"] == "failed"
     assert "ValueError: no fit" in memory.store["Failing/fold 0/error.txt"]
+    assert "Failing/mean/test/mse" not in memory.store
     assert memory.store["Failing/status"] == "failed"
     assert memory.store["status"] == "failed"
 

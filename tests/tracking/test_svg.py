@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from flexcv.tracking._svg import MOST_POINTS, Curve, Panel, picture
+from flexcv.tracking.svg import MOST_POINTS, Curve, Panel, picture
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -6,7 +6,7 @@ import pytest
 from flexcv import CrossValidation
 from flexcv.errors import TrackingWarning
 from flexcv.tracking.local import read_run
-from flexcv.tracking.targets import Target, make_recorder, sort_targets
+from flexcv.tracking.targets import Sink, make_recorder, sort_targets
 
 from .chains import Memory, ridge_chain
 
@@ -70,7 +70,7 @@ def test_a_target_that_cannot_be_opened_is_left_out_with_a_warning():
         raise OSError("no server")
 
     memory = Memory()
-    targets = [Target("far", fail), Target("near", lambda _: memory)]
+    targets = [Sink("far", fail), Sink("near", lambda _: memory)]
     recorder = make_recorder(None, targets, metrics=(), information={})
 
     with pytest.warns(TrackingWarning, match="opening failed with OSError: no server"):

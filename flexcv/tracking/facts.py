@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -10,23 +11,26 @@ from enum import Enum
 from numbers import Number
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from flexcv.dataset import Dataset
 from flexcv.metrics import Metric
 from flexcv.model_mapping import ModelSpec
+from flexcv.records import IntArray
 
 from ._secrets import redact_params
 
 DIRECTION = "direction/"  # and the name of a metric
 GREATER, SMALLER = "greater is better", "smaller is better"
+DIGEST_LENGTH = 8
 LONGEST_TEXT = 250  # characters of a setting
 GIT_SECONDS = 2.0
 MEMORY_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def run_facts(information: Mapping[str, Any], records: Iterable[Any]) -> dict[str, Any]:
-    """Give the run's information and settings as one flat dictionary."""
+    """Return the run's information and settings as one flat dictionary."""
     facts: dict[str, Any] = {}
     for name, value in information.items():
         if isinstance(value, Mapping):
@@ -66,7 +70,7 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
 
 
 def dataset_rows(dataset: Dataset) -> pd.DataFrame:
-    """Give the table itself: the row's number, features, groups and target."""
+    """Return the table itself: the row's number, features, groups and target."""
     parts = [dataset.table(dataset.group_names), dataset.target]
     rows: pd.DataFrame = pd.concat(parts, axis=1).reset_index(drop=True)
     return rows.rename_axis("row").reset_index(names=_unused("row", rows))
@@ -94,7 +98,7 @@ def directions(metrics: Iterable[Metric]) -> dict[str, str]:
 
 
 def model_facts(spec: ModelSpec) -> dict[str, Any]:
-    """Give a model's class, its parameters and what is searched."""
+    """Return a model's class, its parameters and what is searched."""
     facts = {"class": type(spec.estimator).__name__}
     params = redact_params(spec.estimator.get_params(deep=False))
     facts |= {f"param/{name}": readable(value) for name, value in params.items()}
@@ -104,8 +108,20 @@ def model_facts(spec: ModelSpec) -> dict[str, Any]:
     return facts | {f"search/{name}": readable(space[name]) for name in space}
 
 
+def rows_digest(rows: IntArray) -> str:
+    """Return a short text that is equal exactly where the same rows are meant.
+
+    Examples
+    --------
+    >>> rows_digest(np.array([0, 1])) == rows_digest(np.array([1, 0]))
+    True
+    """
+    content = np.sort(rows).astype("<i8").tobytes()
+    return hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]
+
+
 def git_commit() -> str:
-    """Give the commit of the working directory's repository, or an empty text."""
+    """Return the commit of the working directory's repository, or an empty text."""
     try:
         answer = subprocess.run(
             ["git", "rev-parse", "HEAD"],
@@ -120,7 +136,7 @@ def git_commit() -> str:
 
 
 def readable(value: Any) -> Any:
-    """Give a number, flag or None as it is, and anything else as a short line.
+    """Return a number, flag or None as it is, and anything else as a short line.
 
     Examples
     --------

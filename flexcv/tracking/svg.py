@@ -133,7 +133,7 @@ def _drawn(panel: Panel, start: int) -> Iterable[str]:
 
 
 def _finite(curve: Curve) -> tuple[FloatArray, FloatArray]:
-    """Give the pairs worth drawing: finite ones, and not too many points."""
+    """Return the pairs worth drawing: finite ones, and not too many points."""
     x, y = (np.asarray(values, dtype=float) for values in (curve.x, curve.y))
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
@@ -158,7 +158,7 @@ def _frame(
 
 
 def _span(values: FloatArray) -> tuple[float, float]:
-    """Give what an axis covers: the values and a little more."""
+    """Return what an axis covers: the values and a little more."""
     if not len(values):
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
@@ -206,7 +206,7 @@ def _rule(panel: Panel, frame: _Frame) -> str:
 
 
 def _ticks(span: tuple[float, float]) -> Iterable[tuple[float, str]]:
-    """Give round numbers inside a span and how they are written.
+    """Return round numbers inside a span and how they are written.
 
     Examples
     --------
@@ -242,7 +242,7 @@ def _colour(number: int) -> str:
 
 
 def _legend(panels: Iterable[Panel]) -> dict[str, int]:
-    """Give each label the number of its colour, once for all panels."""
+    """Return each label the number of its colour, once for all panels."""
     curves = (curve for panel in panels for curve in panel.curves)
     return {curve.label: curve.colour for curve in curves if curve.label}
 

@@ -1,17 +1,26 @@
-"""What the pictures of a run show: frames in, SVG out."""
+"""What the pictures of a run show, and the page of them.
+
+Frames go in and SVG comes out; the page loads nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from flexcv.dataset import Dataset, Task
 from flexcv.evaluation.importances import is_complete
+from flexcv.metrics.curves import calibration_table, confusion_table, roc_table
+from flexcv.records import Predictions
+from flexcv.results.responses import labels_of, truth
 
-from ._svg import Curve, Panel, picture
+from .svg import Curve, Panel, picture
 
 # the first three that a trace has are drawn; trackers get all of them as series
 MAIN_COLUMNS = (
@@ -27,6 +36,46 @@ MAIN_COLUMNS = (
 )
 MOST_PANELS = 3
 MOST_METRICS = 3  # panels of scores
+STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#222;background:#fff}"
+    "table{border-collapse:collapse}td,th{padding:.2rem .7rem;text-align:right;"
+    "border-bottom:1px solid #ddd}svg{max-width:100%;height:auto}h2{margin-top:2rem}"
+)
+
+
+def picture_name(task: Task) -> str:
+    """Name the picture of a test part, and the page of all of them.
+
+    Examples
+    --------
+    >>> picture_name(Task(("no", "yes"))), picture_name(Task())
+    ('classes', 'residuals')
+    """
+    return "classes" if task.is_classification else "residuals"
+
+
+def predictions_picture(test: Predictions, dataset: Dataset, title: str) -> str:
+    """Draw a test part: residuals of numbers; ROC, calibration and more of classes.
+
+    Parameters
+    ----------
+    test
+        Predicted numbers, or classes with probabilities if the model gives any.
+    dataset
+        The whole table.
+    title
+        Which model and fold.
+    """
+    known, task = truth(test, dataset.target), dataset.task
+    if not task.is_classification:
+        return residuals_picture(known, test.predicted, title)
+    table, nothing = test.probabilities, pd.DataFrame()
+    return classes_picture(
+        nothing if table is None else roc_table(known, table, task.classes),
+        nothing if table is None else calibration_table(known, table, task.classes),
+        confusion_table(known, labels_of(test, task), task.classes),
+        title,
+    )
 
 
 def residuals_picture(
@@ -205,6 +254,38 @@ def fold_name(repeat: int, fold: int, several_repeats: bool) -> str:
     ('repeat 1, fold 0', 'fold 3')
     """
     return f"repeat {repeat}, fold {fold}" if several_repeats else f"fold {fold}"
+
+
+@dataclass(slots=True)
+class ResidualPage:
+    """Collect pictures, then give the page.
+
+    Examples
+    --------
+    >>> page = ResidualPage()
+    >>> page.add("Ridge", "<svg></svg>")
+    >>> "<h2>Ridge</h2>" in page.html("Radon", None)
+    True
+    """
+
+    pictures: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, model: str, svg: str) -> None:
+        """Keep the picture of one model on one fold; its title says which."""
+        self.pictures.setdefault(model, []).append(svg)
+
+    def html(self, title: str, summary: pd.DataFrame | None) -> str:
+        """Return the page: the summary first, then the models one after another."""
+        parts = [
+            "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
+            f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
+            f"<h1>{escape(title)}</h1>",
+        ]
+        if summary is not None:
+            parts.append(summary.to_html(float_format="{:.4g}".format, border=0))
+        for model, pictures in self.pictures.items():
+            parts += [f"<h2>{escape(model)}</h2>", *pictures]
+        return "\n".join([*parts, "</body></html>\n"])
 
 
 def _class_panel(table: pd.DataFrame, x: str, y: str) -> Panel:
