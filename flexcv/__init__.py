@@ -4,6 +4,7 @@ import logging as _logging
 
 from .dataset import Dataset as Dataset
 from .evaluation import FittedFold as FittedFold
+from .evaluation import RacingPruner as RacingPruner
 from .interface import CrossValidation as CrossValidation
 from .metrics import Metric as Metric
 from .metrics import MetricsDict as MetricsDict
@@ -14,6 +15,7 @@ from .resampling import CrossValMethod as CrossValMethod
 from .resampling import Plan as Plan
 from .results import CrossValidationResults as CrossValidationResults
 from .results import Finding as Finding
+from .results import PlansCompared as PlansCompared
 
 __all__ = [
     "CrossValMethod",
@@ -28,6 +30,8 @@ __all__ = [
     "ModelMappingDict",
     "ObjectiveScorer",
     "Plan",
+    "PlansCompared",
+    "RacingPruner",
 ]
 
 _logging.getLogger(__name__).addHandler(_logging.NullHandler())

@@ -22,6 +22,7 @@ from ._secret_names import is_secret_variable, secrecy
 
 HIDDEN = "***"
 SHORTEST = 6  # a shorter value of a variable would black out parts of ordinary words
+LONGEST_KNOWN = 100  # characters of texts that are remembered
 SHORTEST_WORD = 4  # where it stands alone
 PLAIN_KINDS = (str, int, float, type(None), type(pd.NA))
 ORDINARY_VALUES = {
@@ -98,7 +99,28 @@ def redact(text: str) -> str:
     >>> redact("Client(api_key='abc', n_tokens=5)")
     "Client(api_key='***', n_tokens=5)"
     """
+    return redactor()(text)
+
+
+def redactor() -> Callable[[str], str]:
+    """Return `redact` for many texts: the environment is looked at once, here.
+
+    Examples
+    --------
+    >>> hide = redactor()
+    >>> [hide(text) for text in ("a=1", "password=abc")]
+    ['a=1', 'password=***']
+    """
     variables = _variables()
+
+    def hide(text: str) -> str:
+        find = _hidden_once if len(text) < LONGEST_KNOWN else _hidden
+        return find(text, variables)
+
+    return hide
+
+
+def _hidden(text: str, variables: re.Pattern[str] | None) -> str:
     if variables is not None:
         text = variables.sub(HIDDEN, text)
     lowered = text.lower()
@@ -106,6 +128,9 @@ def redact(text: str) -> str:
         if any(hint in lowered for hint in hints):
             text = pattern.sub(replacement, text)
     return text
+
+
+_hidden_once = functools.lru_cache(maxsize=4096)(_hidden)  # names come again and again
 
 
 def redact_value(value: Any, name: str = "") -> Any:

@@ -15,6 +15,7 @@ from .runner import RunSettings as RunSettings
 from .runner import run as run
 from .scaling import FeatureTable as FeatureTable
 from .scaling import ScalingSettings as ScalingSettings
+from .search import RacingPruner as RacingPruner
 from .tuning import TuningSettings as TuningSettings
 from .unit import FittedFold as FittedFold
 from .unit import run_unit as run_unit
@@ -26,6 +27,7 @@ __all__ = [
     "FeatureTable",
     "FittedFold",
     "Listener",
+    "RacingPruner",
     "RunFailed",
     "RunFinished",
     "RunSettings",

@@ -49,7 +49,7 @@ def write_record(file: Path, kind: str, value: Any) -> str:
     StorageError
         When the file cannot be written.
     """
-    arrays: Arrays = []
+    arrays = Arrays()
     content = encode(value, arrays)
     about = [[array.dtype.str, list(array.shape)] for array in arrays]
     body = [json.dumps({"content": content, "arrays": about}).encode() + b"\n"]
@@ -108,7 +108,7 @@ def _digest(parts: list[bytes]) -> str:
 
 def _arrays(about: list[Any], raw: bytes) -> Arrays:
     """Cut the arrays out of the bytes; each owns its memory and may be written to."""
-    arrays: Arrays = []
+    arrays = Arrays()
     start = 0
     for name, shape in about:
         kind, count = np.dtype(name), math.prod(shape)

@@ -312,7 +312,7 @@ def digest_of(results: Iterable[FoldResult]) -> str:
     """Compute a checksum of results that does not depend on where they are stored."""
     digest = hashlib.blake2b(digest_size=16)
     for result in results:
-        arrays: Arrays = []
+        arrays = Arrays()
         text = json.dumps(encode(plain_result(result), arrays))
         digest.update(text.encode())
         for array in arrays:

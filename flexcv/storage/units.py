@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from flexcv._secrets import redact_params
+from flexcv._secrets import redact_frame, redact_params
 from flexcv.errors import StorageError
 from flexcv.records import Finding, FoldResult, Key, Predictions, Score
 
@@ -158,8 +158,9 @@ def plain_result(result: FoldResult) -> dict[str, Any]:
     for part in PARTS:
         plain[part] = _plain_predictions(plain[part])
     plain["params"] = redact_params(result.params)
+    plain["trials"] = None if result.trials is None else redact_frame(result.trials)
     plain["findings"] = [
-        [finding.name, finding.frame, _name_of_drawing(finding.draw)]
+        [finding.name, redact_frame(finding.frame), _name_of_drawing(finding.draw)]
         for finding in result.findings
     ]
     plain["scores"] = [

@@ -8,18 +8,26 @@ their places. What has no exact form, such as a function, is kept as its text.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from flexcv._secrets import redact
+from flexcv._secrets import redactor
 
 from .scalars import SCALARS
 
-Arrays: TypeAlias = list[npt.NDArray[Any]]
+
+class Arrays(list[npt.NDArray[Any]]):
+    """The arrays beside the JSON, and the door that its texts go through."""
+
+    def __init__(self, arrays: Iterable[npt.NDArray[Any]] = ()) -> None:
+        super().__init__(arrays)
+        self.hide = redactor()
+
+
 Encode: TypeAlias = Callable[[Any, Arrays], Any]
 Decode: TypeAlias = Callable[[Any, Arrays], Any]
 
@@ -39,12 +47,12 @@ def encode(value: Any, arrays: Arrays) -> Any:
 
     Examples
     --------
-    >>> encode({"quantile_range": (25.0, float("inf"))}, [])
+    >>> encode({"quantile_range": (25.0, float("inf"))}, Arrays())
     {'dict': [['quantile_range', {'tuple': [25.0, {'float': 'inf'}]}]]}
     """
     kind = type(value)
     if kind is str:
-        return redact(value)
+        return arrays.hide(value)
     if kind in PLAIN or (kind is float and math.isfinite(value)):
         return value
     if kind is list:
@@ -56,7 +64,7 @@ def _named(value: Any, arrays: Arrays) -> dict[str, Any]:
     for name, matches, encoder, _ in KINDS:
         if matches(value):
             return {name: encoder(value, arrays)}
-    return {"text": redact(str(value))}
+    return {"text": arrays.hide(str(value))}
 
 
 def decode(content: Any, arrays: Arrays) -> Any:
@@ -69,7 +77,7 @@ def decode(content: Any, arrays: Arrays) -> Any:
 
     Examples
     --------
-    >>> decode({"tuple": [1, {"numpy": ["float32", 0.5]}]}, [])
+    >>> decode({"tuple": [1, {"numpy": ["float32", 0.5]}]}, Arrays())
     (1, np.float32(0.5))
     """
     if isinstance(content, list):
@@ -88,7 +96,7 @@ def is_exact(value: Any) -> bool:
     >>> is_exact((1, "a", None)), is_exact([len])
     (True, False)
     """
-    return not _holds_text(encode(value, []))
+    return not _holds_text(encode(value, Arrays()))
 
 
 def _holds_text(content: Any) -> bool:

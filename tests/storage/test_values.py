@@ -5,15 +5,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from flexcv.storage.values import decode, encode, is_exact
+from flexcv.storage.values import Arrays, decode, encode, is_exact
 
 from .hard_values import PARAMS, assert_same, frames
 
 
 def through_json(value):
-    arrays = []
+    arrays = Arrays()
     text = json.dumps(encode(value, arrays))
-    return decode(json.loads(text), [array.copy() for array in arrays])
+    return decode(json.loads(text), Arrays(array.copy() for array in arrays))
 
 
 @given(PARAMS)
