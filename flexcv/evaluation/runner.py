@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from numbers import Integral
 
 from flexcv._checks import check_choice, check_flag, check_integer, check_text
+from flexcv._secrets import redact
 from flexcv.dataset import Dataset
 from flexcv.errors import MissingExtraError, StorageError, UnitError
 from flexcv.model_mapping import ModelSpec
@@ -182,9 +183,10 @@ def _parallel(
 def unit_error(error: Exception) -> UnitError:
     """Say where a model failed; its notes hold the address."""
     where = "; ".join(getattr(error, "__notes__", ())) or "in a worker"
+    what = redact(f"{where}: {type(error).__name__}: {error}")
     return UnitError(
-        f"{where}: {type(error).__name__}: {error} -- pass on_error='record' to "
-        "set_run to keep the other models' results."
+        f"{what} -- pass on_error='record' to set_run to keep the other models' "
+        "results."
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from flexcv._secrets import redact, redact_frame
+
 from .page_style import STYLE
 
 INK = "#757575"  # of the pictures; on the page it follows the colour scheme
@@ -31,18 +33,18 @@ def page(title: str, subtitle: str, sections: Iterable[tuple[str, str]]) -> str:
     """
     shown = [(name, content) for name, content in sections if content]
     links = "".join(
-        f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name, _ in shown
+        f'<a href="#{_anchor(name)}">{_text(name)}</a>' for name, _ in shown
     )
     body = "".join(
-        f'<section id="{_anchor(name)}"><h2>{escape(name)}</h2>{content}</section>'
+        f'<section id="{_anchor(name)}"><h2>{_text(name)}</h2>{content}</section>'
         for name, content in shown
     )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
-        f"<header><h1>{escape(title)}</h1><p>{escape(subtitle)}</p>"
+        f"<title>{_text(title)}</title><style>{STYLE}</style></head><body>"
+        f"<header><h1>{_text(title)}</h1><p>{_text(subtitle)}</p>"
         f"<nav>{links}</nav></header><main>{body}</main></body></html>\n"
     )
 
@@ -59,7 +61,7 @@ def table(frame: pd.DataFrame, *, index: bool = False, digits: int = 3) -> str:
     digits
         Significant digits of numbers.
     """
-    shown = frame.map(lambda value: number(value, digits))
+    shown = redact_frame(frame).map(lambda value: number(value, digits))
     content = shown.to_html(index=index, border=0, justify="left", na_rep="")
     return f'<div class="scroll">{content}</div>'
 
@@ -99,7 +101,7 @@ def chance(value: float) -> str:
 def facts(pairs: Mapping[str, Any]) -> str:
     """Give names and values as a grid of cards; empty values are left out."""
     cards = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(str(number(value)))}</dd></div>"
+        f"<div><dt>{_text(name)}</dt><dd>{_text(str(number(value)))}</dd></div>"
         for name, value in pairs.items()
         if value not in (None, "", [])
     )
@@ -108,14 +110,14 @@ def facts(pairs: Mapping[str, Any]) -> str:
 
 def note(text: str, kind: str = "note") -> str:
     """Give a paragraph that stands out."""
-    return f'<p class="{kind}">{escape(text)}</p>'
+    return f'<p class="{kind}">{_text(text)}</p>'
 
 
 def folded(title: str, content: str, *, is_open: bool = False) -> str:
     """Give content behind a headline that opens."""
     state = " open" if is_open else ""
     return (
-        f"<details{state}><summary>{escape(title)}</summary>{content}</details>"
+        f"<details{state}><summary>{_text(title)}</summary>{content}</details>"
         if content
         else ""
     )
@@ -130,7 +132,7 @@ def pictures(figures: Iterable[tuple[str, Any]]) -> str:
         Caption and axes of each.
     """
     shown = "".join(
-        f"<figure><figcaption>{escape(caption)}</figcaption>{_drawn(ax, caption)}"
+        f"<figure><figcaption>{_text(caption)}</figcaption>{_drawn(ax, caption)}"
         "</figure>"
         for caption, ax in figures
     )
@@ -150,7 +152,7 @@ def _drawn(ax: Any, caption: str) -> str:
     pixels = io.BytesIO()
     figure.savefig(pixels, format="png", transparent=True, dpi=DPI)
     data = base64.b64encode(pixels.getvalue()).decode()
-    return f'<img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{_text(caption)}" src="data:image/png;base64,{data}">'
 
 
 def _inline(drawing: str, caption: str) -> str:
@@ -159,13 +161,18 @@ def _inline(drawing: str, caption: str) -> str:
     head, _, rest = content.partition(">")
     box = re.search(r'viewBox="[^"]*"', head)
     kept = box.group(0) if box else ""
-    label = escape(caption)
+    label = _text(caption)
     return (
         f'<svg {kept} role="img" aria-label="{label}" '
         'xmlns="http://www.w3.org/2000/svg" '
         'xmlns:xlink="http://www.w3.org/1999/xlink">'
         f"{rest.replace(INK, 'var(--ink)')}"
     )
+
+
+def _text(text: str) -> str:
+    """Return a text as a page may show it: escaped, and without secrets."""
+    return escape(redact(text))
 
 
 def _anchor(name: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from flexcv._secrets import redact_frame
+from flexcv._secrets import redact_frame, redact_value
 from flexcv.dataset import Dataset, Task
 from flexcv.errors import StorageError
 from flexcv.metrics import KNOWN_METRICS, Metric, is_scorer, resolve_metrics
@@ -119,7 +119,7 @@ def describe(
         tuple(u.key if isinstance(u, StoredUnit) else u for u in units),
         tuple(unit.digest for unit in stored),
         is_partial=results.is_partial,
-        information=results.information,
+        information=redact_value(results.information),
         facts=results.facts,
         diagnostics=results.diagnostics,
         metrics=tuple(metric_entry(metric) for metric in results.metrics),
