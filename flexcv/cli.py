@@ -28,37 +28,7 @@ FOREST = {"n_estimators": 100, "min_samples_leaf": 5}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
-    parser = argparse.ArgumentParser(prog="flexcv", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser(
-        "demo", help="compare four models on the sleepstudy table"
-    )
-    demo.add_argument(
-        "--folder",
-        type=Path,
-        default=Path("flexcv-demo"),
-        help="where the two runs are written (default: flexcv-demo)",
-    )
-    pages = commands.add_parser("ui", help="look at tracked runs in MLflow's pages")
-    pages.add_argument(
-        "--store",
-        type=Path,
-        default=Path("mlflow.db"),
-        help="the database file (default: mlflow.db)",
-    )
-    pages.add_argument(
-        "--port", type=int, default=5000, help="on 127.0.0.1 (default: 5000)"
-    )
-    for name, (_, what) in VIEWS.items():
-        view = commands.add_parser(name, help=f"write {what} as one HTML page")
-        view.add_argument("folder", type=Path, help="where it lies")
-        view.add_argument(
-            "--out",
-            type=Path,
-            default=Path(f"{name}.html"),
-            help=f"the page (default: {name}.html)",
-        )
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     if options.command == "ui":
         return run_ui(options.store, options.port)
     if options.command in VIEWS:
@@ -126,3 +96,37 @@ def compare_on_sleepstudy(table: pd.DataFrame, split: str, folder: Path) -> Resu
             .perform(resume=False)
         )
     return cv.get_results()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="flexcv", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser(
+        "demo", help="compare four models on the sleepstudy table"
+    )
+    demo.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("flexcv-demo"),
+        help="where the two runs are written (default: flexcv-demo)",
+    )
+    pages = commands.add_parser("ui", help="look at tracked runs in MLflow's pages")
+    pages.add_argument(
+        "--store",
+        type=Path,
+        default=Path("mlflow.db"),
+        help="the database file (default: mlflow.db)",
+    )
+    pages.add_argument(
+        "--port", type=int, default=5000, help="on 127.0.0.1 (default: 5000)"
+    )
+    for name, (_, what) in VIEWS.items():
+        view = commands.add_parser(name, help=f"write {what} as one HTML page")
+        view.add_argument("folder", type=Path, help="where it lies")
+        view.add_argument(
+            "--out",
+            type=Path,
+            default=Path(f"{name}.html"),
+            help=f"the page (default: {name}.html)",
+        )
+    return parser
