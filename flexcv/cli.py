@@ -16,7 +16,7 @@ from flexcv.datasets import load_sleepstudy
 from flexcv.errors import FlexcvError, GroupsWarning
 from flexcv.interface import CrossValidation, Results
 from flexcv.models import LinearMixedEffectsModel, LinearModel
-from flexcv.tracking.base import require_backend
+from flexcv.tracking.opening import require_backend
 from flexcv.tracking.views import local_page, neptune_page
 
 VIEWS: dict[str, tuple[Callable[[Path], str], str]] = {

@@ -1,11 +1,11 @@
 """Telling someone else: runs in a folder, in MLflow, in Neptune or in W&B."""
 
 from .base import Tracker as Tracker
-from .base import open_tracker as open_tracker
 from .fanout import NullTracker as NullTracker
 from .fanout import SeveralTrackers as SeveralTrackers
 from .local import read_metrics as read_metrics
 from .local import read_run as read_run
+from .opening import open_tracker as open_tracker
 
 __all__ = [
     "NullTracker",

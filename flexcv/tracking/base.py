@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
-
-from flexcv._checks import check_choice
-from flexcv.errors import MissingExtraError
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,42 +87,6 @@ class Tracker(Protocol):
     def finish(self, status: str) -> None:
         """Close the run: ``"finished"``, ``"failed"`` or ``"killed"``."""
         ...
-
-
-def open_tracker(backend: str, /, **options: Any) -> Tracker:
-    """Open a run in one of the backends.
-
-    Parameters
-    ----------
-    backend
-        ``"local"``, ``"mlflow"``, ``"neptune"`` or ``"wandb"``.
-    options
-        Those of the backend's `open_run`. All know `experiment` and `name`.
-
-    Raises
-    ------
-    MissingExtraError
-        When the backend's package is not installed.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> tracker = open_tracker("local", folder=tempfile.mkdtemp())
-    >>> tracker.log_metrics({"mse": 0.5})
-    """
-    require_backend(backend)
-    module = importlib.import_module(f"flexcv.tracking.{backend}")
-    return cast("Tracker", module.open_run(**options))
-
-
-def require_backend(name: str) -> None:
-    """Refuse a backend that is unknown, or whose package is not installed."""
-    check_choice("tracker", name, BACKENDS)
-    if name != "local" and importlib.util.find_spec(name) is None:
-        raise MissingExtraError(
-            f"the tracker {name!r} needs a package that is not installed; "
-            f"install it with: pip install 'flexcv[{name}]'."
-        )
 
 
 def png_bytes(figure: Figure) -> bytes:

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flexcv._secrets import redact_params
 from flexcv.dataset import Dataset
 from flexcv.metrics import Metric
 from flexcv.model_mapping import ModelSpec
 from flexcv.records import IntArray
-
-from ._secrets import redact_params
 
 DIRECTION = "direction/"  # and the name of a metric
 GREATER, SMALLER = "greater is better", "smaller is better"
@@ -41,7 +40,7 @@ def run_facts(information: Mapping[str, Any], records: Iterable[Any]) -> dict[st
         facts["data/table"] = facts.pop("data")
     for record in records:
         facts |= _record_facts(record)
-    return redact_params(facts)
+    return facts
 
 
 def dataset_facts(dataset: Dataset) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ._secrets import redact
+from flexcv._secrets import redact, redact_frame, redact_params
+
 from .base import Tracker
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class SeveralTrackers:
 
     def child(self, name: str, kind: str, tags: Mapping[str, str]) -> SeveralTrackers:
         """Open a run below each; one that cannot be opened is left out."""
-        opened = self._each("child", name, kind, tags)
+        opened = self._each("child", redact(name), kind, redact_params(tags))
         pairs = zip(opened, self._guards, strict=True)
         return _together([pair for pair in pairs if pair[0] is not None])
 
@@ -123,8 +124,8 @@ class SeveralTrackers:
         return _together([pair for pair in pairs if getattr(pair[0], attribute, False)])
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Note settings."""
-        self._each("log_params", params)
+        """Note settings, those that are secret blacked out."""
+        self._each("log_params", redact_params(params))
 
     def log_metrics(
         self, metrics: Mapping[str, float], step: int | None = None
@@ -157,12 +158,13 @@ class SeveralTrackers:
         self._each("log_figure", key, figure)
 
     def log_table(self, key: str, table: pd.DataFrame) -> None:
-        """Keep a table."""
-        self._each("log_table", key, table)
+        """Keep a table, its secrets blacked out."""
+        self._each("log_table", key, redact_frame(table))
 
     def log_text(self, key: str, text: str) -> None:
-        """Keep a text."""
-        self._each("log_text", key, text)
+        """Keep a text, its secrets blacked out; our own drawings hold none."""
+        shown = text if key.endswith(".svg") else redact(text)
+        self._each("log_text", key, shown)
 
     def log_artifact(self, key: str, path: Path) -> None:
         """Keep a file."""
@@ -170,7 +172,7 @@ class SeveralTrackers:
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Mark the run."""
-        self._each("set_tags", tags)
+        self._each("set_tags", redact_params(tags))
 
     def finish(self, status: str) -> None:
         """Close the run."""

@@ -28,9 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from flexcv._secrets import redact
 from flexcv.errors import StorageError
-
-from ._secrets import redact
 
 LEDGER_FILE = "mlflow.json"
 TOP = ""  # the place of the cross-validation itself

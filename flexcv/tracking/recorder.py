@@ -43,7 +43,6 @@ from flexcv.results.findings import drawing_of
 from flexcv.results.tables import scores_table, stacked, summary_table
 
 from . import pictures
-from ._secrets import redact, redact_params
 from .base import FIRST_METRIC, RESUMED, TEST_ROWS
 from .facts import (
     dataset_facts,
@@ -193,7 +192,7 @@ class Recorder:
     def _run_failed(self, event: RunFailed) -> None:
         error = event.error
         self._run.log_metrics({"seconds": event.seconds})
-        self._run.log_text("error.txt", redact(f"{type(error).__name__}: {error}\n"))
+        self._run.log_text("error.txt", f"{type(error).__name__}: {error}\n")
         # KeyboardInterrupt and SystemExit are no Exception: someone stopped the run
         self._close("failed" if isinstance(error, Exception) else "killed")
 
@@ -201,14 +200,14 @@ class Recorder:
 
     def _tell_scores(self, result: FoldResult, run: SeveralTrackers) -> None:
         if result.error:
-            run.log_text("error.txt", redact(result.error + "\n"))
+            run.log_text("error.txt", result.error + "\n")
         scores = {
             f"{score.part}/{score.metric}": score.value for score in result.scores
         }
         seconds = {f"seconds/{step}": value for step, value in result.seconds.items()}
         run.log_metrics(scores | seconds)
         params = {name: readable(value) for name, value in result.params.items()}
-        run.log_params(redact_params(params))
+        run.log_params(params)
         self._tell_flat(result)
 
     def _tell_flat(self, result: FoldResult) -> None:

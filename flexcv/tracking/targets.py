@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from .base import BACKENDS, Tracker, is_tracker, open_tracker, require_backend
+from .base import BACKENDS, Tracker, is_tracker
 from .fanout import Guard, SeveralTrackers
 from .ledger import LEDGER_FILE, running_elsewhere
+from .opening import open_tracker, require_backend
 
 LOCAL_FOLDER = "tracking"  # below the run folder, whose tables belong to the results
 TABLES_ABOVE = ("summary", "scores", "plan")  # those that the run folder has itself

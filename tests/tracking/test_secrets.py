@@ -1,6 +1,6 @@
 import pytest
 
-from flexcv.tracking._secrets import redact, redact_params
+from flexcv._secrets import redact, redact_params
 
 
 @pytest.mark.parametrize("name", ["NEPTUNE_API_TOKEN", "WANDB_API_KEY", "DB_PASSWORD"])
