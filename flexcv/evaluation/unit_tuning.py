@@ -21,7 +21,6 @@ from flexcv.resampling.plan import seed_number
 from flexcv.storage.units import trials_file, unit_name
 
 from .events import Listener, TrialFinished
-from .fingerprints import model_identity
 from .inner_classes import objective_for, usable_splits
 from .journal import TrialStore
 from .roles import (
@@ -45,7 +44,9 @@ class UnitSettings:
     on_error: str = "raise"
     keep_estimators: bool = True
     folder: Path | None = None  # of the run; finished trials are kept there
-    identity: str = ""  # fingerprint of what all units share; kept with the trials
+    # Fingerprint of how each model's trials are made; kept with them. A model without
+    # one cannot be compared with what ran before, so its trials are not kept.
+    identities: Mapping[str, str] = field(default_factory=dict)
     watch: Listener | None = None  # told of trials and iterations; this process only
 
 
@@ -140,10 +141,9 @@ def _store(
         storage = trials_file(settings.folder, *address)
     if storage is None:
         return None
-    model = model_identity(spec, settings.tuning)
-    if model.unknown:  # trials of what cannot be compared are never gone on with
+    how = settings.identities.get(spec.name, "")
+    if settings.folder is not None and not how:
         return None
-    how = f"{settings.identity}-{model.text}"
     return TrialStore(storage, unit_name(*address), how)
 
 

@@ -113,10 +113,11 @@ class SeveralTrackers:
             self._guards = (None,) * len(self.trackers)
 
     def child(self, name: str, kind: str, tags: Mapping[str, str]) -> SeveralTrackers:
-        """Open a run below each; one that cannot be opened is left out."""
+        """Open a run below each; one that is not to be told is left out."""
         opened = self._each("child", redact(name), kind, redact_params(tags))
         pairs = zip(opened, self._guards, strict=True)
-        return _together([pair for pair in pairs if pair[0] is not None])
+        silent = (NullTracker, type(None))
+        return _together([pair for pair in pairs if not isinstance(pair[0], silent)])
 
     def having(self, attribute: str) -> SeveralTrackers:
         """Return those trackers alone whose attribute of this name is true."""

@@ -156,6 +156,7 @@ class LocalTracker:
         self._open = {RUN_FILE, METRICS_FILE}  # names below that are taken
         self._single: dict[str, float] = {}  # numbers without a step
         self._record = RunRecord(name, kind, started=_now())
+        self.was_finished = False  # by an earlier run
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / RUN_FILE).is_file():
             self._take_over()
@@ -267,6 +268,7 @@ class LocalTracker:
     def _take_over(self) -> None:
         """Go on with the run that the folder holds; its pictures are drawn anew."""
         self._record = read_run(self.folder)
+        self.was_finished = self._record.status == "finished"
         _mend(self.folder / METRICS_FILE)
         for row in read_metrics(self.folder):
             if row["step"] is None:

@@ -101,8 +101,9 @@ class Recorder:
         self._tried: dict[Key, int] = {}
         self._shares: dict[Key, dict[str, float]] = {}
         self._results: list[FoldResult] = []
+        self._known: set[Key] = set()
         self._has_fitted = False
-        self._page = pictures.ResidualPage()
+        self._drawn: dict[Key, str] = {}  # the picture of each test part
         self._start: RunStarted | None = None
         self._digests: dict[tuple[int, int], str] = {}
 
@@ -173,6 +174,10 @@ class Recorder:
         for result in event.results:
             self._results.append(result)
             run = self._fold_run(result.key, tags)
+            if not run.trackers:  # each of them has heard of it in an earlier run
+                self._known.add(result.key)
+                del self._folds[result.key]
+                continue
             for step in (
                 self._tell_scores,
                 self._tell_convergence,
@@ -265,7 +270,7 @@ class Recorder:
         dataset, title = self._start.dataset, self._title(result)
         drawn = pictures.predictions_picture(result.test, dataset, title)
         run.log_text(f"{pictures.picture_name(dataset.task)}.svg", drawn)
-        self._page.add(result.model, drawn)
+        self._drawn[result.key] = drawn
 
     # -- the end --
 
@@ -274,7 +279,8 @@ class Recorder:
             run.finish(status)
         self._folds.clear()
         results = self._in_order()
-        if results:
+        if results and not self._was_told:
+            self._draw_known(results)
             scores = scores_table(results)
             summary = summary_table(scores)
             self._own.call("summary", self._tell_summary, scores, summary)
@@ -286,11 +292,30 @@ class Recorder:
             run.finish(_with_failures(status, [r for r in results if r.model == model]))
         self._run.finish(_with_failures(status, results))
 
+    @property
+    def _was_told(self) -> bool:
+        """Whether every tracker has heard all of it in an earlier run."""
+        finished = self._run.having("was_finished").trackers
+        is_known = len(self._known) == len(self._results)
+        return is_known and len(finished) == len(self._run.trackers)
+
+    def _draw_known(self, results: Sequence[FoldResult]) -> None:
+        """Draw for the pages of the whole run what no tracker needs of a fold alone."""
+        silent = SeveralTrackers()
+        for result in results:
+            if result.key in self._known:
+                self._own.call("drawing", self._tell_tuning, result, silent)
+                self._own.call("drawing", self._tell_residuals, result, silent)
+
     def _tell_summary(self, scores: pd.DataFrame, summary: pd.DataFrame) -> None:
         assert self._start is not None, "a unit finished before the run started"
         self._run.log_table("summary", summary.reset_index())
         self._run.log_table("scores", scores)
-        page = self._page.html("Cross-validation", summary.loc[["mean", "std"]])
+        page = pictures.ResidualPage()
+        for result in self._in_order():
+            if result.key in self._drawn:
+                page.add(result.model, self._drawn[result.key])
+        averages = summary.loc[["mean", "std"]]
         self._run.log_text(
             f"{pictures.picture_name(self._start.dataset.task)}.html", page
         )
@@ -327,9 +352,9 @@ class Recorder:
     def _importance_table(self, model: str) -> pd.DataFrame:
         rows = [
             {"feature": name, "fold": number, "importance": share}
-            for number, (key, shares) in enumerate(self._shares.items())
-            if key[0] == model
-            for name, share in shares.items()
+            for number, result in enumerate(self._in_order())
+            if result.model == model
+            for name, share in self._shares.get(result.key, {}).items()
         ]
         return pd.DataFrame(rows, columns=["feature", "fold", "importance"])
 
