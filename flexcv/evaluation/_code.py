@@ -26,6 +26,7 @@ HAS_DOCSTRING = 0x4000000  # a flag of code from Python 3.13 on
 UNCOUNTED = {
     "__abstractmethods__", "__annotate__", "__annotate_func__", "__annotations__",
     "__annotations_cache__", "__dict__", "__doc__", "__firstlineno__", "__module__",
+    "__pydantic_decorators__",  # with an address; what they do is in the schema
     "__qualname__", "__slotnames__", "__static_attributes__", "__weakref__",
     "_abc_impl",
 }  # fmt: skip
