@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from flexcv.evaluation.fingerprints import (
     run_fingerprints,
     run_identity,
 )
+from flexcv.evaluation.identity import Identity
 from flexcv.evaluation.progress import ProgressBar
 from flexcv.evaluation.tuning import Tuned
 from flexcv.evaluation.unit_tuning import tune_unit
@@ -246,14 +248,27 @@ class _Performance:
         known = {name: "" if i.unknown else i.text for name, i in metrics.items()}
         marks, unknown = {}, {}
         for spec in job.specs:
-            model = model_identity(spec, job.design.tuning)
-            looks = processors_identity(spec)
+            model, looks = self.models[spec.name], processors_identity(spec)
             marks[spec.name] = Marks(prints, model.text, looks.text, known)
             if strange := (*model.unknown, *looks.unknown):
                 unknown[spec.name] = ", ".join(strange)
         keeps = bool(job.design.run.keep_estimators)
         settings = {"unknown": unknown, "keeps_estimators": keeps}
         return open_store(folder, marks, prints, resume, **settings)
+
+    @cached_property
+    def models(self) -> dict[str, Identity]:
+        """What each model is, found out before the run changes anything."""
+        job = self.job
+        return {s.name: model_identity(s, job.design.tuning) for s in job.specs}
+
+    def _trial_marks(self, prints: Mapping[str, str]) -> dict[str, str]:
+        """Say how the trials of each model are made; nothing where that is unknown."""
+        run_mark = run_identity(prints)
+        return {
+            name: "" if model.unknown else f"{run_mark}-{model.text}"
+            for name, model in self.models.items()
+        }
 
     def _run(
         self,
@@ -313,7 +328,7 @@ class _Performance:
             design.run.on_error,
             keep,
             folder,
-            "" if prints is None else run_identity(prints),
+            {} if prints is None else self._trial_marks(prints),
         )
 
     def results(self, *, is_partial: bool) -> CrossValidationResults:

@@ -316,9 +316,8 @@ class Recorder:
             if result.key in self._drawn:
                 page.add(result.model, self._drawn[result.key])
         averages = summary.loc[["mean", "std"]]
-        self._run.log_text(
-            f"{pictures.picture_name(self._start.dataset.task)}.html", page
-        )
+        name = pictures.picture_name(self._start.dataset.task)
+        self._run.log_text(f"{name}.html", page.html("Cross-validation", averages))
         names = [metric.name for metric in self._metrics]
         self._run.log_text("scores.svg", pictures.scores_picture(scores, names))
 
