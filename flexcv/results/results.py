@@ -16,8 +16,7 @@ import pandas as pd
 from flexcv._checks import near_miss
 from flexcv.dataset import Dataset
 from flexcv.metrics import Metric
-from flexcv.metrics.choice import LostFunction, choose_metric, is_greater_better
-from flexcv.metrics.trying import refuse_misfit
+from flexcv.metrics.choice import is_greater_better
 from flexcv.records import FoldResult, Predictions
 from flexcv.storage.results import load_parts
 from flexcv.storage.saving import save_results
@@ -28,7 +27,7 @@ from .facts import data_facts
 from .findings import FoldFindings, collect_findings
 from .known_groups import COUNT, scores_by_known_group
 from .plans import PlansCompared, named_by_question, plan_folders
-from .responses import check_probabilities_given, labels_of, scorable, truth
+from .responses import labels_of, metric_meant, scorable, scorable_by, truth
 from .scoring import scored, undefined
 from .tables import (
     AVERAGES,
@@ -251,9 +250,9 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             As in `flexcv.results.comparison.pairwise_comparison`, which also tells
             the columns.
         """
-        chosen = self._chosen(metric)
+        chosen = metric_meant(metric, self.metrics, self.task)
         greater = is_greater_better(chosen, direction)
-        predictions, function = self._scorable(chosen)
+        predictions, function = scorable_by(chosen, self.predictions, self.task)
         return pairwise_comparison(
             self.scores,
             predictions,
@@ -281,8 +280,8 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         metric, level, n_bootstrap, seed
             As in `compare`.
         """
-        chosen = self._chosen(metric)
-        predictions, function = self._scorable(chosen)
+        chosen = metric_meant(metric, self.metrics, self.task)
+        predictions, function = scorable_by(chosen, self.predictions, self.task)
         return score_intervals(
             self.scores,
             predictions,
@@ -303,8 +302,8 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         metric
             As in `compare`.
         """
-        chosen = self._chosen(metric)
-        predictions, function = self._scorable(chosen)
+        chosen = metric_meant(metric, self.metrics, self.task)
+        predictions, function = scorable_by(chosen, self.predictions, self.task)
         table = fold_scores(self.scores, predictions, chosen.name, function)
         return table.assign(part="test", metric=chosen.name)
 
@@ -492,17 +491,13 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             raise ValueError(f"metric {name!r} was not computed{hint}")
         return self.metrics[names.index(name)]
 
-    @cached_property
-    def _scores_by_key(self) -> dict[Any, dict[str, float]]:
-        scores: dict[Any, dict[str, float]] = {fold.key: {} for fold in self.folds}
-        columns = ["model", "repeat", "fold", "part", "metric", "value"]
-        for *key, part, metric, value in self.scores[columns].itertuples(index=False):
-            name = metric if part == "test" else f"{metric}_train"
-            scores[tuple(key)][name] = float(value)
-        return scores
-
     def _metrics_of(self, fold: FoldResult) -> dict[str, float]:
-        return dict(self._scores_by_key[fold.key])
+        return {
+            score.metric if score.part == "test" else f"{score.metric}_train": (
+                score.value
+            )
+            for score in fold.scores
+        }
 
     def _estimator(self, fold: FoldResult) -> Any:
         """Give a fitted model; one that was not kept is fitted again, once."""
@@ -517,23 +512,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         if fold.key not in self._refitted:
             self._refitted[fold.key] = self._refit(fold)
         return self._refitted[fold.key]
-
-    def _chosen(self, metric: Any) -> Metric:
-        """Find the metric that is meant, and refuse one of another kind of target."""
-        classes = self.task.classes
-        if metric is None:
-            metric = self.metrics[0] if classes else "r2"
-        chosen = choose_metric(metric, self.metrics)
-        refuse_misfit(f"metric {chosen.name!r}", chosen.function, classes)
-        check_probabilities_given(chosen, classes)
-        return chosen
-
-    def _scorable(self, metric: Metric) -> tuple[pd.DataFrame, Any]:
-        """Give predictions and what scores them; None where that was not stored."""
-        if isinstance(metric.function, LostFunction):
-            return self.predictions, None
-        predictions, [scored] = scorable(self.predictions, [metric], self.task)
-        return predictions, scored.function
 
     def _truth(self, predictions: Predictions | None) -> npt.NDArray[Any]:
         return truth(predictions, self._target)
