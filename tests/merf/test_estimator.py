@@ -151,7 +151,7 @@ def test_equal_seeds_give_equal_fits_and_leave_the_global_generator_alone():
         MERF(RandomForestRegressor(10), "group", random_state=3).fit(X, y).predict(X)
         for _ in range(2)
     ]
-    MERF(forest(5), "group").fit(X, y)
+    MERF(forest(5), "group", max_iterations=3, tol=None).fit(X, y)
     np.testing.assert_array_equal(*fits)
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
@@ -395,7 +395,7 @@ def test_a_poor_learner_is_no_worse_for_new_groups():
 
 def test_few_trees_leave_rows_without_a_value_and_still_fit():
     X, y = drawn()
-    model = MERF(forest(3), "group").fit(X, y)
+    model = MERF(forest(3), "group", max_iterations=3, tol=None).fit(X, y)
     assert 0 < np.isnan(model.fitted_).sum() < len(X) / 3
     assert np.isfinite(model.predict(X)).all()
 
