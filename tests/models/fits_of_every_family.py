@@ -37,13 +37,17 @@ SPREADS = (1.0, 0.0)  # of the group effects
 
 
 def table(seed, n_rows=240, n_groups=15, spread=1.0):
-    """Rows of crossed groups, with a target of numbers, of labels and of counts."""
+    """Rows of crossed groups, with a target of numbers, of labels and of counts.
+
+    The numbers come from a matrix product, so that they too differ in the last digit.
+    """
     rng = np.random.default_rng(seed)
     X = pd.DataFrame(rng.normal(size=(n_rows, 4)), columns=list("abcd"))
     X["e"] = rng.integers(0, 4, n_rows)
     X["g"], X["h"] = np.arange(n_rows) % n_groups, rng.integers(0, 10, n_rows)
     effects = spread * rng.normal(size=(n_groups, 2))[X["g"]]
     fixed = np.where(X["a"] > 0.0, 1.5, -1.0) * (X["b"] > 0.3) + np.sin(2.0 * X["c"])
+    fixed += X[list("abcd")].to_numpy() @ np.array([0.3, 0.2, -0.4, 0.7])
     eta = (0.5 * fixed + 0.7 * effects[:, 0]).to_numpy()
     y = fixed + effects[:, 0] + 0.6 * effects[:, 1] * X["a"] + rng.normal(size=n_rows)
     targets = {

@@ -11,7 +11,6 @@ from typing import Protocol
 
 import numpy as np
 
-from flexcv._rounding import on_grid
 from flexcv.models._validate import FloatArray
 from flexcv.models.gaussian.conditional import Uncertainty, learn_uncertainty
 from flexcv.models.gaussian.residual_effects import (
@@ -77,9 +76,7 @@ class NormalOutcome:
 
     def task(self, refit: Refit | None, state: ResidualEffects) -> Task:
         """Give the target less the effects, with honest fits those of other rows."""
-        if refit is None:
-            return Task(self.target)
-        return Task(on_grid(self.target - self._effects(refit, state)))
+        return Task(self.target - self._effects(refit, state))
 
     def solve(self, fitted: FloatArray, state: ResidualEffects) -> ResidualEffects:
         """Give the random part of the residuals."""
@@ -103,9 +100,9 @@ class NormalOutcome:
         """One: the learner gets the target as it is."""
         return 1
 
-    def _effects(self, refit: Refit, state: ResidualEffects) -> FloatArray:
+    def _effects(self, refit: Refit | None, state: ResidualEffects) -> FloatArray:
         factors = self.random.design.factors
-        if refit.kind == "in_sample" or not state.exact:
+        if refit is None or refit.kind == "in_sample" or not state.exact:
             return self.random.design.effects_sum(state.effects)
         if len(factors) > 1:  # leaving rows out would need one matrix over all levels
             return self.random.design.effects_sum(state.effects)
