@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sklearn.base import clone
 
 from flexcv._checks import check_flag, check_integer, check_number
+from flexcv._rounding import GRID_BITS, first_least, significant
 from flexcv.errors import FlexcvError
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
 from flexcv.storage.values import is_exact
@@ -242,7 +243,9 @@ def _scores(
         try:
             if number == 0:
                 unfitted = _copier(clone(estimator).set_params(**params))
-            scores.append(_score(unfitted(), fold, settings.objective))
+            score = _score(unfitted(), fold, settings.objective)
+            # Trials that differ by rounding are equal, to the sampler as well.
+            scores.append(float(significant(score, GRID_BITS)))
         except Exception as error:
             error.add_note(f"while trying {dict(params)} on inner fold {number}")
             raise
@@ -336,7 +339,7 @@ def _chosen(
         best = simplest_within_one_error(complete, order, maximise)
     else:
         value = complete["value"].to_numpy()
-        place = int(value.argmax() if maximise else value.argmin())
+        place = first_least(-value if maximise else value)
         best = int(complete["trial"].iloc[place])
     return Tuned(params[best], table, dict(trials[best].params))
 
