@@ -45,6 +45,7 @@ from flexcv.evaluation.tuning import Tuned
 from flexcv.evaluation.unit_tuning import tune_unit
 from flexcv.records import FoldResult, Key
 from flexcv.results import CrossValidationResults, PlansCompared
+from flexcv.results.facts import data_facts
 from flexcv.results.scoring import scored
 from flexcv.storage.folder import RUN_FILE, locked, open_folder, write_status
 from flexcv.storage.saving import begin_results, write_results
@@ -344,8 +345,13 @@ class _Performance:
             self.information,
             is_partial=is_partial,
             diagnostics=diagnostics,
+            facts=self._facts,
             refit=self._refit,
         )
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        return data_facts(self.job.dataset)
 
     def _scored(self, result: FoldResult) -> FoldResult:
         """Add the scores of the run's metrics to what one model did on one fold."""
