@@ -100,9 +100,12 @@ def write_results(
     """
     before = read_description(folder)
     now = describe(results, run, units)
-    if before is not None and _says_the_same(before, now):
-        if has_table(folder, before.table):
-            return
+    if (
+        before is not None
+        and _says_the_same(before, now)
+        and has_table(folder, before.table)
+    ):
+        return
     tables = tables_for_people(results, plan)
     known = set() if before is None else set(before.written)
     description = replace(
@@ -138,9 +141,12 @@ def begin_results(
     """
     before = read_description(folder)
     there = tuple(stored[key].digest for key in keys if key in stored)
-    if before is not None and (before.keys, before.digests) == (tuple(keys), there):
-        if has_table(folder, before.table):
-            return
+    if (
+        before is not None
+        and (before.keys, before.digests) == (tuple(keys), there)
+        and has_table(folder, before.table)
+    ):
+        return
     description = replace(
         describe(results, run, keys),
         table=_table_of(folder, before, run, results),
