@@ -28,7 +28,7 @@ from .findings import FoldFindings, collect_findings
 from .known_groups import COUNT, scores_by_known_group
 from .plans import PlansCompared, named_by_question, plan_folders
 from .responses import labels_of, metric_meant, scorable, scorable_by, truth
-from .scoring import scored, undefined
+from .scoring import best_fold, scored, scores_by_name, undefined
 from .tables import (
     AVERAGES,
     address,
@@ -98,8 +98,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         self._refitted: dict[tuple[str, int, int], Any] = {}
         self.facts = dict(data_facts(dataset) if facts is None else facts)
 
-    # -- as a mapping of models --
-
     @property
     def models(self) -> tuple[str, ...]:
         """Names of the models, in the order they were added."""
@@ -118,7 +116,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
 
     def __getitem__(self, model: str) -> dict[str, list[Any]]:
         folds = self._folds_of(model)
-        metrics = [self._metrics_of(fold) for fold in folds]
+        metrics = [scores_by_name(fold) for fold in folds]
         return {
             "model": [fold.estimator for fold in folds],
             "parameters": [dict(fold.params) for fold in folds],
@@ -131,8 +129,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             "y_pred_train": [self._predicted(fold.train) for fold in folds],
             "y_train": [self._truth(fold.train) for fold in folds],
         }
-
-    # -- tables --
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -223,8 +219,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         `combined` mean and spread over folds, and `plot` draws it.
         """
         return collect_findings(self.folds)
-
-    # -- how far to trust them --
 
     def compare(
         self,
@@ -325,8 +319,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         table.loc[is_score, table.columns.isin(failed)] = np.nan
         return table
 
-    # -- to draw, keep and show --
-
     @property
     def plot(self) -> Pictures:
         """Pictures of these results: ``results.plot.scores("r2")`` and others."""
@@ -398,8 +390,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         loaded = [cls(**load_parts(path, partial=partial)) for path in below]
         return PlansCompared(named_by_question(loaded))
 
-    # -- single answers --
-
     def get_best_model_by_metric(
         self,
         model_name: str | None = None,
@@ -422,15 +412,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         metric = self._metric(metric_name)
         greater = is_greater_better(metric, direction)
         folds = self.folds if model_name is None else self._folds_of(model_name)
-        scored = [(self._metrics_of(fold)[metric_name], fold) for fold in folds]
-        scored = [(score, fold) for score, fold in scored if np.isfinite(score)]
-        if not scored:
-            raise ValueError(
-                f"no fold has a score for {metric_name!r}; see `warnings`."
-            )
-        choose = max if greater else min
-        best = choose(scored, key=lambda pair: pair[0])[1]
-        return self._estimator(best)
+        return self._estimator(best_fold(folds, metric_name, greater))
 
     def get_predictions(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
         """Give the test predictions of one model on one fold, shape (n_test,)."""
@@ -465,8 +447,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             averages.to_html(float_format="{:.4g}".format)
         )
 
-    # -- helpers --
-
     def _folds_of(self, model: str) -> list[FoldResult]:
         found = [fold for fold in self.folds if fold.model == model]
         if not found:
@@ -490,14 +470,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             hint = near_miss(name, names) or f"; the run has {', '.join(names)}."
             raise ValueError(f"metric {name!r} was not computed{hint}")
         return self.metrics[names.index(name)]
-
-    def _metrics_of(self, fold: FoldResult) -> dict[str, float]:
-        return {
-            score.metric if score.part == "test" else f"{score.metric}_train": (
-                score.value
-            )
-            for score in fold.scores
-        }
 
     def _estimator(self, fold: FoldResult) -> Any:
         """Give a fitted model; one that was not kept is fitted again, once."""
