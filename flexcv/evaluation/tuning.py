@@ -150,12 +150,13 @@ def tune(
     """
     first = _first_points(estimator, space, settings)
     study, log = _study(settings, _sampler(space, settings, seed, first), store)
+    how = "" if store is None else store.how
     start = time.perf_counter()
     best = _Best(settings.objective.greater_is_better, finished(study))
     while (number := len(finished(study))) < settings.n_trials:
         if _is_over(number, start, settings.timeout) or is_exhausted(study):
             break
-        trial = _run_trial(study, estimator, space, folds, settings)
+        trial = _run_trial(study, estimator, space, folds, settings, how)
         if log is not None:
             log.append(trial)
         if tell is not None:
@@ -215,6 +216,7 @@ def _run_trial(
     space: Space,
     folds: Sequence[InnerFold],
     settings: TuningSettings,
+    how: str,
 ) -> FrozenTrial:
     start = time.perf_counter()
     trial, params = ask(study, space)
@@ -224,7 +226,8 @@ def _run_trial(
     state = TrialState.PRUNED if pruned else TrialState.COMPLETE
     if not np.isfinite(value):
         state = TrialState.FAIL
-    record = {"scores": scores, "seconds": time.perf_counter() - start}
+    seconds = time.perf_counter() - start
+    record = {"scores": scores, "seconds": seconds, "how": how}
     check = record_check(trial, state.name, reports, record)
     trial.set_user_attr(RECORD, record | {"check": check})
     return told(study, trial, state, value if state == TrialState.COMPLETE else None)
