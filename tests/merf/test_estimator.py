@@ -34,6 +34,9 @@ from flexcv.errors import (
 from flexcv.merf import MERF
 from flexcv.models import LinearMixedEffectsModel
 
+# New groups are what these tests are about.
+pytestmark = pytest.mark.filterwarnings("ignore::flexcv.errors.UnknownGroupsWarning")
+
 logging.getLogger("merf").setLevel(logging.ERROR)
 
 
