@@ -203,6 +203,65 @@ def test_simulated_targets_have_the_models_moments(
     np.testing.assert_allclose(draws.var(axis=1), variance, rtol=0.15)
 
 
+def covariance_of(model: LinearMixedEffectsModel, table: pd.DataFrame) -> np.ndarray:
+    """Z D Z' summed over factors, plus sigma^2 I, from what the model prints."""
+    total = model.sigma_**2 * np.eye(len(table))
+    for name, covariance in zip(
+        model.random_effects_, model.random_part_.covariances, strict=True
+    ):
+        same = table[name].to_numpy()[:, None] == table[name].to_numpy()
+        columns = [np.ones(len(table)), table["Days"]] if "Days" in table else [1.0]
+        z = np.column_stack([np.broadcast_to(c, len(table)) for c in columns])
+        total += same * (z @ covariance @ z.T)
+    return total
+
+
+def require_covariance(draws: pd.DataFrame, wanted: np.ndarray) -> None:
+    """Within five standard errors of a sample covariance of normals."""
+    variance = wanted.diagonal()
+    spread = np.sqrt((wanted**2 + np.outer(variance, variance)) / draws.shape[1])
+    assert (np.abs(np.cov(draws) - wanted) < 5.0 * spread).all()
+
+
+@pytest.mark.parametrize("plates", [1, 3, 24])
+def test_simulated_factors_keep_their_own_variances(plates: int) -> None:
+    frame = reference_table("Penicillin")
+    X, y = frame[["plate", "sample"]], frame["diameter"]
+    model = LinearMixedEffectsModel(["plate", "sample"]).fit(X, y)
+    some = X[X["plate"].isin(X["plate"].unique()[:plates])]
+    wanted = covariance_of(model, some)
+    require_covariance(model.simulate(some, 2000, random_state=1), wanted)
+    off = wanted[0, (some["sample"] != some["sample"].iloc[0]).to_numpy()][0]
+    assert off == pytest.approx(0.7169, abs=1e-3)  # the plate's variance
+
+
+@pytest.mark.parametrize(
+    "term", ["scale(Days)", "poly(Days, degree=1)", "bs(Days, df=1, degree=1)"]
+)
+def test_simulated_slopes_are_coded_as_in_training(
+    model: LinearMixedEffectsModel, sleep: pd.DataFrame, term: str
+) -> None:
+    X, y = sleep[["Days", "Subject"]], sleep["Reaction"]
+    coded = LinearMixedEffectsModel(formula=f"Days + ({term} | Subject)").fit(X, y)
+    assert coded.criterion_ - model.criterion_ == pytest.approx(
+        0.0, abs=1e-6
+    )  # the same model
+    late = X[X["Days"] >= 8]
+    wanted = covariance_of(model, late)
+    require_covariance(coded.simulate(late, 2000, random_state=1), wanted)
+
+
+def test_rows_of_one_level_only_can_be_simulated(sleep: pd.DataFrame) -> None:
+    X = sleep[["Subject"]].assign(f=np.where(sleep["Days"] % 2, "odd", "even"))
+    model = LinearMixedEffectsModel(formula="f + (0 + f | Subject)")
+    model.fit(X, sleep["Reaction"])
+    odd = X[X["f"] == "odd"]
+    variance = model.random_part_.covariances[0][1, 1]
+    draws = model.simulate(odd, 2000, random_state=1)
+    same = odd["Subject"].to_numpy()[:, None] == odd["Subject"].to_numpy()
+    require_covariance(draws, variance * same + model.sigma_**2 * np.eye(len(odd)))
+
+
 def test_the_likelihood_ratio_test_is_that_of_ml_fits(
     model: LinearMixedEffectsModel, sleep: pd.DataFrame
 ) -> None:
