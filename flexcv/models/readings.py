@@ -12,7 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from flexcv.models.design._effects import Columns
 from flexcv.models.design.effects_table import deviation_tables
 from flexcv.models.gaussian.bootstrap import bootstrap_intervals
-from flexcv.models.gaussian.comparison import Candidate, likelihood_ratio_table
+from flexcv.models.gaussian.comparison import (
+    Candidate,
+    likelihood_ratio_table,
+    require_comparable,
+)
 from flexcv.models.gaussian.engine import Estimate
 from flexcv.models.gaussian.inference import conditional_covariances
 from flexcv.models.gaussian.intervals import profile_intervals
@@ -36,7 +40,6 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
 
     estimate_: Estimate
     dropped_: tuple[str, ...]
-    target_digest_: tuple[float, ...]
     criterion_: float
     converged_: bool
     singular_: bool
@@ -227,25 +230,29 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
             level=level,
         )
 
-    def likelihood_ratio_test(self, *others: AbstractLinearMixedModel) -> pd.DataFrame:
+    def likelihood_ratio_test(
+        self, *others: AbstractLinearMixedModel, refit: bool = True
+    ) -> pd.DataFrame:
         """Compare with models nested in this one, or around it.
-
-        Restricted fits are refitted by maximum likelihood.
 
         Parameters
         ----------
         others
-            Models fitted to the same rows.
+            Models fitted to the same rows in the same order, with the same weights and
+            offset.
+        refit
+            Whether restricted fits are refitted by maximum likelihood. Without that
+            they are compared by their restricted likelihoods, and may differ in the
+            random part only.
         """
+        check_is_fitted(self)
         models = [self, *others]
-        for model in models:
-            check_is_fitted(model)
-        return likelihood_ratio_table(
-            [
-                Candidate(model._described(), model.estimate_, model.target_digest_)
-                for model in models
-            ]
-        )
+        rows = require_comparable(models)
+        candidates = [
+            Candidate(model._described(), model.estimate_, own)
+            for model, own in zip(models, rows, strict=True)
+        ]
+        return likelihood_ratio_table(candidates, refit=refit)
 
     def _described(self) -> str:
         """Give the model in one line, as a formula."""

@@ -34,9 +34,6 @@ from flexcv.errors import (
 from flexcv.merf import MERF
 from flexcv.models import LinearMixedEffectsModel
 
-# New groups are what these tests are about.
-pytestmark = pytest.mark.filterwarnings("ignore::flexcv.errors.UnknownGroupsWarning")
-
 logging.getLogger("merf").setLevel(logging.ERROR)
 
 

@@ -30,9 +30,6 @@ from flexcv.errors import ModelError
 from flexcv.merf import MERF
 from flexcv.models import GeneralizedLinearMixedModel
 
-# New groups are what these tests are about.
-pytestmark = pytest.mark.filterwarnings("ignore::flexcv.errors.UnknownGroupsWarning")
-
 LOGISTIC = LogisticRegression(C=np.inf)
 
 

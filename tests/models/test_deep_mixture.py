@@ -28,9 +28,6 @@ from flexcv.models import DeepMixtureLMM, LinearMixedEffectsModel
 from flexcv.testing import check_mixed_model
 from tests.models.curve_tables import curves
 
-# New groups are what these tests are about.
-pytestmark = pytest.mark.filterwarnings("ignore::flexcv.errors.UnknownGroupsWarning")
-
 SMALL = {"n_components": (3, 1), "n_basis": 6, "tol": 1e-4, "random_state": 0}
 
 

@@ -82,6 +82,7 @@ def answers_of(model: Any) -> list[Callable[..., Any]]:
     return shown
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", ["str", "float", "Int64", "category", object])
 def test_the_kind_of_labels_changes_no_prediction(model: Any, kind: Any) -> None:
     other = TABLE.assign(g=TABLE["g"].astype(kind))
@@ -118,6 +119,7 @@ def test_one_warning_tells_of_a_table_without_a_known_group(model: Any) -> None:
         ]
 
 
+@pytest.mark.filterwarnings("error")
 def test_population_predictions_and_one_known_row_warn_of_nothing() -> None:
     some = TABLE.assign(g=np.where(np.arange(N) == 0, 300, -1))
     LinearMixedEffectsModel("g").fit(TABLE, NUMBERS).predict(some)

@@ -275,7 +275,6 @@ def test_nothing_given_is_modified_and_no_training_table_is_kept() -> None:
     assert len(pickle.dumps(model)) < 60_000
 
 
-@pytest.mark.filterwarnings("ignore::flexcv.errors.UnknownGroupsWarning")
 def test_a_fit_can_be_cloned_pickled_and_cross_validated() -> None:
     frame = table_of()
     X, y = frame.drop(columns="y"), frame["y"]
