@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,9 +16,10 @@ from flexcv.models.design._effects import Columns, FormulaPart
 from flexcv.models.design._notation import split_formula
 from flexcv.models.design.columns import FixedEncoder, learn_fixed
 from flexcv.models.design.effects_table import tidy_effects
+from flexcv.models.design.fingerprint import Fingerprint, fingerprint
 from flexcv.models.design.terms import RandomTerm, random_terms
 
-from ._validate import FloatArray
+from ._validate import FloatArray, IntArray
 from .base import AbstractMixedModel, Training
 
 
@@ -34,6 +36,7 @@ class AbstractFormulaModel(AbstractMixedModel):
     offset: Any
     fixed_encoder_: FixedEncoder
     coefficients_: FloatArray
+    fingerprint_: Fingerprint
 
     @property
     @abstractmethod
@@ -111,6 +114,24 @@ class AbstractFormulaModel(AbstractMixedModel):
                 f"{self.weights!r}; drop rows of weight zero."
             )
         return weights
+
+    def _fingerprint(
+        self,
+        family: str,
+        training: Training,
+        columns: Sequence[FloatArray],
+        kept: IntArray,
+    ) -> Fingerprint:
+        """Give what is remembered of the rows, to compare models."""
+        source, names = training.source, self.fixed_encoder_.names
+        return fingerprint(
+            family,
+            training.target,
+            source.ones if self.weights is None else source.numeric(self.weights),
+            None if self.offset is None else source.numeric(self.offset),
+            [names[k] for k in kept],
+            [columns[k] for k in kept],
+        )
 
     def _dropped(self, kept: Any) -> tuple[str, ...]:
         names = self.fixed_encoder_.names

@@ -157,6 +157,8 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
             require_groups_apart(training.terms, self._fixed_variables())
         problem, basis, order = laplace_problem(rows)
         self.dropped_ = self._dropped(basis.kept)
+        kind = f"{self.family_!r} with {self.n_quadrature} node(s)"
+        self.fingerprint_ = self._fingerprint(kind, training, rows.fixed, basis.kept)
         start = first_guess_of(problem, rows, order)
         y, kept = rows.y[order], basis.kept
         self.separated_ = self._separates(problem, start, kept, y)
@@ -226,14 +228,10 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         return True
 
     def _keep(self, fitted: GeneralizedEstimate, rows: Rows) -> None:
-        fit, target = fitted.fit, rows.y
+        fit = fitted.fit
         self.estimate_ = fitted
         self.sigma_ = 1.0
-        self.n_rows_ = len(target)
-        moments = float(target.sum()), float(target @ target)
-        discrete = 0.0 if self.family == "gamma" else 1.0
-        digest = float(len(target)), *moments, float(rows.weights.sum()), discrete
-        self.target_digest_ = digest
+        self.n_rows_ = len(rows.y)
         self.converged_ = fit.converged and not self.separated_
         self.singular_ = fit.singular
         self.n_iter_ = max(fit.n_iter, 1)

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from flexcv.models._validate import FloatArray, IntArray, is_categorical
-from flexcv.models.design.columns import level_codes, sorted_levels
+from flexcv.models.design.columns import sorted_levels
+from flexcv.models.design.labels import level_codes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
