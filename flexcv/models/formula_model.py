@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from flexcv.errors import RankDeficiencyWarning
-from flexcv.models.design._effects import Columns, FormulaPart
-from flexcv.models.design._notation import split_formula
+from flexcv.models.design._effects import Columns, categories_used
+from flexcv.models.design._notation import read_formula
 from flexcv.models.design.columns import FixedEncoder, learn_fixed
 from flexcv.models.design.effects_table import tidy_effects
 from flexcv.models.design.fingerprint import Fingerprint, fingerprint
-from flexcv.models.design.terms import RandomTerm, random_terms
+from flexcv.models.design.terms import RandomTerm
 
 from ._validate import FloatArray, IntArray
 from .base import AbstractMixedModel, Training
@@ -62,7 +62,7 @@ class AbstractFormulaModel(AbstractMixedModel):
         return importlib.import_module("flexcv.plots").plot_fixed_effects(effects, ax)
 
     def _terms(self) -> tuple[RandomTerm, ...]:
-        bars = "" if self.formula is None else split_formula(self.formula)[1]
+        bars = () if self.formula is None else read_formula(self.formula).bars
         if not bars:
             return super()._terms()
         if self.groups is not None or self.random is not None:
@@ -70,30 +70,23 @@ class AbstractFormulaModel(AbstractMixedModel):
                 "pass random terms once, got them in `formula` and in `groups` or "
                 "`random`; keep one."
             )
-        return random_terms(random=bars)
+        return tuple(RandomTerm(*bar) for bar in bars)
 
     def _named(self) -> bool:
         return super()._named() or self.formula is not None
 
     def _learn_fixed(self, training: Training) -> FixedEncoder:
-        formula = self.formula
-        if formula is not None:
-            formula = split_formula(formula)[0]
         return learn_fixed(
-            training.source.table, leave_out=training.left_out, formula=formula
+            training.source,
+            leave_out=training.left_out,
+            formula=self.formula,
+            polynomial=True,
         )
 
-    def _fixed_variables(self) -> set[str]:
-        """Give the columns that the formula names."""
-        if self.formula is None:
-            return set()
-        parts = self.fixed_encoder_.effects
-        return {
-            str(name)
-            for part in parts
-            if isinstance(part, FormulaPart)
-            for name in part.spec.required_variables
-        }
+    def _categories(self) -> set[Any]:
+        """Give the columns whose levels have fixed effects of a formula."""
+        effects = self.fixed_encoder_.effects
+        return set() if self.formula is None else categories_used(effects)
 
     @abstractmethod
     def conditional_sd(self) -> dict[str, pd.DataFrame]:
@@ -150,6 +143,9 @@ class AbstractFormulaModel(AbstractMixedModel):
         columns = self.fixed_encoder_.columns(source)
         for column, coefficient in zip(columns, self.coefficients_, strict=True):
             total += coefficient * column
-        if self.offset is not None:
-            total += source.numeric(self.offset)
-        return total
+        return total + self._offset(source)
+
+    def _offset(self, source: Columns) -> FloatArray:
+        """Give what is added with coefficient one, by `offset` and by the formula."""
+        total = self.fixed_encoder_.offset(source)
+        return total if self.offset is None else total + source.numeric(self.offset)

@@ -154,7 +154,7 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         if rows.design.factors:
             repeat = self.weights is not None or self.family != "binomial"
             require_apart(rows.design, rows_repeat=repeat)
-            require_groups_apart(training.terms, self._fixed_variables())
+            require_groups_apart(training.terms, self._categories())
         problem, basis, order = laplace_problem(rows)
         self.dropped_ = self._dropped(basis.kept)
         kind = f"{self.family_!r} with {self.n_quadrature} node(s)"
@@ -174,15 +174,12 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         self.fixed_encoder_ = self._learn_fixed(training)
         ones = source.ones
         weights = ones if self.weights is None else self._weights(source)
-        offset = np.zeros(len(ones))
-        if self.offset is not None:
-            offset = source.numeric(self.offset)
         self.family_.require_target(training.target, weights)
         return Rows(
             self.family_,
             training.target,
             weights,
-            offset,
+            self._offset(source),
             self.fixed_encoder_.columns(source),
             training.design,
             ones,

@@ -97,12 +97,10 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         self.fixed_encoder_ = self._learn_fixed(training)
         columns = self.fixed_encoder_.columns(source)
         weights = None if self.weights is None else self._weights(source)
-        target = training.target
-        if self.offset is not None:
-            target = target - source.numeric(self.offset)
+        target = training.target - self._offset(source)
         if design.factors:
             require_identifiable(design)
-            require_groups_apart(training.terms, self._fixed_variables())
+            require_groups_apart(training.terms, self._categories())
         sums, basis = sums_and_basis(columns, design, target, weights, source.ones)
         if design.factors:
             require_residuals(target, basis.kept, basis.target_scale)

@@ -1,29 +1,23 @@
 """From one named effect to its numeric columns, remembered for prediction.
 
 An effect learns on the training table what it must know later (the levels of a
-category, the state of a formula) and then gives the same columns for any table.
+category, the state of a function) and then gives the same columns for any table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from formulaic import Formula
-from formulaic.errors import FormulaicError
+from formulaic.transforms.contrasts import Contrasts
 
-from flexcv.models._validate import (
-    FloatArray,
-    is_categorical,
-    near_miss,
-    numeric_values,
-    require_no_missing,
-)
+from flexcv.models._validate import FloatArray, IntArray, is_categorical, numeric_values
 
-from ._notation import split_outside
+from ._expressions import Expression
+from ._levels import level_positions, level_text
 
 INTERCEPT = "Intercept"
 
@@ -34,21 +28,26 @@ class Columns:
     def __init__(self, table: pd.DataFrame) -> None:
         self.table = table
         self.ones = np.ones(len(table))
-        self._known: dict[object, FloatArray] = {}
+        self._known: dict[object, Any] = {}
 
     def numeric(self, name: Any) -> FloatArray:
         """Give a numeric column; the same object each time."""
         if name not in self._known:
             self._known[name] = numeric_values(self.table[name], name)
-        return self._known[name]
+        values: FloatArray = self._known[name]
+        return values
 
-    def indicator(self, name: Any, level: object) -> FloatArray:
-        """Give one where the column equals the level, else zero."""
-        key = (name, "is", level)
+    def once(self, key: object, make: Callable[[], Any]) -> Any:
+        """Give what `make` gave the first time it was asked for under this key."""
         if key not in self._known:
-            equal = np.asarray(self.table[name] == level, dtype=np.float64)
-            self._known[key] = equal
+            self._known[key] = make()
         return self._known[key]
+
+    def values_of(self, name: Any) -> pd.Series:
+        """Give numbers as floats and labels as they are, without the table's index."""
+        if is_categorical(self.table[name]):
+            return pd.Series(np.asarray(self.table[name], dtype=object))
+        return pd.Series(self.numeric(name))
 
 
 class Effect(Protocol):
@@ -57,6 +56,11 @@ class Effect(Protocol):
     @property
     def names(self) -> tuple[str, ...]:
         """One name per column."""
+        ...
+
+    @property
+    def used(self) -> tuple[Any, ...]:
+        """The table's columns that it reads."""
         ...
 
     def columns(self, source: Columns) -> list[FloatArray]:
@@ -69,6 +73,7 @@ class Constant:
     """The intercept."""
 
     names: tuple[str, ...] = (INTERCEPT,)
+    used: tuple[Any, ...] = ()
 
     def columns(self, source: Columns) -> list[FloatArray]:
         """Give a column of ones."""
@@ -86,6 +91,11 @@ class Numeric:
         """The column's own name."""
         return (str(self.name),)
 
+    @property
+    def used(self) -> tuple[Any, ...]:
+        """The column."""
+        return (self.name,)
+
     def columns(self, source: Columns) -> list[FloatArray]:
         """Give the column."""
         return [source.numeric(self.name)]
@@ -93,131 +103,114 @@ class Numeric:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """Indicators of a category's levels, all or all but the first."""
+    """Indicators of a category's levels, or contrasts between them.
+
+    Attributes
+    ----------
+    name
+        The column, or the text of the expression that gives the labels.
+    levels
+        What training showed, in order.
+    full
+        Whether each level has a column; else contrasts have one fewer.
+    label
+        How the category is shown, such as ``C(k)``.
+    contrasts
+        formulaic's contrasts; None is treatment, each level against the first.
+    labels
+        The expression that gives the labels, None for a column.
+    """
 
     name: Any
     levels: tuple[object, ...]
     full: bool
+    label: str
+    contrasts: Contrasts | None = None
+    labels: Expression | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """``name[level]`` for all levels, ``name[T.level]`` for treatment coding."""
+        texts = [level_text(level) for level in self.levels]
         if self.full:
-            return tuple(f"{self.name}[{level}]" for level in self.levels)
-        return tuple(f"{self.name}[T.{level}]" for level in self.levels[1:])
+            return tuple(f"{self.label}[{text}]" for text in texts)
+        if self.contrasts is None:
+            return tuple(f"{self.label}[T.{text}]" for text in texts[1:])
+        shape = self.contrasts.get_factor_format(list(self.levels), reduced_rank=True)
+        fields = self.contrasts.get_coding_column_names(list(self.levels))
+        shown = (level_text(field) for field in fields)
+        return tuple(shape.format(name=self.label, field=field) for field in shown)
+
+    @property
+    def used(self) -> tuple[Any, ...]:
+        """The column, or those that its expression reads."""
+        return (self.name,) if self.labels is None else self.labels.used
 
     def columns(self, source: Columns) -> list[FloatArray]:
-        """Give the indicators; refuse a level that training did not show."""
-        self.refuse_unseen(source.table[self.name])
-        shown = self.levels if self.full else self.levels[1:]
-        return [source.indicator(self.name, level) for level in shown]
-
-    def recoded(self, column: pd.Series) -> pd.Series:
-        """Give the column with training's levels as its categories."""
-        self.refuse_unseen(column)
-        labels = np.asarray(column, dtype=object)
-        coded = pd.Categorical(labels, categories=list(self.levels))
-        return pd.Series(coded, index=column.index)
-
-    def refuse_unseen(self, column: pd.Series) -> None:
-        """Refuse a level that training did not show."""
-        require_no_missing(column, "feature")
-        unseen = [u for u in column.unique() if u not in self.levels]
-        if unseen:
-            raise ValueError(
-                f"column {self.name!r} must hold levels seen in training, got "
-                f"{unseen[0]!r}; it has no estimated effect."
+        """Give the columns; refuse a level that training did not show."""
+        if not self.full and self.contrasts is not None:
+            made: list[FloatArray]
+            made = source.once(
+                (self.names, "contrasts"), lambda: self._contrasted(source)
             )
+            return made
+        shown = range(0 if self.full else 1, len(self.levels))
+        return [self._indicator(source, place) for place in shown]
+
+    def _contrasted(self, source: Columns) -> list[FloatArray]:
+        assert self.contrasts is not None
+        levels, codes = list(self.levels), self._codes(source)
+        matrix = np.asarray(self.contrasts.get_coding_matrix(levels), dtype=np.float64)
+        return [np.ascontiguousarray(line[codes]) for line in matrix.T]
+
+    def _indicator(self, source: Columns, place: int) -> FloatArray:
+        """Give one where the row has the level, else zero."""
+        key = (self.label, "is", self.levels[place])
+        codes = self._codes(source)
+        values: FloatArray = source.once(key, lambda: (codes == place).astype(float))
+        return values
+
+    def _codes(self, source: Columns) -> IntArray:
+        key = (self.label, "codes", self.levels)
+        codes: IntArray = source.once(key, lambda: self._positions(source))
+        return codes
+
+    def _positions(self, source: Columns) -> IntArray:
+        if self.labels is None:
+            return level_positions(source.table[self.name], self.levels, self.name)
+        column = pd.Series(self.labels.columns(source)[0], name=self.label)
+        return level_positions(column, self.levels, self.label)
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Products of the columns of two or more effects."""
+    """Products of the columns of two or more effects, the first running fastest."""
 
     parts: tuple[Effect, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
         """The parts' names joined by a colon."""
-        names: tuple[str, ...] = ("",)
-        for part in self.parts:
-            names = tuple(f"{a}:{b}" if a else b for a in names for b in part.names)
+        names = self.parts[0].names
+        for part in self.parts[1:]:
+            names = tuple(f"{a}:{b}" for b in part.names for a in names)
         return names
+
+    @property
+    def used(self) -> tuple[Any, ...]:
+        """What the parts read."""
+        return tuple(name for part in self.parts for name in part.used)
 
     def columns(self, source: Columns) -> list[FloatArray]:
         """Give every product of one column per part."""
-        columns = [source.ones]
-        for part in self.parts:
-            columns = [a * b for a in columns for b in part.columns(source)]
+        made: list[FloatArray] = source.once(self.names, lambda: self._products(source))
+        return made
+
+    def _products(self, source: Columns) -> list[FloatArray]:
+        columns = self.parts[0].columns(source)
+        for part in self.parts[1:]:
+            columns = [a * b for b in part.columns(source) for a in columns]
         return columns
-
-
-@dataclass(frozen=True, slots=True)
-class FormulaPart:
-    """Columns of a formula, with the state formulaic learned in training."""
-
-    spec: Any
-    categories: tuple[Category, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Formulaic's column names."""
-        return tuple(self.spec.column_names)
-
-    def columns(self, source: Columns) -> list[FloatArray]:
-        """Give the columns of the model matrix."""
-        if len(self.names) == 0:
-            return []
-        table = source.table.assign(
-            **{c.name: c.recoded(source.table[c.name]) for c in self.categories}
-        )
-        matrix = self.spec.get_model_matrix(table, na_action="raise")
-        values = np.ascontiguousarray(np.asarray(matrix, dtype=np.float64).T)
-        return [
-            source.ones if name == INTERCEPT else numeric_values(pd.Series(row), name)
-            for name, row in zip(self.names, values, strict=True)
-        ]
-
-
-def learn_formula(formula: str, table: pd.DataFrame) -> FormulaPart:
-    """Learn a right-hand side on the training table."""
-    try:
-        parsed = Formula(formula)
-        names = _required_variables(parsed, formula, table)
-        categories = _categories(table, names)
-        coded = table.assign(**{c.name: c.recoded(table[c.name]) for c in categories})
-        matrix = parsed.get_model_matrix(coded, na_action="raise")
-    except FormulaicError as error:
-        raise ValueError(
-            f"formula {formula!r} could not be read; use formulaic's grammar."
-        ) from error
-    return FormulaPart(matrix.model_spec, categories)
-
-
-def learn_effect(name: Any, table: pd.DataFrame, *, full: bool) -> Effect:
-    """Learn the effect of a column, of a product ``a:b``, or of a formula term."""
-    if name in table.columns:
-        return _learn_column(name, table[name], full=full)
-    if isinstance(name, str):
-        parts = [part.strip() for part in split_outside(name, ":")]
-        if len(parts) > 1:
-            coded = (learn_effect(p, table, full=full) for p in parts)
-            return Product(tuple(coded))
-        if "(" in name:
-            return learn_formula(f"0 + {name}", table)
-    hint = near_miss(name, table.columns) or "; check the name."
-    raise ValueError(
-        f"the model names column {name!r}, which is not in the table{hint}"
-    )
-
-
-def category_levels(column: pd.Series) -> tuple[object, ...]:
-    """Give the levels that occur, in category order or sorted."""
-    require_no_missing(column, "feature")
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        used = set(column.unique())
-        return tuple(level for level in column.cat.categories if level in used)
-    return tuple(sorted(column.unique()))
 
 
 def effect_names(effects: Sequence[Effect]) -> tuple[str, ...]:
@@ -225,29 +218,12 @@ def effect_names(effects: Sequence[Effect]) -> tuple[str, ...]:
     return tuple(name for effect in effects for name in effect.names)
 
 
-def _learn_column(name: Any, column: pd.Series, *, full: bool) -> Effect:
-    if not is_categorical(column):
-        return Numeric(name)
-    return Category(name, category_levels(column), full)
+def columns_used(effects: Sequence[Effect]) -> tuple[Any, ...]:
+    """Give the table's columns that effects read, each once."""
+    return tuple(dict.fromkeys(name for effect in effects for name in effect.used))
 
 
-def _categories(table: pd.DataFrame, names: Sequence[str]) -> tuple[Category, ...]:
-    return tuple(
-        Category(name, category_levels(table[name]), full=True)
-        for name in names
-        if is_categorical(table[name])
-    )
-
-
-def _required_variables(
-    parsed: Any, formula: str, table: pd.DataFrame
-) -> Sequence[str]:
-    names = sorted(map(str, parsed.required_variables))
-    for name in names:
-        if name not in table.columns:
-            hint = near_miss(name, table.columns) or "; check the name."
-            raise ValueError(
-                f"formula {formula!r} names column {name!r}, which is not in the "
-                f"table{hint}"
-            )
-    return names
+def categories_used(effects: Sequence[Effect]) -> set[Any]:
+    """Give the columns whose levels have effects of their own."""
+    parts = [p for e in effects for p in getattr(e, "parts", (e,))]
+    return {name for p in parts if isinstance(p, Category) for name in p.used}

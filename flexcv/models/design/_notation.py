@@ -1,14 +1,16 @@
-"""lme4's notation for random effects, read without Python's grammar.
-
-Names are taken as they stand between the signs, so ``yield`` and names with blanks
-are columns like any other; a name that contains a sign goes between backticks.
-"""
+"""lme4's notation: a formula is a target, a fixed part and random terms."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
-SIGNS = "+:/*|~"
+from ._expansion import Term, expanded
+from ._tokens import written
+from ._tree import BARS, Call, Name, Node, Number, Sign, tree_of
+
+SAME_LABELS = ("factor", "as.factor", "C")  # of a grouping column: the column itself
 
 
 class Bar(NamedTuple):
@@ -20,6 +22,46 @@ class Bar(NamedTuple):
     correlated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ParsedFormula:
+    """What stands left of ``~``, the fixed part, and the random terms.
+
+    Attributes
+    ----------
+    left
+        The left side, None where there is none.
+    fixed
+        The right side without its random terms.
+    bars
+        The random terms, nested groups spelled out.
+    """
+
+    left: Node | None
+    fixed: Node
+    bars: tuple[Bar, ...]
+
+
+@lru_cache(maxsize=256)
+def read_formula(text: str) -> ParsedFormula:
+    """Read a formula.
+
+    Examples
+    --------
+    >>> parsed = read_formula("Reaction ~ Days + (Days | Subject) - 1")
+    >>> print(parsed.left, "and", parsed.fixed)
+    Reaction and Days - 1
+    >>> parsed.bars
+    (Bar(group='Subject', slopes=('Days',), intercept=True, correlated=True),)
+    """
+    tree = tree_of(text) if text.strip() else Number("1")
+    left: Node | None = None
+    if isinstance(tree, Sign) and tree.sign == "~":
+        left, tree = tree.left, tree.right
+    fixed, bars = _taken_apart(tree)
+    read = tuple(bar for node in bars for bar in _read_bar(node))
+    return ParsedFormula(left, Number("1") if fixed is None else fixed, read)
+
+
 def read_bars(text: str) -> tuple[Bar, ...]:
     """Read ``(1 + x | g) + (0 + z || a/b)`` into its terms.
 
@@ -28,123 +70,78 @@ def read_bars(text: str) -> tuple[Bar, ...]:
     >>> read_bars("(days | subject)")
     (Bar(group='subject', slopes=('days',), intercept=True, correlated=True),)
     """
-    terms = [term.strip() for term in split_outside(text, "+")]
-    bars = [bar for term in terms for bar in _read_term(term, text)]
-    if not bars:
+    fixed, bars = _taken_apart(tree_of(text)) if text.strip() else (text, [])
+    if fixed is not None:
         raise ValueError(
-            f"`random` must hold at least one '(effects | group)', got {text!r}."
+            f"each random term must read '(effects | group)', got {str(fixed)!r} in "
+            f"{text!r}; write for example '(1 + days | subject)'."
         )
-    return tuple(bars)
+    return tuple(bar for node in bars for bar in _read_bar(node))
 
 
-def split_formula(formula: str) -> tuple[str, str]:
-    """Split a formula into its fixed part and its random part, without the response.
-
-    Examples
-    --------
-    >>> split_formula("Reaction ~ Days + (Days | Subject)")
-    ('Days', '(Days | Subject)')
-    >>> split_formula("recipe * temperature")
-    ('recipe * temperature', '')
-    """
-    body = split_outside(formula, "~")[-1]
-    terms = [term.strip() for term in split_outside(body, "+")]
-    random = [term for term in terms if _is_bar(term)]
-    fixed = [term for term in terms if not _is_bar(term)]
-    return " + ".join(fixed) or "1", " + ".join(random)
-
-
-def split_outside(text: str, sign: str) -> list[str]:
-    """Split at a sign where it stands outside brackets and backticks."""
-    parts, depth, quoted, start = [], 0, False, 0
-    for position, letter in enumerate(text):
-        if letter == "`":
-            quoted = not quoted
-        elif not quoted:
-            depth += (letter in "([") - (letter in ")]")
-            if letter == sign and depth == 0:
-                parts.append(text[start:position])
-                start = position + 1
-    if depth or quoted:
-        raise ValueError(
-            f"brackets and backticks must close, got {text!r}; add the missing one."
-        )
-    return [*parts, text[start:]]
-
-
-def _is_bar(term: str) -> bool:
-    return (
-        term.startswith("(")
-        and term.endswith(")")
-        and len(split_outside(term[1:-1], "|")) > 1
+def term_text(term: Term) -> str:
+    """Give a term as RandomTerm names it: a column by its bare name."""
+    if len(term) == 1 and isinstance(term[0], Name):
+        return term[0].column
+    return ":".join(
+        written(factor.tokens, gap="") if isinstance(factor, Call) else str(factor)
+        for factor in term
     )
 
 
-def _read_term(term: str, whole: str) -> list[Bar]:
-    if not _is_bar(term):
+def _taken_apart(node: Node) -> tuple[Node | None, list[Sign]]:
+    """Take the bars out of a sum; give what is left of it, and the bars."""
+    if not isinstance(node, Sign):
+        return node, []
+    if node.is_bar:
+        return None, [node]
+    if node.sign not in "+-":
+        return node, []
+    left, bars = (None, []) if node.left is None else _taken_apart(node.left)
+    right, more = _taken_apart(node.right)
+    if more and node.sign == "-":
         raise ValueError(
-            f"each random term must read '(effects | group)', got {term!r} in "
-            f"{whole!r}; write for example '(1 + days | subject)'."
+            f"a random term is added, got '- {more[0]}'; remove it from the formula."
         )
-    parts = split_outside(term[1:-1], "|")
-    correlated = len(parts) == 2
-    if not correlated and not (len(parts) == 3 and not parts[1].strip()):
-        raise ValueError(f"a term has one '|' or one '||', got {term!r}.")
-    intercept, slopes = _read_effects(parts[0], term)
-    groups = _read_groups(parts[-1], term)
+    return _sum(node.sign, left, right), [*bars, *more]
+
+
+def _sum(sign: str, left: Node | None, right: Node | None) -> Node | None:
+    if right is None:
+        return left
+    return right if left is None and sign == "+" else Sign(sign, left, right)
+
+
+def _read_bar(node: Sign) -> list[Bar]:
+    assert node.left is not None
+    if isinstance(node.left, Sign) and node.left.sign in BARS:
+        raise ValueError(f"a term has one '|' or one '||', got '{node}'.")
+    terms = expanded(node.left)
+    intercept = terms.intercept is not False
+    slopes = tuple(term_text(term) for term in terms.products)
+    if not intercept and not slopes:
+        raise ValueError(
+            f"a random term needs an effect on the left of '|', got '{node}'; "
+            "write '1' for an intercept."
+        )
+    correlated = node.sign == "|"
+    groups = [path[0] if len(path) == 1 else path for path in _paths(node.right, node)]
     return [Bar(group, slopes, intercept, correlated) for group in groups]
 
 
-def _read_effects(text: str, term: str) -> tuple[bool, tuple[str, ...]]:
-    intercept, slopes = True, []
-    for raw in split_outside(text.replace("-1", "+0").replace("- 1", "+0"), "+"):
-        effect = raw.strip()
-        if effect in ("0", "1"):
-            intercept = effect == "1"
-        elif effect:
-            slopes.extend(_expand_product(effect))
-    if not intercept and not slopes:
-        raise ValueError(
-            f"a random term needs an effect on the left of '|', got {term!r}; "
-            "write '1' for an intercept."
-        )
-    return intercept, tuple(dict.fromkeys(slopes))
-
-
-def _expand_product(effect: str) -> list[str]:
-    """Give ``a*b`` as a, b and a:b; anything else as it is."""
-    if "(" in effect:
-        return [effect.replace("^", "**")]
-    factors = [_bare(factor) for factor in split_outside(effect, "*")]
-    if len(factors) == 2:
-        return [*factors, ":".join(factors)]
-    if len(factors) > 2:
-        raise ValueError(
-            f"a product of random effects has two factors, got {effect!r}; "
-            "write out the terms you want."
-        )
-    return factors
-
-
-def _read_groups(text: str, term: str) -> list[str | tuple[str, ...]]:
-    """Give one group, or for ``a/b`` the groups a and a:b."""
-    nested = [
-        tuple(_bare(name) for name in split_outside(level, ":"))
-        for level in split_outside(text, "/")
-    ]
-    if any(not name for level in nested for name in level):
-        raise ValueError(
-            f"a random term needs a group on the right of '|', got {term!r}."
-        )
-    groups: list[str | tuple[str, ...]] = []
-    path: tuple[str, ...] = ()
-    for level in nested:
-        path = path + level
-        groups.append(path[0] if len(path) == 1 else path)
-    return groups
-
-
-def _bare(name: str) -> str:
-    stripped = name.strip()
-    quoted = len(stripped) > 1 and stripped[0] == stripped[-1] == "`"
-    return stripped[1:-1] if quoted else stripped
+def _paths(group: Node, bar: Sign) -> list[tuple[str, ...]]:
+    """Give the grouping columns of each term: for ``a/b`` those of a and of a:b."""
+    if isinstance(group, Name):
+        return [(group.column,)]
+    if isinstance(group, Call) and group.function in SAME_LABELS:
+        inner = group.inner
+        if len(inner) == 1 and inner[0].kind in ("name", "quoted"):
+            return [(inner[0].text,)]
+    if isinstance(group, Sign) and group.sign in (":", "/") and group.left is not None:
+        left, right = _paths(group.left, bar), _paths(group.right, bar)
+        below = [left[-1] + path for path in right]
+        return [*left, *below] if group.sign == "/" else below
+    raise ValueError(
+        f"a group is a column, a:b or a/b, got '{group}' in '{bar}'; write one random "
+        "term per group and other groups as a column of the table."
+    )

@@ -21,14 +21,8 @@ from flexcv.models._validate import (
     require_one_kind,
 )
 
-from ._effects import (
-    Columns,
-    Constant,
-    Effect,
-    effect_names,
-    learn_effect,
-    learn_formula,
-)
+from ._effects import Columns, Constant, Effect, columns_used, effect_names
+from ._learning import FixedEffects, learn_column, learn_formula, learn_slopes
 from .labels import (
     ColumnLabels,
     are_of_one_kind,
@@ -112,9 +106,23 @@ class RandomDesign:
 
 @dataclass(frozen=True, slots=True)
 class FixedEncoder:
-    """How a table becomes the fixed columns."""
+    """How a table becomes the fixed columns.
+
+    Attributes
+    ----------
+    effects
+        What gives the columns, in order.
+    offsets
+        What is added to the fixed part with coefficient one.
+    """
 
     effects: tuple[Effect, ...]
+    offsets: tuple[Effect, ...] = ()
+
+    @property
+    def used(self) -> tuple[Any, ...]:
+        """The table's columns that it reads."""
+        return columns_used((*self.effects, *self.offsets))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -124,6 +132,13 @@ class FixedEncoder:
     def columns(self, source: Columns) -> list[FloatArray]:
         """Give the fixed columns of a table."""
         return [c for effect in self.effects for c in effect.columns(source)]
+
+    def offset(self, source: Columns) -> FloatArray:
+        """Give the sum of what is added with coefficient one."""
+        total = np.zeros(len(source.table))
+        for effect in self.offsets:
+            total += effect.columns(source)[0]
+        return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,7 +245,11 @@ class RandomEncoder:
 
 
 def learn_fixed(
-    table: pd.DataFrame, *, leave_out: Sequence[Any] = (), formula: str | None = None
+    table: pd.DataFrame | Columns,
+    *,
+    leave_out: Sequence[Any] = (),
+    formula: str | None = None,
+    polynomial: bool = False,
 ) -> FixedEncoder:
     """Learn the fixed part: an intercept and every column not left out.
 
@@ -242,6 +261,8 @@ def learn_fixed(
         Columns with another role: groups, weights, offset.
     formula
         A right-hand side that replaces "every column".
+    polynomial
+        Whether ordered categories are coded by polynomials, as in a formula.
 
     Examples
     --------
@@ -251,10 +272,13 @@ def learn_fixed(
     >>> learn_fixed(table, formula="x * f").names
     ('Intercept', 'x', 'f[T.b]', 'x:f[T.b]')
     """
+    source = table if isinstance(table, Columns) else Columns(table)
+    left_out = set(leave_out)
+    kept = [name for name in source.table.columns if name not in left_out]
     if formula is not None:
-        return FixedEncoder((learn_formula(formula, table),))
-    kept = [name for name in table.columns if name not in set(leave_out)]
-    effects = (learn_effect(name, table, full=False) for name in kept)
+        learnt: FixedEffects = learn_formula(formula, source, kept)
+        return FixedEncoder(learnt.effects, learnt.offsets)
+    effects = (learn_column(name, source, polynomial=polynomial) for name in kept)
     return FixedEncoder((Constant(), *effects))
 
 
@@ -276,7 +300,9 @@ def learn_random(
     for same_group in merged(terms):
         codes, levels = _learn_levels(source.table, same_group[0].columns)
         parts = [p for term in same_group for p in uncorrelated_parts(term)]
-        blocks = tuple(_learn_block(part, source.table) for part in parts)
+        blocks = tuple(
+            learn_slopes(part.slopes, part.intercept, source) for part in parts
+        )
         name, columns = same_group[0].group_name, same_group[0].columns
         encoder = FactorEncoder(name, columns, levels, blocks)
         encoders.append(encoder)
@@ -332,13 +358,3 @@ def _learn_levels(
         names=list(names),
     )
     return np.asarray(inverse, dtype=np.intp), levels
-
-
-def _learn_block(term: RandomTerm, table: pd.DataFrame) -> tuple[Effect, ...]:
-    effects: list[Effect] = [Constant()] if term.intercept else []
-    full = not term.intercept
-    for name in term.slopes:
-        effect = learn_effect(name, table, full=full)
-        effects.append(effect)
-        full = full and len(effect.names) == 1  # later categories lose one level
-    return tuple(effects)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ._notation import read_bars
+from ._tokens import written_name
+from ._tree import Call, Name, Node, Sign, tree_of
 
 ColumnName: TypeAlias = str | int
 RandomSpecification: TypeAlias = "str | RandomTerm | Sequence[RandomTerm]"
@@ -71,9 +73,10 @@ class RandomTerm:
         return ":".join(str(column) for column in self.columns)
 
     def __str__(self) -> str:
-        parts = ["1" if self.intercept else "0", *map(str, self.slopes)]
+        parts = ["1" if self.intercept else "0", *map(_written, self.slopes)]
         bar = "|" if self.correlated else "||"
-        return f"({' + '.join(parts)} {bar} {self.group_name})"
+        group = ":".join(written_name(str(column)) for column in self.columns)
+        return f"({' + '.join(parts)} {bar} {group})"
 
 
 def random_terms(
@@ -156,6 +159,23 @@ def _long_form(random: RandomSpecification) -> tuple[RandomTerm, ...]:
             f"a sequence of them, got {random!r}."
         )
     return terms
+
+
+def _written(slope: ColumnName) -> str:
+    """Give a slope as a formula writes it: a product or a function is one already."""
+    try:
+        tree = tree_of(str(slope))
+    except ValueError:  # no formula: a column whose name has signs
+        return written_name(str(slope))
+    is_term = isinstance(tree, Call) or _is_product(tree)
+    return str(slope) if is_term else written_name(str(slope))
+
+
+def _is_product(tree: Node | None) -> bool:
+    if not isinstance(tree, Sign) or tree.sign != ":":
+        return False
+    sides = (tree.left, tree.right)
+    return all(isinstance(s, (Name, Call)) or _is_product(s) for s in sides)
 
 
 def _as_group(group: object) -> ColumnName | tuple[ColumnName, ...]:
