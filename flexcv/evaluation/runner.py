@@ -186,8 +186,8 @@ def unit_error(error: Exception) -> UnitError:
     if worker_died(error):
         return UnitError(
             f"a worker process died ({type(error).__name__}), most often because "
-            "memory ran out; perform again, with a smaller `n_jobs` where memory is short: a "
-            "run folder keeps the units that are finished."
+            "memory ran out; perform again, with a smaller `n_jobs` where memory is "
+            "short: a run folder keeps the units that are finished."
         )
     where = "; ".join(getattr(error, "__notes__", ())) or "in a worker"
     what = redact(f"{where}: {type(error).__name__}: {error}")
