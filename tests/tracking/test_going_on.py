@@ -21,15 +21,7 @@ FITS_OF_A_FOLD = 25  # of the learner itself and in MERF around it
 
 
 class Stopping(LinearRegression):
-    """A learner that stops the process at a fit, once."""
-
-    fits_left = 1000
-
-    def fit(self, X, y):
-        type(self).fits_left -= 1
-        if type(self).fits_left == 0:
-            raise KeyboardInterrupt
-        return super().fit(X, y)
+    """A learner whose fit can be made to stop the process."""
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +44,24 @@ def chain(folder, **settings):
     return ridge_chain(folder, model=Stopping, merf=True, **settings)
 
 
+def stopping_at(n_fits):
+    """Fit as ever, and stop the process at one of the fits."""
+    fit, done = LinearRegression.fit, []
+
+    def stops(self, X, y, sample_weight=None):
+        done.append(1)
+        if len(done) == n_fits:
+            raise KeyboardInterrupt
+        return fit(self, X, y, sample_weight)
+
+    return stops
+
+
 def kill(folder, monkeypatch, **settings):
     """Perform a run that is killed in the second fold: nobody ends what it began."""
     with monkeypatch.context() as patch:
         patch.setattr(Recorder, "_run_failed", lambda recorder, event: None)
-        patch.setattr(Stopping, "fits_left", FITS_OF_A_FOLD + 8)
+        patch.setattr(LinearRegression, "fit", stopping_at(FITS_OF_A_FOLD + 8))
         with pytest.raises(KeyboardInterrupt):
             chain(folder, **settings).perform()
 
