@@ -173,7 +173,7 @@ def _at(predictions: Predictions | None, rows: Any) -> Predictions | None:
 
 
 def worker_died(error: Exception) -> bool:
-    """Whether a backend lost a worker; such an error bears no model's address."""
+    """Whether a backend lost a worker; a model's error notes its address."""
     is_of_dask = type(error).__module__.partition(".")[0] == "distributed"
     is_loss = is_of_dask or isinstance(error, BrokenExecutor | CancelledError)
     return is_loss and not getattr(error, "__notes__", ())

@@ -71,16 +71,51 @@ def read_record(file: Path, kind: str) -> tuple[Any, str]:
     try:
         whole = file.read_bytes()
     except OSError as error:
-        raise StorageError(
-            f"{str(file)!r} cannot be read: {error.strerror or error}; "
-            "restore the file or perform the run again."
-        ) from error
+        raise _unreadable(file, error) from error
     first, _, body = whole.partition(b"\n")
     digest = _checked(file, kind, first, body)
     with _damage(file):
         text, _, raw = body.partition(b"\n")
         described = json.loads(text)
         return decode(described["content"], _arrays(described["arrays"], raw)), digest
+
+
+def is_there(file: Path) -> bool:
+    """Whether something has this name; a folder or a broken link has it, too."""
+    with _looking_into(file.parent):
+        return os.path.islink(file) or file.exists()
+
+
+def is_file(file: Path) -> bool:
+    """Whether a file has this name."""
+    with _looking_into(file.parent):
+        return file.is_file()
+
+
+def files_in(folder: Path, pattern: str) -> list[Path]:
+    """Return the entries of a folder, if it is there, whose names have a pattern."""
+    with _looking_into(folder):
+        entries = list(folder.iterdir()) if folder.is_dir() else []
+    return sorted(entry for entry in entries if entry.match(pattern))
+
+
+@contextlib.contextmanager
+def _looking_into(folder: Path) -> Iterator[None]:
+    """Say so where a folder is closed to this user; pathlib says: nothing is there."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{str(folder)!r} cannot be looked into: {error.strerror or error}; have "
+            "it opened to you, or choose another folder."
+        ) from error
+
+
+def _unreadable(file: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{str(file)!r} cannot be read: {error.strerror or error}; restore the file, "
+        "or delete it and perform again."
+    )
 
 
 def _checked(file: Path, kind: str, first: bytes, body: bytes) -> str:
@@ -195,9 +230,8 @@ def removing(file: Path) -> Iterator[None]:
 
 def clear_leftovers(folder: Path) -> None:
     """Remove what killed writes left in a folder that this process holds."""
-    if folder.is_dir():
-        for leftover in folder.glob(f"{ASIDE}*"):
-            remove(leftover)
+    for leftover in files_in(folder, f"{ASIDE}*"):
+        remove(leftover)
 
 
 def _sync_folder() -> Callable[[Path], None]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import sys
@@ -27,7 +28,14 @@ from typing import IO, Any
 from flexcv._secrets import redact_value
 from flexcv.errors import StorageError
 
-from .files import clear_leftovers, remove, removing, write_text
+from .files import (
+    clear_leftovers,
+    files_in,
+    is_file,
+    remove,
+    removing,
+    write_text,
+)
 from .units import ENDING, TRIALS, UNIT_NAME, UNITS
 
 RUN_FILE = "run.json"
@@ -37,6 +45,7 @@ ESTIMATORS = "estimators"
 FINDINGS = "findings"
 LOCK_FILE = ".lock"
 OURS = (RUN_FILE, TABLE_FILE, RESULTS_FILE)
+KEPT = ((UNITS, ENDING), (ESTIMATORS, ".joblib"))
 # What a system says that has no locks, as some network file systems have none.
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
@@ -53,8 +62,7 @@ def open_folder(path: str | os.PathLike[str]) -> Path:
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # A run that was killed at its very start leaves hidden files alone.
-        is_used = any(not entry.name.startswith(".") for entry in folder.iterdir())
+        is_used = any(map(_is_used, folder.iterdir()))
     except OSError as error:
         raise StorageError(
             f"the run folder {str(folder)!r} cannot be made: {error.strerror}; "
@@ -70,15 +78,32 @@ def open_folder(path: str | os.PathLike[str]) -> Path:
 
 def is_run(folder: Path) -> bool:
     """Whether a folder holds a run, or the units of one."""
-    if any((folder / name).is_file() for name in OURS):
+    if any(is_file(folder / name) for name in OURS):
         return True
-    return (folder / UNITS).is_dir() and any((folder / UNITS).glob(f"*{ENDING}"))
+    return any(_named(folder / place, ending) for place, ending in KEPT)
+
+
+def _is_used(entry: Path) -> bool:
+    """Whether an entry is not what a call leaves that is killed at its very start."""
+    if entry.name in {UNITS, ESTIMATORS} and entry.is_dir():
+        return any(map(_is_used, entry.iterdir()))
+    return not entry.name.startswith(".")
+
+
+def _named(place: Path, ending: str) -> list[Path]:
+    """Return the files in a folder that are named as units are."""
+    files = files_in(place, f"*{ending}")
+    return [f for f in files if UNIT_NAME.fullmatch(f.name.removesuffix(ending))]
 
 
 def is_of_first_version(folder: Path) -> bool:
     """Whether flexcv 0.1 wrote a folder, in files that this version does not read."""
-    old = (folder / "results.json", *(folder / UNITS).glob("*/unit.json"))
-    return any(file.is_file() for file in old)
+    return is_file(folder / "results.json") or bool(_units_of_first_version(folder))
+
+
+def _units_of_first_version(folder: Path) -> list[Path]:
+    inside = files_in(folder / UNITS, "*")
+    return [place / "unit.json" for place in inside if is_file(place / "unit.json")]
 
 
 def refuse_first_version(folder: Path) -> None:
@@ -106,13 +131,12 @@ def forget_run(folder: Path) -> None:
     StorageError
         When something cannot be removed; then nothing new is begun.
     """
+    kept = [_named(folder / place, end) for place, end in (*KEPT, (TRIALS, ".log"))]
     for name in (RESULTS_FILE, TABLE_FILE, "results.json"):
         remove(folder / name)
-    for place, ending in ((UNITS, ENDING), (TRIALS, ".log"), (ESTIMATORS, ".joblib")):
-        for file in (folder / place).glob(f"*{ending}"):
-            if UNIT_NAME.fullmatch(file.name.removesuffix(ending)):
-                remove(file)
-    for unit in (folder / UNITS).glob("*/unit.json"):  # of version 0.1
+    for file in itertools.chain.from_iterable(kept):
+        remove(file)
+    for unit in _units_of_first_version(folder):
         remove(unit.with_name("arrays.npz"))
         remove(unit)
         with removing(unit.parent):

@@ -25,7 +25,14 @@ from flexcv.metrics import KNOWN_METRICS, Metric, is_scorer, resolve_metrics
 from flexcv.metrics.choice import LostFunction
 from flexcv.records import FoldResult, Key
 
-from .files import damaged, read_record, remove, write_record, write_text
+from .files import (
+    damaged,
+    is_there,
+    read_record,
+    remove,
+    write_record,
+    write_text,
+)
 from .folder import FINDINGS, RESULTS_FILE, TABLE_FILE, is_run, refuse_first_version
 from .units import StoredUnit, load_unit, plain_result
 from .values import Arrays, encode
@@ -151,7 +158,7 @@ def write_description(folder: Path, description: Description) -> None:
 def read_description(folder: Path) -> Description | None:
     """Read `results.record`; None when there is none."""
     file = folder / RESULTS_FILE
-    if not file.is_file():
+    if not is_there(file):
         return None
     content, _ = read_record(file, "results")
     try:
@@ -159,6 +166,12 @@ def read_description(folder: Path) -> Description | None:
         return Description(**content)
     except (KeyError, TypeError) as error:
         raise damaged(file, f"it does not fit ({error})") from error
+
+
+def is_whole(folder: Path, description: Description) -> bool:
+    """Whether the files beside the units are all there, the table as it was written."""
+    are_there = all((folder / name).is_file() for name in description.written)
+    return are_there and has_table(folder, description.table)
 
 
 def tables_for_people(results: Any, plan: pd.DataFrame | None) -> dict[str, Any]:
@@ -273,7 +286,8 @@ def _described(folder: Path) -> Description:
     if is_run(folder):
         raise StorageError(
             f"{str(folder)!r} holds a run but no {RESULTS_FILE}; perform the chain "
-            "again, which reads the units that are there and writes it."
+            "again, which reads the units that are there and writes it, or save the "
+            "results again."
         )
     raise StorageError(
         f"{str(folder)!r} holds no {RESULTS_FILE}, so it is no run folder; pass one "

@@ -27,6 +27,7 @@ from .results import (
     describe,
     digest_of,
     has_table,
+    is_whole,
     read_description,
     stored_units,
     tables_for_people,
@@ -34,7 +35,7 @@ from .results import (
     write_table,
     write_tables,
 )
-from .units import Marks, StoredUnit, save_unit
+from .units import Marks, StoredUnit, load_unit, save_unit
 
 
 def save_results(
@@ -65,10 +66,14 @@ def save_results(
     refuse_first_version(opened)
     with locked(opened):
         run = _run_of(results)
-        _refuse_another_run(opened, read_description(opened), run)
+        before = read_description(opened)
+        _refuse_another_run(opened, before, run)
+        units = list(_units_of(opened, results.folds, run))
+        if before is not None and estimators:  # units change before the record does
+            write_description(opened, replace(before, digests=()))
         units = [
             save_unit(opened, keep_estimators(opened, unit) if estimators else unit)
-            for unit in _units_of(opened, results.folds, run)
+            for unit in units
         ]
         if not (opened / RUN_FILE).is_file():
             status = "failed" if results.is_partial else "finished"
@@ -98,23 +103,18 @@ def write_results(
     plan
         The plan's splits.
     """
-    before = read_description(folder)
-    now = describe(results, run, units)
-    if (
-        before is not None
-        and _says_the_same(before, now)
-        and has_table(folder, before.table)
-    ):
+    before, now = read_description(folder), describe(results, run, units)
+    if before is not None and _says_the_same(before, now) and is_whole(folder, before):
         return
     tables = tables_for_people(results, plan)
     known = set() if before is None else set(before.written)
-    description = replace(
-        now,
-        table=_table_of(folder, before, run, results),
-        written=tuple(tables),
+    now = replace(
+        now, table=_table_of(folder, before, run, results), written=tuple(tables)
     )
-    write_description(folder, description)
+    # A call that is killed here has it all written again by the next one.
+    write_description(folder, replace(now, digests=(), written=(*known, *tables)))
     write_tables(folder, tables, known)
+    write_description(folder, now)
 
 
 def begin_results(
@@ -178,8 +178,8 @@ def start_over(folder: Path) -> None:
         tables = () if before is None else before.written
     except StorageError:
         pass  # a damaged description is removed with the rest
-    forget_run(folder)
     write_tables(folder, {}, tables)
+    forget_run(folder)
 
 
 def _run_of(results: Any) -> Mapping[str, str]:
@@ -192,19 +192,22 @@ def _refuse_another_run(
     folder: Path, before: Description | None, run: Mapping[str, str]
 ) -> None:
     if before is not None and before.run != run:
-        raise StorageError(
-            f"{str(folder)!r} holds the results of another run; choose a new folder, "
-            "or remove that one."
-        )
+        raise StorageError(_another_run(folder))
+
+
+def _another_run(folder: Path) -> str:
+    return (
+        f"{str(folder)!r} holds the results of another run; choose a new folder, or "
+        "remove that one."
+    )
 
 
 def _units_of(
     folder: Path, folds: Sequence[FoldResult], run: Mapping[str, str]
 ) -> Iterator[StoredUnit]:
     """Group results into the units that the folder has; others are new."""
-    known: dict[Key, StoredUnit] = {}
-    if read_description(folder) is not None:
-        known = {r.key: unit for unit in stored_units(folder) for r in unit.results}
+    units = _known_units(folder, folds, run)
+    known = {result.key: unit for unit in units for result in unit.results}
     parts: dict[Key, list[FoldResult]] = {}
     for fold in folds:
         unit = known.get(fold.key)
@@ -216,6 +219,20 @@ def _units_of(
             continue
         _refuse_other_results(folder, unit, results)
         yield replace(unit, results=tuple(results))
+
+
+def _known_units(
+    folder: Path, folds: Sequence[FoldResult], run: Mapping[str, str]
+) -> list[StoredUnit]:
+    """Read the units of a folder; where no record names them, those in the way."""
+    if read_description(folder) is not None:
+        return list(stored_units(folder))
+    found = (load_unit(folder, *fold.key) for fold in folds)
+    units = [unit for unit in found if unit is not None]
+    for unit in units:
+        if unit.marks.run != run:
+            raise StorageError(_another_run(folder))
+    return units
 
 
 def _refuse_other_results(

@@ -22,7 +22,7 @@ from flexcv._secrets import redact_frame, redact_params
 from flexcv.errors import StorageError
 from flexcv.records import Finding, FoldResult, Key, Predictions, Score
 
-from .files import damaged, read_record, write_record
+from .files import damaged, is_there, read_record, write_record
 
 UNITS = "units"
 TRIALS = "trials"
@@ -130,7 +130,7 @@ def load_unit(folder: Path, model: str, repeat: int, fold: int) -> StoredUnit | 
         When the file is damaged, of another version, or another unit's.
     """
     file = unit_file(folder, model, repeat, fold)
-    if not file.is_file():
+    if not is_there(file):
         return None
     content, digest = read_record(file, KIND)
     try:
