@@ -54,6 +54,9 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
     known_groups
         ``"conditional"`` predicts known levels with their random effects,
         ``"population"`` every row without.
+    na_action
+        ``"raise"`` refuses missing values; ``"drop"`` leaves out rows that lack a value
+        which the model reads, counts them in ``n_dropped_rows_`` and predicts NaN.
 
     Examples
     --------
@@ -80,6 +83,7 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         weights: Any = None,
         offset: Any = None,
         known_groups: str = "conditional",
+        na_action: str = "raise",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -89,6 +93,7 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         self.weights = weights
         self.offset = offset
         self.known_groups = known_groups
+        self.na_action = na_action
 
     def _fit_design(self, training: Training) -> None:
         if not isinstance(self.reml, bool):
@@ -106,7 +111,7 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
             require_residuals(target, basis.kept, basis.target_scale)
         moments = float(target.sum()), float(target @ target)
         self.target_digest_ = (float(len(target)), *moments)
-        self.dropped_ = self._dropped(basis.kept)
+        self.dropped_ = self._dropped(columns, basis.kept)
         blocks = [factor.blocks for factor in design.factors]
         fitted = estimate(sums, basis, blocks, reml=self.reml)
         if design.factors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,7 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
         )
 
     def _notes(self) -> list[str]:
-        notes = []
+        notes = self._gap_notes()
         if self.singular_:
             notes.append("Singular fit: a variance is zero or a correlation is one.")
         if not self.converged_:
@@ -149,8 +150,14 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
         """
         check_is_fitted(self)
         require_level(level)
-        table = prediction_table(self, X)
-        source = Columns(table)
+        names = ["prediction", "lower", "upper"]
+        values = self._with_gaps(X, partial(self._interval, level), (len(names),))
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return pd.DataFrame(values, index=index, columns=names)
+
+    def _interval(self, level: float, X: Any) -> FloatArray:
+        """Give prediction, lower and upper bound of rows without missing values."""
+        source = Columns(prediction_table(self, X))
         design = self.random_encoder_.design(source)
         if self.known_groups == "population":
             design = design.with_unknown_levels()
@@ -159,10 +166,7 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
         weights = self._new_weights(source)
         reach = prediction_reach(self.estimate_, kept, design, weights, level)
         centre = self.predict(X)
-        return pd.DataFrame(
-            {"prediction": centre, "lower": centre - reach, "upper": centre + reach},
-            index=table.index,
-        )
+        return np.column_stack([centre, centre - reach, centre + reach])
 
     def simulate(
         self, X: Any, n_draws: int = 1, random_state: Any = None
