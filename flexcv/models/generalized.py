@@ -64,7 +64,8 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         The random part in lme4's notation, as a `RandomTerm` or a sequence of them;
         it replaces `groups` and `slopes`.
     formula
-        The fixed part as a formula; by default all columns without another role.
+        The fixed part as a formula in R's notation, which may hold the random terms,
+        too; by default all columns without another role.
     weights
         The column of weights: for the binomial family the numbers of trials, of which
         the target is the share or the count of successes, elsewhere multipliers of each

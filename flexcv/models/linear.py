@@ -44,7 +44,8 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         The random part in lme4's notation, as a `RandomTerm` or a sequence of them;
         it replaces `groups` and `slopes`.
     formula
-        The fixed part as a formula; by default all columns without another role.
+        The fixed part as a formula in R's notation, which may hold the random terms,
+        too; by default all columns without another role.
     reml
         Whether to maximise the restricted likelihood.
     weights

@@ -24,7 +24,7 @@ class RandomTerm:
         The grouping column; a tuple of columns is their interaction ``a:b``.
     slopes
         Columns whose effect varies between the levels of `group`. A name that is no
-        column of the table is read as a formula term, such as ``"I(days**2)"``.
+        column of the table is read as a formula term, such as ``"I(days^2)"``.
     intercept
         Whether the level itself varies.
     correlated
