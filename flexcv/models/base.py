@@ -26,6 +26,7 @@ from flexcv.models.gaussian.covariance import correlations
 from ._validate import FloatArray, near_miss, require_column, target_values
 
 RESIDUAL = "Residual"
+COMPONENT = ("group", "name", "variance", "sd")
 KNOWN_GROUPS = ("conditional", "population")
 
 
@@ -92,6 +93,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     random_encoder_: RandomEncoder
     random_part_: RandomPart
     sigma_: float
+    feature_names_in_: Any
 
     @abstractmethod
     def _fit_design(self, training: Training) -> None:
@@ -172,9 +174,9 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
             strict=True,
         ):
             rows += _component_rows(encoder.name, names, covariance)
-        variance = self.sigma_**2
-        rows.append(_component(RESIDUAL, "", variance))
-        return pd.DataFrame(rows)
+        if self._has_residual():
+            rows.append(_component(RESIDUAL, "", self.sigma_**2))
+        return pd.DataFrame(rows, columns=None if rows else list(COMPONENT))
 
     def grouping_columns(self) -> tuple[Any, ...]:
         """Name the grouping columns it reads, before or after fitting."""
@@ -183,6 +185,14 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
 
     def _terms(self) -> tuple[RandomTerm, ...]:
         return random_terms(self.groups, self.slopes, self.random)
+
+    def _has_residual(self) -> bool:
+        """Say whether rows vary about their mean by a variance of their own."""
+        return True
+
+    def _columns_read(self) -> set[Any]:
+        """Give the columns that a prediction needs: all but weights."""
+        return set(self.feature_names_in_) - {getattr(self, "weights", None)}
 
     def _named(self) -> bool:
         """Say whether a column other than a group is named."""

@@ -5,22 +5,29 @@ from __future__ import annotations
 import importlib
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 from flexcv.errors import RankDeficiencyWarning
 from flexcv.models.design._effects import Columns, categories_used
 from flexcv.models.design._notation import read_formula
+from flexcv.models.design._tree import Name, Node, names_in, tree_of
 from flexcv.models.design.columns import FixedEncoder, learn_fixed
 from flexcv.models.design.effects_table import tidy_effects
+from flexcv.models.design.estimable import ColumnSpace, column_space
 from flexcv.models.design.fingerprint import Fingerprint, fingerprint
-from flexcv.models.design.terms import RandomTerm
+from flexcv.models.design.gaps import with_gaps, without_gaps
+from flexcv.models.design.terms import RandomTerm, names_of_term
 
-from ._validate import FloatArray, IntArray
+from ._validate import FloatArray, IntArray, near_miss
 from .base import AbstractMixedModel, Training
+
+NA_ACTIONS = ("raise", "drop")
 
 
 class AbstractFormulaModel(AbstractMixedModel):
@@ -34,14 +41,52 @@ class AbstractFormulaModel(AbstractMixedModel):
     formula: str | None
     weights: Any
     offset: Any
+    na_action: str
+    n_dropped_rows_: int
     fixed_encoder_: FixedEncoder
     coefficients_: FloatArray
     fingerprint_: Fingerprint
+    column_space_: ColumnSpace | None
 
     @property
     @abstractmethod
     def fixed_effects_(self) -> pd.DataFrame:
         """Fixed effects with standard errors, tests and intervals."""
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X
+            A table with the features and the columns that the parameters name; an
+            array will do when no column is named.
+        y
+            The target, one value per row.
+        """
+        self.__dict__.pop("random_part_", None)
+        if self.na_action not in NA_ACTIONS:
+            hint = near_miss(self.na_action, NA_ACTIONS) or "; choose one of them."
+            raise ValueError(
+                f"`na_action` must be 'raise' or 'drop', got {self.na_action!r}{hint}"
+            )
+        self._require_left_side(y)
+        self.n_dropped_rows_ = 0
+        if self.na_action == "drop" and y is not None:
+            found = without_gaps(X, y, self._names_said())
+            X, y, self.n_dropped_rows_ = found
+        return super().fit(X, self._coded_target(y))
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Predict with the effects of known levels; without for unknown ones.
+
+        Parameters
+        ----------
+        X
+            A table with the columns that the model reads. With ``na_action="drop"`` a
+            row that lacks one of their values is predicted as NaN.
+        """
+        return self._with_gaps(X, super().predict)
 
     def plot_fixed_effects(self, ax: Any = None, *, intercept: bool = False) -> Any:
         """Draw each fixed effect as a dot on its interval; gives the axes.
@@ -60,6 +105,54 @@ class AbstractFormulaModel(AbstractMixedModel):
         if not intercept:
             effects = effects.drop(index="Intercept", errors="ignore")
         return importlib.import_module("flexcv.plots").plot_fixed_effects(effects, ax)
+
+    def _coded_target(self, y: Any) -> Any:
+        """Give the target as numbers."""
+        return y
+
+    def _with_gaps(
+        self,
+        X: Any,
+        predict: Callable[[Any], npt.NDArray[Any]],
+        width: tuple[int, ...] = (),
+    ) -> npt.NDArray[Any]:
+        check_is_fitted(self)
+        if self.na_action == "raise":
+            return predict(X)
+        return with_gaps(X, self._columns_read(), predict, width)
+
+    def _require_left_side(self, y: Any) -> None:
+        """Refuse a left side that is not the name of the target."""
+        left = None if self.formula is None else read_formula(self.formula).left
+        name = getattr(y, "name", None)
+        if left is None or self._says_target(left, name):
+            return
+        wanted = "" if name is None else f" {str(name)!r}"
+        raise ValueError(
+            f"the left side of a formula must be the target's name{wanted}, got "
+            f"'{left}'; pass the target as `y`, transformed if you wish."
+        )
+
+    def _says_target(self, left: Node, name: Any) -> bool:
+        return isinstance(left, Name) and (name is None or str(name) == left.column)
+
+    def _names_said(self) -> set[Any] | None:
+        """Give all names in formula and parameters; None where all features count."""
+        terms = self._terms()
+        if self.formula is None:
+            return None
+        in_formula = names_in(tree_of(self.formula or "1"))
+        if in_formula is None:
+            return None
+        said: set[Any] = set(in_formula)
+        for name in [name for term in terms for name in term.slopes]:
+            said = said | {name} | names_of_term(name)
+        return said | {self.offset, self.weights, *self.grouping_columns()}
+
+    def _gap_notes(self) -> list[str]:
+        if not self.n_dropped_rows_:
+            return []
+        return [f"Rows dropped for missing values: {self.n_dropped_rows_}."]
 
     def _terms(self) -> tuple[RandomTerm, ...]:
         bars = () if self.formula is None else read_formula(self.formula).bars
@@ -126,7 +219,9 @@ class AbstractFormulaModel(AbstractMixedModel):
             [columns[k] for k in kept],
         )
 
-    def _dropped(self, kept: Any) -> tuple[str, ...]:
+    def _dropped(self, columns: list[FloatArray], kept: IntArray) -> tuple[str, ...]:
+        """Give the names of dropped columns, and remember how they came about."""
+        self.column_space_ = column_space(columns, kept)
         names = self.fixed_encoder_.names
         dropped = tuple(np.delete(np.array(names, dtype=object), kept))
         if dropped:
@@ -141,9 +236,30 @@ class AbstractFormulaModel(AbstractMixedModel):
     def _fixed_part(self, source: Columns) -> FloatArray:
         total: FloatArray = np.zeros(len(source.table))
         columns = self.fixed_encoder_.columns(source)
+        self._heed_column_space(columns)
         for column, coefficient in zip(columns, self.coefficients_, strict=True):
             total += coefficient * column
         return total + self._offset(source)
+
+    def _heed_column_space(self, columns: list[FloatArray]) -> None:
+        """Warn of rows to which a dropped column would make a difference."""
+        if self.column_space_ is None or not len(columns[0]):
+            return
+        outside = int(self.column_space_.outside(columns).sum())
+        if outside:
+            names = [self.fixed_encoder_.names[k] for k in self.column_space_.dropped]
+            warnings.warn(
+                f"{outside} row(s) are not estimable: training had no such combination "
+                f"of the fixed columns and dropped {names}, which count as zero here; "
+                "drop these rows, or a term of the model.",
+                RankDeficiencyWarning,
+                stacklevel=4,
+            )
+
+    def _columns_read(self) -> set[Any]:
+        """Give the columns that the formula, the groups and the offset name."""
+        fixed, random = self.fixed_encoder_.used, self.random_encoder_.used
+        return {*fixed, *random, self.offset}
 
     def _offset(self, source: Columns) -> FloatArray:
         """Give what is added with coefficient one, by `offset` and by the formula."""

@@ -10,7 +10,10 @@ import numpy as np
 
 from flexcv.errors import ConvergenceWarning, SeparationWarning
 from flexcv.models.design._identify import require_apart, require_groups_apart
-from flexcv.models.design.binary_labels import encoded_classes
+from flexcv.models.design._notation import read_formula
+from flexcv.models.design._tokens import written_name
+from flexcv.models.design._tree import Call, Node
+from flexcv.models.design.binary_labels import encoded_classes, success_shares
 from flexcv.models.gaussian.optimize import MAX_ITERATIONS
 from flexcv.models.laplace.engine import (
     GeneralizedEstimate,
@@ -61,11 +64,14 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         The random part in lme4's notation, as a `RandomTerm` or a sequence of them;
         it replaces `groups` and `slopes`.
     formula
-        The fixed part as a formula; by default all columns without another role.
+        The fixed part as a formula in R's notation, which may hold the random terms,
+        too; by default all columns without another role.
     weights
         The column of weights: for the binomial family the numbers of trials, of which
-        the target is the share of successes, elsewhere multipliers of each row's
-        log-likelihood.
+        the target is the share or the count of successes, elsewhere multipliers of each
+        row's log-likelihood; rows of 0 and 1 may have fractions. A target with values
+        above one counts; where no count is above one, say so by a formula that begins
+        with ``cbind(y, trials - y) ~``.
     offset
         The column that is added to the linear predictor, such as a logarithm of
         exposure.
@@ -75,6 +81,9 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
     known_groups
         ``"conditional"`` predicts known levels with their random effects,
         ``"population"`` every row as if its levels were new.
+    na_action
+        ``"raise"`` refuses missing values; ``"drop"`` leaves out rows that lack a value
+        which the model reads, counts them in ``n_dropped_rows_`` and predicts NaN.
 
     Notes
     -----
@@ -112,6 +121,7 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         offset: Any = None,
         n_quadrature: int = 1,
         known_groups: str = "conditional",
+        na_action: str = "raise",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -123,6 +133,7 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         self.offset = offset
         self.n_quadrature = n_quadrature
         self.known_groups = known_groups
+        self.na_action = na_action
 
     def _has_classes(self) -> bool:
         """Say whether the outcome is two classes: no numbers of trials are named."""
@@ -142,10 +153,28 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         """
         self.__dict__.pop("random_part_", None)
         family_of(self.family, self.link)
+        return super().fit(X, y)
+
+    def _coded_target(self, y: Any) -> Any:
         if self._has_classes() and y is not None:
             self.classes_, y = encoded_classes(y)
-        super().fit(X, y)
-        return self
+        return y
+
+    def _says_target(self, left: Node, name: Any) -> bool:
+        """Hear ``cbind(successes, trials - successes)``, too."""
+        if not isinstance(left, Call) or self.weights is None:
+            return super()._says_target(left, name)
+        column = written_name(left.inner[0].text) if left.inner else ""
+        counted = f"cbind({column}, {written_name(str(self.weights))} - {column})"
+        of_target = name is None or written_name(str(name)) == column
+        return self.family == "binomial" and of_target and str(left) == counted
+
+    def _shares(self, target: FloatArray, trials: FloatArray) -> FloatArray:
+        """Give shares of successes where the binomial target counts them."""
+        if self.family != "binomial" or self.weights is None:
+            return target
+        left = None if self.formula is None else read_formula(self.formula).left
+        return success_shares(target, trials, counted=isinstance(left, Call))
 
     def _fit_design(self, training: Training) -> None:
         self.family_ = family_of(self.family, self.link)
@@ -156,7 +185,7 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
             require_apart(rows.design, rows_repeat=repeat)
             require_groups_apart(training.terms, self._categories())
         problem, basis, order = laplace_problem(rows)
-        self.dropped_ = self._dropped(basis.kept)
+        self.dropped_ = self._dropped(list(rows.fixed), basis.kept)
         kind = f"{self.family_!r} with {self.n_quadrature} node(s)"
         self.fingerprint_ = self._fingerprint(kind, training, rows.fixed, basis.kept)
         start = first_guess_of(problem, rows, order)
@@ -174,10 +203,11 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         self.fixed_encoder_ = self._learn_fixed(training)
         ones = source.ones
         weights = ones if self.weights is None else self._weights(source)
-        self.family_.require_target(training.target, weights)
+        target = self._shares(training.target, weights)
+        self.family_.require_target(target, weights)
         return Rows(
             self.family_,
-            training.target,
+            target,
             weights,
             self._offset(source),
             self.fixed_encoder_.columns(source),

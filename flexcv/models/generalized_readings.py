@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -13,6 +15,7 @@ from flexcv.models.gaussian.summary import Summary
 from flexcv.models.laplace.engine import GeneralizedEstimate
 from flexcv.models.laplace.families import Family
 
+from ._validate import FloatArray
 from .formula_model import AbstractFormulaModel
 from .responses import AbstractFamilyModel
 
@@ -99,6 +102,30 @@ class AbstractGeneralizedModel(AbstractFormulaModel, AbstractFamilyModel):
         ]
         return deviation_tables(self.random_effects_, roots)
 
+    def predict_mean(self, X: Any) -> FloatArray:
+        r"""Give the expected outcome; a probability for two classes.
+
+        Known levels enter with their predicted effect. Over the effects b of unknown
+        levels, or of all under ``known_groups="population"``, it is averaged:
+        :math:`E_b\,g^{-1}(\eta + z'b)`.
+
+        Parameters
+        ----------
+        X
+            A table with the columns that the model reads.
+        """
+        return self._with_gaps(X, super().predict_mean)
+
+    def predict_linear(self, X: Any) -> FloatArray:
+        """Give the linear predictor, with known effects, and zero for unknown ones.
+
+        Parameters
+        ----------
+        X
+            A table with the columns that the model reads.
+        """
+        return self._with_gaps(X, super().predict_linear)
+
     def summary(self) -> Summary:
         """Give the tables that people know, to print or to show in a notebook."""
         check_is_fitted(self)
@@ -126,7 +153,7 @@ class AbstractGeneralizedModel(AbstractFormulaModel, AbstractFamilyModel):
         )
 
     def _notes(self) -> list[str]:
-        notes = []
+        notes = self._gap_notes()
         if self.singular_:
             notes.append("Singular fit: a variance is zero or a correlation is one.")
         if self.separated_:

@@ -44,7 +44,8 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         The random part in lme4's notation, as a `RandomTerm` or a sequence of them;
         it replaces `groups` and `slopes`.
     formula
-        The fixed part as a formula; by default all columns without another role.
+        The fixed part as a formula in R's notation, which may hold the random terms,
+        too; by default all columns without another role.
     reml
         Whether to maximise the restricted likelihood.
     weights
@@ -54,6 +55,9 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
     known_groups
         ``"conditional"`` predicts known levels with their random effects,
         ``"population"`` every row without.
+    na_action
+        ``"raise"`` refuses missing values; ``"drop"`` leaves out rows that lack a value
+        which the model reads, counts them in ``n_dropped_rows_`` and predicts NaN.
 
     Examples
     --------
@@ -80,6 +84,7 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         weights: Any = None,
         offset: Any = None,
         known_groups: str = "conditional",
+        na_action: str = "raise",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -89,6 +94,7 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         self.weights = weights
         self.offset = offset
         self.known_groups = known_groups
+        self.na_action = na_action
 
     def _fit_design(self, training: Training) -> None:
         if not isinstance(self.reml, bool):
@@ -104,7 +110,7 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         sums, basis = sums_and_basis(columns, design, target, weights, source.ones)
         if design.factors:
             require_residuals(target, basis.kept, basis.target_scale)
-        self.dropped_ = self._dropped(basis.kept)
+        self.dropped_ = self._dropped(columns, basis.kept)
         self.fingerprint_ = self._fingerprint("normal", training, columns, basis.kept)
         blocks = [factor.blocks for factor in design.factors]
         fitted = estimate(sums, basis, blocks, reml=self.reml)

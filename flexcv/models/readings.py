@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,7 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
         )
 
     def _notes(self) -> list[str]:
-        notes = []
+        notes = self._gap_notes()
         if self.singular_:
             notes.append("Singular fit: a variance is zero or a correlation is one.")
         if not self.converged_:
@@ -150,6 +151,13 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
         """
         check_is_fitted(self)
         require_level(level)
+        names = ["prediction", "lower", "upper"]
+        values = self._with_gaps(X, partial(self._interval, level), (len(names),))
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return pd.DataFrame(values, index=index, columns=names)
+
+    def _interval(self, level: float, X: Any) -> FloatArray:
+        """Give prediction, lower and upper bound of rows without missing values."""
         source = self._source(X)
         design = self._known_design(source)
         columns = self.fixed_encoder_.columns(source)
@@ -157,10 +165,7 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
         weights = self._new_weights(source)
         reach = prediction_reach(self.estimate_, kept, design, weights, level)
         centre = self._linear(source, design)
-        return pd.DataFrame(
-            {"prediction": centre, "lower": centre - reach, "upper": centre + reach},
-            index=source.table.index,
-        )
+        return np.column_stack([centre, centre - reach, centre + reach])
 
     def simulate(
         self, X: Any, n_draws: int = 1, random_state: Any = None

@@ -18,7 +18,7 @@ from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.marginal import marginal_mean
 
 from ._validate import FloatArray
-from .base import RESIDUAL, AbstractMixedModel
+from .base import AbstractMixedModel
 
 
 def predicts_classes(model: AbstractFamilyModel) -> bool:
@@ -127,13 +127,8 @@ class AbstractFamilyModel(AbstractMixedModel):
         predicted = self.predict(X)
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
-    @property
-    def variance_components_(self) -> pd.DataFrame:
-        """Variances of the effects, with correlations, and of the residual if any."""
-        components = super().variance_components_
-        if self._is_normal():
-            return components
-        return components[components["group"] != RESIDUAL].reset_index(drop=True)
+    def _has_residual(self) -> bool:
+        return self._is_normal()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -226,9 +226,11 @@ def _calculated(
         found = _columns_of(evaluated(code.python, values, state), len(source.table))
         columns = {key: pd.Series(value, dtype=float) for key, value in found.items()}
     except Exception as error:  # whatever a function may raise
+        way = "check its arguments, or make the column in the table."
+        if " & " in code.python or " | " in code.python:
+            way = "put comparisons between & and |, as in (a == 1) & (b > 2)."
         raise ValueError(
-            f"formula term {text!r} could not be calculated: {error}; check its "
-            "arguments, or make the column in the table."
+            f"formula term {text!r} could not be calculated: {error}; {way}"
         ) from error
     return {
         suffix: np.ascontiguousarray(numeric_values(column, f"{text}{suffix}"))

@@ -51,7 +51,7 @@ WAYS_OUT = {
 def numbers(values: Any) -> Any:
     """Give yes and no as one and zero, and whole numbers as floats; R's ``I``."""
     kind = getattr(getattr(values, "dtype", None), "kind", "")
-    return values.astype(np.float64) if kind in "biu" else values
+    return values.astype(np.float64) if kind in ("b", "i", "u") else values
 
 
 def logarithm(x: Any, base: float | None = None) -> Any:

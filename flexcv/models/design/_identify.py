@@ -81,7 +81,17 @@ def require_residual_left(sigma: float, spread: float) -> None:
 def require_groups_apart(
     terms: Sequence[RandomTerm], variables: Collection[object]
 ) -> None:
-    """Refuse a grouping column that is also a feature or a slope."""
+    """Refuse a grouping column whose levels are also features, or that is a slope.
+
+    A number may be both: a trend over years and an effect of each year are two things.
+
+    Parameters
+    ----------
+    terms
+        The random terms.
+    variables
+        Columns whose levels have fixed effects.
+    """
     slopes = {name for term in terms for name in term.slopes}
     for term in terms:
         own = term.group
@@ -94,11 +104,21 @@ def require_groups_apart(
 
 def _require_distinct_effects(factor: RandomFactor) -> None:
     twice = [name for name in factor.names if factor.names.count(name) > 1]
+    if INTERCEPT in twice and not _are_constant(factor, INTERCEPT):
+        raise ValueError(
+            f"a slope needs a name of its own, got the column {INTERCEPT!r}, which is "
+            "what the intercept is called; rename the column."
+        )
     if twice:
         raise NotIdentifiableError(
             f"effect {twice[0]!r} of grouping factor {factor.name!r} is in two terms, "
             "so their variances cannot be told apart; name it once."
         )
+
+
+def _are_constant(factor: RandomFactor, wanted: str) -> bool:
+    pairs = zip(factor.names, factor.columns, strict=True)
+    return all(np.ptp(column) == 0.0 for name, column in pairs if name == wanted)
 
 
 def _require_two_levels(factor: RandomFactor) -> None:

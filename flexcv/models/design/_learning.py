@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from formulaic.transforms.contrasts import Contrasts, CustomContrasts, PolyContrasts
 
 from flexcv.models._validate import is_categorical
@@ -160,7 +161,7 @@ def _learn_category(call: Call, source: Columns, where: str) -> Category:
     if given["levels"] is not None:
         levels = _in_order(given["levels"], levels)
     is_ordered = is_ordered or given["ordered"] or call.function in ORDERED
-    contrasts = _contrasts(given["contrasts"], is_ordered)
+    contrasts = _contrasts(given["contrasts"], is_ordered, len(levels), call)
     return Category(name, levels, False, str(call), contrasts, labels)
 
 
@@ -197,9 +198,19 @@ def _in_order(wanted: Sequence[object], shown: Sequence[object]) -> tuple[object
     return tuple(sorted(shown, key=lambda level: places.get(level_text(level), last)))
 
 
-def _contrasts(given: Any, ordered: bool) -> Contrasts | None:
+def _contrasts(
+    given: Any, ordered: bool, n_levels: int, call: Call
+) -> Contrasts | None:
     if given is None:
         return PolyContrasts() if ordered else None
     if isinstance(given, Contrasts):
         return given
-    return given() if isinstance(given, type) else CustomContrasts(given)
+    if isinstance(given, type) and issubclass(given, Contrasts):
+        return given()
+    shape = np.shape(given)
+    if len(shape) != 2 or shape[0] != n_levels:
+        raise ValueError(
+            "contrasts are formulaic's or a matrix with a row per level, got "
+            f"{given!r} in '{call}'; write for example Treatment('level')."
+        )
+    return CustomContrasts(given)

@@ -53,7 +53,8 @@ def prediction_table(estimator: Any, X: Any) -> pd.DataFrame:
     """Give a table for prediction, with the columns that training had."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None and isinstance(X, pd.DataFrame):
-        if estimator.random_encoder_.factors or not _all_numbers(X):
+        named = estimator.random_encoder_.factors or _has_formula(estimator)
+        if named or not _all_numbers(X):
             _require_columns(estimator, X)
             return X
     elif names is not None and estimator.random_encoder_.factors:
@@ -100,15 +101,14 @@ def _refuse_unnamed(X: Any) -> None:
 
 
 def _require_columns(estimator: Any, table: pd.DataFrame) -> None:
-    needed = [n for n in estimator.feature_names_in_ if n not in _not_needed(estimator)]
-    for name in needed:
-        if name not in table.columns:
+    read = getattr(estimator, "_columns_read", lambda: estimator.feature_names_in_)()
+    for name in estimator.feature_names_in_:
+        if name in read and name not in table.columns:
             hint = near_miss(name, table.columns) or "; pass the training columns."
             raise ValueError(
                 f"column {name!r} was in training but is not in this table{hint}"
             )
 
 
-def _not_needed(estimator: Any) -> tuple[Any, ...]:
-    """Prediction needs no weights."""
-    return (getattr(estimator, "weights", None),)
+def _has_formula(estimator: Any) -> bool:
+    return getattr(estimator, "formula", None) is not None

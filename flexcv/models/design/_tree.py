@@ -93,6 +93,33 @@ Atom: TypeAlias = Name | Call
 Node: TypeAlias = Name | Rest | Number | Call | Sign
 
 
+def names_in(node: Node) -> set[str] | None:
+    """Give every name that may be a column's; None where ``.`` stands for all.
+
+    Parameters
+    ----------
+    node
+        A tree.
+    """
+    if isinstance(node, Rest):
+        return None
+    if isinstance(node, Name):
+        return {node.column}
+    if isinstance(node, Call):
+        return {name for token in node.tokens for name in _roots(token)}
+    if isinstance(node, Number):
+        return set()
+    sides = [names_in(s) for s in (node.left, node.right) if s is not None]
+    given = [side for side in sides if side is not None]
+    return set().union(*given) if len(given) == len(sides) else None
+
+
+def _roots(token: Token) -> list[str]:
+    """Give the name and, for ``column.method``, what stands before its points."""
+    parts = token.text.split(".")
+    return [".".join(parts[:k]) for k in range(1, len(parts) + 1)]
+
+
 @lru_cache(maxsize=256)
 def tree_of(text: str) -> Node:
     """Return the tree of a formula or of a part of one.

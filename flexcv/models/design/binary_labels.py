@@ -45,6 +45,37 @@ def encoded_classes(y: Any) -> tuple[npt.NDArray[Any], FloatArray]:
     return classes, codes.astype(float)
 
 
+def success_shares(
+    target: FloatArray, trials: FloatArray, *, counted: bool = False
+) -> FloatArray:
+    """Give shares of successes, of which a target above one holds the counts.
+
+    Parameters
+    ----------
+    target
+        Shares or counts.
+    trials
+        Numbers of trials.
+    counted
+        Whether the target counts, however small its values.
+
+    Examples
+    --------
+    >>> success_shares(np.array([3.0, 0.0]), np.array([4.0, 2.0]))
+    array([0.75, 0.  ])
+    """
+    wrong = (target < 0.0) | (target > trials)
+    if not counted and (wrong.any() or target.max(initial=0.0) <= 1.0):
+        return target  # shares, or refused by the family
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            "a target of `cbind` must count successes up to the trials in `weights`, "
+            f"got {target[row]:g} of {trials[row]:g}; pass counts."
+        )
+    return np.asarray(target / trials)
+
+
 def _plain(y: Any) -> npt.NDArray[Any]:
     """Give labels as a vector of one kind, without missing ones."""
     if isinstance(y, list) and all(np.isscalar(label) for label in y):

@@ -211,6 +211,13 @@ class RandomEncoder:
 
     factors: tuple[FactorEncoder, ...]
 
+    @property
+    def used(self) -> tuple[Any, ...]:
+        """The table's columns that it reads."""
+        groups = (name for factor in self.factors for name in factor.group_columns)
+        blocks = (block for factor in self.factors for block in factor.effects)
+        return (*groups, *(name for block in blocks for name in columns_used(block)))
+
     def design(self, source: Columns) -> RandomDesign:
         """Give the random design of a table with known and unknown levels."""
         made = tuple(encoder.factor(source) for encoder in self.factors)

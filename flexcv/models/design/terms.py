@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from ._notation import read_bars
 from ._tokens import written_name
-from ._tree import Call, Name, Node, Sign, tree_of
+from ._tree import Call, Name, Node, Sign, names_in, tree_of
 
 ColumnName: TypeAlias = str | int
 RandomSpecification: TypeAlias = "str | RandomTerm | Sequence[RandomTerm]"
@@ -24,7 +24,7 @@ class RandomTerm:
         The grouping column; a tuple of columns is their interaction ``a:b``.
     slopes
         Columns whose effect varies between the levels of `group`. A name that is no
-        column of the table is read as a formula term, such as ``"I(days**2)"``.
+        column of the table is read as a formula term, such as ``"I(days^2)"``.
     intercept
         Whether the level itself varies.
     correlated
@@ -81,7 +81,7 @@ class RandomTerm:
 
 def random_terms(
     groups: ColumnName | Sequence[ColumnName] | None = None,
-    slopes: ColumnName | Sequence[ColumnName] = (),
+    slopes: ColumnName | Sequence[ColumnName] | None = (),
     random: RandomSpecification | None = None,
 ) -> tuple[RandomTerm, ...]:
     """Give the random terms that an estimator's arguments name.
@@ -104,6 +104,7 @@ def random_terms(
     >>> random_terms("subject", "days") == random_terms(random="(days | subject)")
     True
     """
+    slopes = () if slopes is None else slopes
     if random is not None:
         if groups is not None or len(_as_names(slopes)):
             raise ValueError(
@@ -159,6 +160,14 @@ def _long_form(random: RandomSpecification) -> tuple[RandomTerm, ...]:
             f"a sequence of them, got {random!r}."
         )
     return terms
+
+
+def names_of_term(slope: ColumnName) -> set[str]:
+    """Give the names in a slope that is written as a term, such as ``I(days^2)``."""
+    try:
+        return names_in(tree_of(str(slope))) or set()
+    except ValueError:  # no formula: a column whose name has signs
+        return set()
 
 
 def _written(slope: ColumnName) -> str:

@@ -179,7 +179,7 @@ class Binomial(Family):
                 f"got values from {y.min():g} to {y.max():g}; pass 0 and 1, or "
                 "shares with the numbers of trials as `weights`."
             )
-        hits = weights * y
+        hits = weights * np.where(y == 1.0, 0.0, y)  # a row of 1 may count in part
         if np.abs(hits - np.round(hits)).max() > 1e-6 * max(1.0, weights.max()):
             raise ValueError(
                 "a binomial target times its trials must be whole numbers of "

@@ -52,6 +52,11 @@ class SplineBasis:
     degree: int
 
     @property
+    def used(self) -> tuple[Any, ...]:
+        """The column that it reads."""
+        return (self.time,)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """``time[1]``, ``time[2]``, ..."""
         n = len(self.knots) - self.degree - 1
@@ -101,6 +106,11 @@ class ColumnBasis:
     def names(self) -> tuple[str, ...]:
         """The columns' names."""
         return tuple(name for part in self.parts for name in part.names)
+
+    @property
+    def used(self) -> tuple[Any, ...]:
+        """The table's columns that it reads."""
+        return tuple(part.name for part in self.parts)
 
     def columns(self, source: Columns) -> list[FloatArray]:
         """Give the columns."""

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from flexcv.errors import ConvergenceWarning, MissingExtraError, RankDeficiencyWarning
 from flexcv.models._validate import FloatArray, IntArray
 from flexcv.models.alternating.learner_rows import generator_from
-from flexcv.models.base import RESIDUAL, AbstractMixedModel, Training
+from flexcv.models.base import AbstractMixedModel, Training
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_groups_apart, require_identifiable
 from flexcv.models.design.columns import learn_fixed
@@ -111,13 +111,8 @@ class AbstractNeuralModel(AbstractMixedModel):
         drawing = importlib.import_module("flexcv.plots.iterations")
         return drawing.plot_iterations(self.trace_, axes)
 
-    @property
-    def variance_components_(self) -> pd.DataFrame:
-        """Variances of the random effects and of the residual, with correlations."""
-        table = super().variance_components_
-        if self._family() is None:
-            return table
-        return table[table["group"] != RESIDUAL]
+    def _has_residual(self) -> bool:
+        return self._family() is None
 
     def _settings(self) -> NeuralSettings:
         names = NeuralSettings.__dataclass_fields__

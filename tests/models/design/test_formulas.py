@@ -211,6 +211,8 @@ def test_a_point_stands_for_every_feature() -> None:
         ("I(x %% 2)", "the sign '%%' inside a function, where it is not read; write"),
         ("I(X2)", "formula 'I(X2)' names column 'X2', which is not in the table; did"),
         ("log(f)", "formula term 'log(f)' could not be calculated:"),
+        ("C(f, 'b')", "a matrix with a row per level, got 'b' in 'C(f, 'b')'; write"),
+        ("I(k & x > 0)", "put comparisons between & and |, as in (a == 1) & (b > 2)."),
         ("log(x)", "column 'log(x)' must be finite, got missing values;"),
         ("__import__('os')", "calls '__import__', which formulas do not know;"),
         ("np.__dict__(x)", "calls 'np.__dict__', which formulas do not know;"),
@@ -255,6 +257,31 @@ def test_functions_mean_what_r_or_numpy_means(formula: str, value) -> None:
     encoder = learn_fixed(table, formula=formula)
     found = encoder.columns(Columns(table))[1]
     np.testing.assert_allclose(found, value(table["z"].to_numpy()), rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        "poly(scale(x), 2)",
+        "I(scale(x)^2):f",
+        "bs(x, 4)",
+        "ns(x, 4)",
+        "cr(x, df=4)",
+        "center(log(x + 9))",
+        "C(k, Sum) * x",
+        "C(f, Treatment('b'))",
+        "factor(k, levels=c(3, 2, 1))",
+        "C(x > 0)",
+        "o:x",
+        "np.where(f == 'a', x, 0)",
+    ],
+)
+def test_what_training_taught_a_term_holds_for_single_rows(term: str) -> None:
+    table = table_of()
+    encoder = learn_fixed(table, formula=term)
+    whole = np.array(encoder.columns(Columns(table)))
+    part = np.array(encoder.columns(Columns(table.iloc[7:9])))
+    np.testing.assert_array_equal(part, whole[:, 7:9])
 
 
 def test_natural_splines_are_those_of_r_inside_and_outside() -> None:
