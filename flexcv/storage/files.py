@@ -106,8 +106,8 @@ def _looking_into(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"{str(folder)!r} cannot be looked into: {error.strerror or error}; have it "
-            "opened to you, or choose another folder."
+            f"{str(folder)!r} cannot be looked into: {error.strerror or error}; have "
+            "it opened to you, or choose another folder."
         ) from error
 
 
