@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from flexcv._checks import listed
+from flexcv._secrets import redact
 
 from .task import REGRESSION, Task
 
@@ -126,7 +127,7 @@ class Dataset:
         return None if labels is None else pd.factorize(labels)[0].astype(np.intp)
 
     def __repr__(self) -> str:
-        title = f" {self.name!r}" if self.name else ""
+        title = f" {redact(self.name)!r}" if self.name else ""
         parts = [f"{len(self)} rows", f"{self.features.shape[1]} features"]
         labels = self.splitting_groups
         if labels is not None:

@@ -57,6 +57,20 @@ def frozen_trials(
     return [_frozen(row, space) for row in rows]
 
 
+def kept_by(
+    table: pd.DataFrame, space: Mapping[str, BaseDistribution]
+) -> dict[str, BaseDistribution]:
+    """Return the part of a space whose values a table keeps as they were drawn.
+
+    Of estimators it has the text, of secrets nothing.
+    """
+    return {
+        name: distribution
+        for name, distribution in space.items()
+        if all(_is_drawn(value, distribution) for value in table[PREFIX + name])
+    }
+
+
 def is_complete(trials: pd.DataFrame) -> pd.Series[bool]:
     """Return for each trial of a table whether it ended with a finite value."""
     values = trials["value"].astype(float)
@@ -74,6 +88,14 @@ def _frozen(
     return optuna.trial.create_trial(
         params=params, distributions=dict(space), value=float(row["value"])
     )
+
+
+def _is_drawn(value: Any, distribution: BaseDistribution) -> bool:
+    try:
+        _as_drawn(value, distribution)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _as_drawn(value: Any, distribution: BaseDistribution) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flexcv._checks import listed
+from flexcv._secrets import redact
 from flexcv.errors import UndefinedScoreError
 
 from .classes import class_codes, only_for_two
@@ -137,5 +138,5 @@ def _needs_classes(owner: str) -> str:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UndefinedScoreError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+        return redact(str(error))
+    return redact(f"{type(error).__name__}: {error}")

@@ -36,7 +36,7 @@ from flexcv.evaluation import (
     UnitFinished,
     UnitStarted,
 )
-from flexcv.evaluation.importances import frozen_trials, importances_of
+from flexcv.evaluation.importances import frozen_trials, importances_of, kept_by
 from flexcv.metrics import Metric
 from flexcv.records import FoldResult, Key
 from flexcv.results.findings import drawing_of
@@ -244,7 +244,7 @@ class Recorder:
             points = later[name].tolist(), later["trial"].tolist()
             run.log_series(f"tuning/{name}", *points)
         run.log_table("trials", result.trials)
-        space = self._space(result.model)
+        space = kept_by(result.trials, self._space(result.model))
         shares = importances_of(frozen_trials(trials, space), space, greater)
         self._shares[result.key] = shares
         run.log_metrics({f"importance/{name}": share for name, share in shares.items()})
