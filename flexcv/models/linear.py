@@ -17,7 +17,12 @@ from flexcv.models.design._identify import (
     require_residual_left,
     require_residuals,
 )
-from flexcv.models.gaussian.engine import Estimate, estimate, search_table
+from flexcv.models.gaussian.engine import (
+    Estimate,
+    estimate,
+    has_large_variance,
+    search_table,
+)
 from flexcv.models.gaussian.rows import sums_and_basis
 
 from ._validate import FloatArray
@@ -107,7 +112,8 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         if design.factors:
             require_identifiable(design)
             require_groups_apart(training.terms, self._categories())
-        sums, basis = sums_and_basis(columns, design, target, weights, source.ones)
+        rows = columns, design, target, weights, source.ones
+        sums, basis = sums_and_basis(*rows)
         if design.factors:
             require_residuals(target, basis.kept, basis.target_scale)
         self.dropped_ = self._dropped(columns, basis.kept)
@@ -116,6 +122,10 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         fitted = estimate(sums, basis, blocks, reml=self.reml)
         if design.factors:
             require_residual_left(fitted.sigma, basis.target_scale)
+        if has_large_variance(fitted) and len(blocks) == 1:
+            start = fitted.minimum.theta
+            sums, basis = sums_and_basis(*rows, exact=True)
+            fitted = estimate(sums, basis, blocks, reml=self.reml, start=start)
         if not fitted.minimum.converged:
             warnings.warn(
                 "the variances did not converge after "

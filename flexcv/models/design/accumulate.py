@@ -21,6 +21,7 @@ CHUNK_ROWS = 1 << 16
 CHUNK_CELLS = 1 << 20  # a table of fewer numbers is one chunk
 CONSTANT = 1e-13  # spread of a column, relative to its size, that is rounding
 SUSPECT = 1e-10  # squared share of a column left by the others: look again
+ORTHOGONAL = 1e-6  # squared share below which columns are made orthogonal first
 DEPENDENT = 1e-7  # share of a column left by the others, as lme4 has it
 
 
@@ -72,6 +73,8 @@ class Table:
         has_intercept = any(column is constant for column in fixed)
         self.fixed = [self._place(column, has_intercept) for column in fixed]
         self.random = [self._place_factor(factor) for factor in design.factors]
+        self.turn: FloatArray | None = None
+        self.before_turn: list[int] = []
         self._taken = np.zeros(len(self.fixed))
         self._single: FloatArray | None = None
 
@@ -123,6 +126,25 @@ class Table:
             block *= self.roots[rows]
         return block
 
+    def orthogonalise(self) -> None:
+        """Replace the fixed columns by orthogonal ones, one after the other.
+
+        Sums of products would lose the digits in which nearly dependent columns differ.
+        ``turn`` leads from the new coefficients to those of the columns before.
+        """
+        lines = self.fixed
+        rows = np.concatenate([block[lines] for _, block in self.chunks()], axis=1)
+        basis, upper = np.linalg.qr(rows.T)
+        size = np.sqrt(self.n_rows) * np.where(upper.diagonal() < 0.0, -1.0, 1.0)
+        if self.roots is not None:
+            basis /= self.roots[:, None]
+        self.turn, self.before_turn = np.linalg.inv(upper) * size, lines
+        first = len(self.columns)
+        self.columns += list(np.ascontiguousarray((basis * size).T))
+        self.shifts += [0.0] * len(lines)
+        self.fixed = list(range(first, len(self.columns)))
+        self._single = None
+
     def take_out(self, coefficients: FloatArray) -> None:
         """Replace the target by what a combination of fixed columns leaves of it."""
         self._taken = coefficients
@@ -155,19 +177,40 @@ class FixedBasis(NamedTuple):
 
 def fixed_basis(table: Table) -> FixedBasis:
     """Choose independent fixed columns and take least squares out of the target."""
+    scale, scaled = _scaled_gram(table)
+    kept = _independent(scaled / table.n_rows, table)
+    table.fixed = [table.fixed[k] for k in kept]
+    shown = np.append(kept, -1)
+    scale, scaled = scale[shown], scaled[np.ix_(shown, shown)]
+    if _are_nearly_dependent(scaled[:-1, :-1] / table.n_rows):
+        table.orthogonalise()
+        scale, scaled = _scaled_gram(table)
+    origin = np.linalg.solve(scaled[:-1, :-1], scaled[:-1, -1])
+    origin = origin * scale[-1] / scale[:-1]
+    table.take_out(origin)
+    return FixedBasis(kept, scale[:-1], origin)
+
+
+def _scaled_gram(table: Table) -> tuple[FloatArray, FloatArray]:
+    """Give scales of the fixed columns and the target, and sums of their products."""
     lines = [*table.fixed, len(table.columns)]
     gram = np.zeros((len(lines), len(lines)))
     for _, block in table.chunks():
         shown = _picked(block, lines)
         gram += shown @ shown.T
     scale = _scales(gram, table)
-    scaled = gram / np.outer(scale, scale)
-    kept = _independent(scaled / table.n_rows, table)
-    origin = np.linalg.solve(scaled[np.ix_(kept, kept)], scaled[kept, -1])
-    origin = origin * scale[-1] / scale[kept]
-    table.fixed = [table.fixed[k] for k in kept]
-    table.take_out(origin)
-    return FixedBasis(kept, scale[kept], origin)
+    return scale, gram / np.outer(scale, scale)
+
+
+def _are_nearly_dependent(correlation: FloatArray) -> bool:
+    """Whether a column is so well told by earlier ones that sums would lose digits."""
+    if not len(correlation):
+        return False
+    try:
+        lower = np.linalg.cholesky(correlation)
+    except np.linalg.LinAlgError:
+        return True
+    return bool((lower.diagonal() ** 2).min() < ORTHOGONAL)
 
 
 def _scales(gram: FloatArray, table: Table) -> FloatArray:
@@ -223,11 +266,13 @@ def _share_left(table: Table, kept: list[int], column: int) -> float:
 
 def fixed_back(table: Table, basis: FixedBasis) -> FloatArray:
     """Give the matrix from internal to user's coefficients: scales, then shifts."""
-    back = np.diag(1.0 / basis.scale)
-    constant = [k for k, line in enumerate(table.fixed) if table.is_constant(line)]
+    back, lines = np.diag(1.0 / basis.scale), table.fixed
+    if table.turn is not None:
+        back, lines = table.turn / basis.scale, table.before_turn
+    constant = [k for k, line in enumerate(lines) if table.is_constant(line)]
     if constant:
-        shifts = np.array([table.shifts[line] for line in table.fixed])
-        back[constant[0]] -= shifts / basis.scale
+        shifts = np.array([table.shifts[line] for line in lines])
+        back[constant[0]] -= shifts @ back
     return back
 
 

@@ -105,7 +105,7 @@ def _one_factor_drawer(fitted: Estimate, sums: GroupSums) -> Draw:
         cross, gram = sums.cross.copy(), sums.gram.copy()
         cross[:, -1] = z.T
         gram[:-1, -1], gram[-1, :-1], gram[-1, -1] = x, x, y
-        return replace(sums, cross=cross, gram=gram)
+        return replace(sums, cross=cross, gram=gram, within=None)
 
     return draw
 

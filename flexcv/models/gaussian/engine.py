@@ -17,7 +17,7 @@ from flexcv.models._validate import FloatArray
 from .covariance import changed_basis, covariance_shape
 from .links import learn_links
 from .optimize import Minimum, minimise
-from .pls import GroupSums, Profile
+from .pls import LARGE, GroupSums, Profile
 from .problem import Problem, Sums, level_blocks
 from .rows import Basis
 from .rows import sums_and_basis as sums_and_basis
@@ -25,6 +25,9 @@ from .staged import StagedSums
 
 OTHER_STARTS = (0.1, 5.0)
 NEAR_SINGULAR = 0.05  # relative standard deviation below which zero is tried
+RUNS = 10  # at most, each in units of the end of the one before
+PROBED = 1e-6  # gain of a run in new units that is none
+KNOWN = 1e-4  # rounding error of a criterion whose lowest place is known
 SINGULAR = 1e-4  # relative standard deviation that counts as zero
 
 
@@ -93,6 +96,11 @@ def estimate(
     return at_minimum(problem, basis, search(problem, start))
 
 
+def has_large_variance(fitted: Estimate) -> bool:
+    """Whether the residual is a trace beside some effect, so that rounding counts."""
+    return float(np.abs(fitted.minimum.theta).max(initial=0.0)) > LARGE
+
+
 def search(problem: Problem, start: FloatArray | None = None) -> Minimum:
     """Minimise; where a variance vanishes, begin elsewhere too and compare."""
     if not problem.shapes:
@@ -100,15 +108,55 @@ def search(problem: Problem, start: FloatArray | None = None) -> Minimum:
         value = problem.profile([]).value
         return Minimum(nothing, value, nothing, np.zeros((0, 0)), 0, True)
     begin = first_guess(problem) if start is None else start
-    best = minimise(problem.objective, begin, exact=problem.exact)
+    best = _minimum(problem, begin)
     if best.converged and problem.smallest(best.theta) > NEAR_SINGULAR:
         return best
     for scale in OTHER_STARTS:
         begin = scale * problem.start() + 0.03
-        other = minimise(problem.objective, begin, exact=problem.exact)
+        other = _minimum(problem, begin)
         if other.value < best.value - 1e-9:
             best = other
     return _with_exact_zeros(problem, best)
+
+
+def _minimum(problem: Problem, begin: FloatArray) -> Minimum:
+    """Search from a point, in other units where that leads far away."""
+    found = minimise(problem.objective, begin, exact=problem.exact)
+    far = np.abs(found.theta).max() > LARGE
+    return _on_its_scale(problem, found) if far else found
+
+
+def _on_its_scale(problem: Problem, found: Minimum) -> Minimum:
+    """Go on in units of the theta found, as long as that leads lower.
+
+    Beside an entry of thousands the trust region takes an entry of one for flat. The
+    criterion must also be known to better than what a search can gain.
+    """
+    gain, runs = np.inf, 0
+    while gain > PROBED and runs < RUNS:
+        again = _scaled_run(problem, found)
+        gain, runs = found.value - again.value, runs + 1
+        found = again
+    known = problem.rounding(found.theta) < KNOWN
+    return found._replace(converged=found.converged and gain <= PROBED and known)
+
+
+def _scaled_run(problem: Problem, found: Minimum) -> Minimum:
+    scale = np.maximum(np.abs(found.theta), 1.0)
+
+    def objective(point: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        value, gradient, hessian = problem.objective(scale * point)
+        return value, scale * gradient, hessian * np.outer(scale, scale)
+
+    again = minimise(objective, found.theta / scale, exact=problem.exact)
+    steps = [(value, scale * point) for value, point in again.path[1:]]
+    return again._replace(
+        theta=scale * again.theta,
+        gradient=again.gradient / scale,
+        hessian=again.hessian / np.outer(scale, scale),
+        n_iter=found.n_iter + again.n_iter,
+        path=(*found.path, *steps),
+    )
 
 
 def first_guess(problem: Problem) -> FloatArray:

@@ -19,6 +19,7 @@ Objective = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
 
 MAX_ITERATIONS = 200
 LAST_GAIN = 1e-9  # a promised decrease this small ends a run but for polishing
+LARGEST_PROMISE = 1e-4  # of a whole step, where only short ones promise nothing
 POLISHING = 3  # further steps at most
 POLISHED = 1e-17  # a promised decrease that no step improves
 POLISHED_BY_MODEL = 1e-9  # the same where evaluations are dear and Hessians a model
@@ -87,8 +88,9 @@ def minimise(
     for iteration in range(1, max_iterations + 1):
         step, decrease = _trust_step(gradient, hessian + correction, radius)
         if decrease <= LAST_GAIN + NOISE * abs(value):
+            sure = radius >= 1.0 or _is_low(gradient, hessian + correction)
             reached = Minimum(
-                theta, value, gradient, hessian, iteration, True, tuple(path)
+                theta, value, gradient, hessian, iteration, sure, tuple(path)
             )
             enough = POLISHED if exact else POLISHED_BY_MODEL
             return _polished(objective, reached, correction, enough)
@@ -106,6 +108,11 @@ def minimise(
         if radius < 1e-12:
             break
     return Minimum(theta, value, gradient, hessian, iteration, False, tuple(path))
+
+
+def _is_low(gradient: FloatArray, hessian: FloatArray) -> bool:
+    """Whether a step that no failed step has shortened promises nothing either."""
+    return _trust_step(gradient, hessian, 1.0)[1] <= LARGEST_PROMISE
 
 
 def _polished(

@@ -22,6 +22,8 @@ from scipy.linalg import lapack
 
 from flexcv.models._validate import FloatArray
 
+LARGE = 30.0  # deviation, relative to the residual, whose square loses digits
+EMPTY = 1e-7  # a direction of Z in a level, relative to its largest, that is none
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 
@@ -39,6 +41,9 @@ class GroupSums:
         ``Z'[Z X y]`` per level, shape (q, q + p + 1, levels).
     log_weights
         Sum of the logarithms of the weights.
+    within
+        What Z of its level leaves of ``[X y]``, squared and summed over rows; None
+        where it is as well known from `gram` and `cross`. Not additive.
 
     Examples
     --------
@@ -51,6 +56,20 @@ class GroupSums:
     gram: FloatArray
     cross: FloatArray
     log_weights: float = 0.0
+    within: FloatArray | None = None
+
+    def roots(self) -> tuple[FloatArray, FloatArray]:
+        """Give R and C with R'R = Z'Z and R'C = Z'[X y], per level first."""
+        q = self.n_effects
+        moments = self.cross[:, :q].transpose(2, 0, 1)
+        values, axes = np.linalg.eigh(moments)
+        size = np.sqrt(np.maximum(values, 0.0))
+        used = size > EMPTY * size[:, -1:]
+        back = np.where(used, 1.0 / np.where(used, size, 1.0), 0.0)
+        turned = np.swapaxes(axes, 1, 2)
+        others = self.cross[:, q:].transpose(2, 0, 1)
+        root = np.where(used, size, 0.0)[:, :, None] * turned
+        return root, back[:, :, None] * (turned @ others)
 
     @property
     def n_effects(self) -> int:
@@ -138,12 +157,7 @@ def profile(
     22.703017
     """
     q, p = sums.n_effects, sums.n_fixed
-    d = factor @ factor.T
-    solved, log_det = resolvent(q)(sums.cross, d, factor)
-    weighted = (d @ solved.reshape(q, -1)).reshape(solved.shape)
-    schur = sums.gram.copy()
-    for left, right in zip(sums.cross, weighted, strict=True):
-        schur -= left[q:] @ right[q:].T
+    solved, log_det, schur = _reduced(sums, factor)
     fixed = solve_fixed(schur)
     free = sums.n_rows - p if reml else sums.n_rows
     value, level = criterion(
@@ -167,6 +181,55 @@ def profile(
         whitened,
         within,
     )
+
+
+def _reduced(
+    sums: GroupSums, factor: FloatArray
+) -> tuple[FloatArray, float, FloatArray]:
+    """Give Z'V^-1[Z X y] per level, log|V| and [X y]'V^-1[X y]."""
+    q = sums.n_effects
+    if np.abs(factor).max() > LARGE:
+        return _reduced_by_rotations(sums, factor)
+    d = factor @ factor.T
+    solved, log_det = resolvent(q)(sums.cross, d, factor)
+    weighted = (d @ solved.reshape(q, -1)).reshape(solved.shape)
+    schur = sums.gram.copy()
+    for left, right in zip(sums.cross, weighted, strict=True):
+        schur -= left[q:] @ right[q:].T
+    return solved, log_det, schur
+
+
+def _reduced_by_rotations(
+    sums: GroupSums, factor: FloatArray
+) -> tuple[FloatArray, float, FloatArray]:
+    """Give the same where a variance is so large that differences lose their digits.
+
+    With M = R'R and N = R'C of a level and B = R Lambda, (I + B B')^-1 = G G' where G
+    completes the rotation of [B; I] to a triangle. So [X y]'V^-1[X y] is what the
+    levels leave of [X y] plus the squares (G'C)'(G'C), and nothing is subtracted.
+    """
+    q = sums.n_effects
+    root, own = sums.roots()
+    rest, log_det = _completion(root @ factor)
+    left = np.swapaxes(rest, 1, 2) @ np.concatenate([root, own], axis=2)
+    solved = np.swapaxes(root, 1, 2) @ (rest @ left)
+    flat, inside = (part.reshape(-1, own.shape[2]) for part in (own, left[:, :, q:]))
+    within = sums.gram - flat.T @ flat if sums.within is None else sums.within
+    schur = within + inside.T @ inside
+    return np.ascontiguousarray(solved.transpose(1, 2, 0)), log_det, schur
+
+
+def _completion(tall: FloatArray) -> tuple[FloatArray, float]:
+    """Give G with G G' = (I + B B')^-1 per level, and the sum of log|I + B B'|."""
+    q = tall.shape[1]
+    if q == 1:
+        squares = 1.0 + tall**2
+        return 1.0 / np.sqrt(squares), float(np.log(squares).sum())
+    eye = np.broadcast_to(np.eye(q), tall.shape)
+    both = np.concatenate([tall, eye], axis=1)
+    rotation, upper = np.linalg.qr(both, mode="complete")
+    sizes = np.abs(np.einsum("naa->na", upper[:, :q]))
+    return rotation[:, :q, q:], 2.0 * float(np.log(sizes).sum())
 
 
 def profile_plain(

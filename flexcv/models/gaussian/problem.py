@@ -17,6 +17,7 @@ from .links import Links
 from .pls import GroupSums, Profile, profile, profile_plain
 from .staged import StagedSums, profile_staged
 
+SEEN = 0.05  # share of what rounding could do to a large variance's neighbours
 START = 0.87  # not round: a step from a round number can land exactly on zero
 
 Sums: TypeAlias = GroupSums | DenseSums | StagedSums
@@ -125,6 +126,22 @@ class Problem:
             columns.append((ahead - behind) / (2.0 * step))
         hessian = np.array(columns)
         return np.asarray(0.5 * (hessian + hessian.T))
+
+    def rounding(self, theta: FloatArray) -> float:
+        """Give about the rounding error of the criterion at a large theta.
+
+        It grows with the part of the target that a difference of sums takes away, and
+        with the largest variance of a row where others stand beside it.
+        """
+        at, sums = self.at(theta), self.sums
+        lost = float(sums.gram[-1, -1]) / at.r2
+        if isinstance(sums, GroupSums):
+            if sums.within is not None:
+                lost = 0.0
+            if sums.n_effects > 1:
+                moments = np.einsum("aan->n", sums.cross[:, : sums.n_effects])
+                lost += SEEN * float(np.abs(theta).max() ** 2 * moments.max())
+        return float(np.finfo(float).eps) * at.free * lost
 
     @property
     def exact(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csc_array, csr_array
@@ -61,6 +61,8 @@ def sums_and_basis(
     target: FloatArray,
     weights: FloatArray | None = None,
     constant: FloatArray | None = None,
+    *,
+    exact: bool = False,
 ) -> tuple[Sums, Basis]:
     """Sum the rows of a table, in at most three passes.
 
@@ -76,12 +78,14 @@ def sums_and_basis(
         Inverse relative residual variances.
     constant
         The object among the columns that is the column of ones.
+    exact
+        Whether what the levels of one factor leave is summed from the rows, too.
     """
     table = Table(fixed, design, target, weights, constant)
     chosen = fixed_basis(table)
     if len(design.factors) > 1:
         return _several_factors(table, design, chosen)
-    parts, basis = sums_of_parts(table, design, chosen)
+    parts, basis = sums_of_parts(table, design, chosen, exact=exact)
     return parts[0], basis
 
 
@@ -90,6 +94,8 @@ def sums_of_parts(
     design: RandomDesign,
     chosen: FixedBasis,
     parts: IntArray | None = None,
+    *,
+    exact: bool = False,
 ) -> tuple[list[GroupSums], Basis]:
     """Sum one factor's rows, or none's, for each part of the rows, in one basis."""
     lines, codes, levels, blocks = _only_factor(table, design)
@@ -102,8 +108,37 @@ def sums_of_parts(
         _group_sums(raw, part, inner, scale, table.log_weights)
         for part in range(len(raw.gram))
     ]
+    if exact and lines:
+        within = _within(table, codes, made[0], inner, scale)
+        made = [replace(made[0], within=within)]
     random = (back,) if design.factors else ()
     return made, _basis(table, chosen, random, float(scale[-1]))
+
+
+def _within(
+    table: Table,
+    codes: IntArray,
+    sums: GroupSums,
+    inner: FloatArray,
+    scale: FloatArray,
+) -> FloatArray:
+    """Sum the squares of what the levels leave of fixed columns and target.
+
+    From the rows: where they explain all but a trace of the target, a difference of
+    sums would be noise.
+    """
+    root, own = sums.roots()
+    squares = (root**2).sum(axis=2, keepdims=True)
+    back = root / np.where(squares > 0.0, squares, 1.0)
+    coefficients = np.swapaxes(np.swapaxes(back, 1, 2) @ own, 1, 2)
+    total = np.zeros_like(sums.gram)
+    for rows, block in table.chunks():
+        left = block[[*table.fixed, len(table.columns)]] / scale[:, None]
+        z = inner.T @ block[table.random[0]]
+        for effect, line in enumerate(z):
+            left -= coefficients[codes[rows], :, effect].T * line
+        total += left @ left.T
+    return total
 
 
 def _only_factor(

@@ -1,0 +1,140 @@
+"""Ends of the search where a variance is thousands of times the residual's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+
+from flexcv.errors import ConvergenceWarning
+from flexcv.models import LinearMixedEffectsModel
+from flexcv.models.design._effects import Columns
+
+
+def table_of(mean: float, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Eight groups of six around a mean that the fixed part leaves to the groups."""
+    rng = np.random.default_rng(seed)
+    g, x = np.repeat(np.arange(8), 6), rng.normal(size=48)
+    y = mean + x + 2.0 * rng.normal(size=8)[g] + rng.normal(size=8)[g] * x
+    y = y + 0.5 * rng.normal(size=48)
+    return pd.DataFrame({"x": x, "g": g, "h": np.tile(np.arange(6), 8)}), y
+
+
+def criterion_of(model: LinearMixedEffectsModel, table: pd.DataFrame, y: np.ndarray):
+    """-2 log-likelihood by a triangularisation of the rows: no sum is subtracted."""
+    source = Columns(table)
+    factors = model.random_encoder_.design(source).factors
+    shapes = model.estimate_.problem.shapes
+    fixed = np.column_stack(model.fixed_encoder_.columns(source))
+    ends = np.cumsum([0, *(shape.n_theta for shape in shapes)])
+
+    def columns(theta: np.ndarray) -> list[np.ndarray]:
+        parts = []
+        for k, (factor, shape) in enumerate(zip(factors, shapes, strict=True)):
+            scaled = np.column_stack(factor.columns) @ shape.factor(
+                theta[ends[k] : ends[k + 1]]
+            )
+            parts += list(np.eye(factor.n_levels)[factor.codes].T[:, :, None] * scaled)
+        return parts
+
+    def criterion(theta: np.ndarray) -> float:
+        z = np.hstack(columns(theta))
+        m, p, n = z.shape[1], fixed.shape[1], len(y)
+        upper = np.column_stack([z, fixed, y])
+        lower = np.eye(m, m + p + 1)
+        sizes = np.abs(np.linalg.qr(np.vstack([upper, lower]), mode="r").diagonal())
+        value, r2 = 2.0 * np.log(sizes[:m]).sum(), sizes[-1] ** 2
+        if not model.reml:
+            return float(value + n * (1.0 + np.log(2.0 * np.pi * r2 / n)))
+        value += 2.0 * np.log(sizes[m:-1]).sum()
+        return float(value + (n - p) * (1.0 + np.log(2.0 * np.pi * r2 / (n - p))))
+
+    return criterion
+
+
+def best_near(criterion, theta: np.ndarray) -> float:
+    """The lowest value that a search without gradients finds from theta."""
+    steps = 0.1 * np.diag(np.maximum(np.abs(theta), 0.1))
+    simplex = np.vstack([theta, theta + steps])
+    options = {"xatol": 1e-9, "fatol": 1e-10, "maxfev": 3000}
+    for _ in range(2):
+        found = minimize(
+            criterion,
+            simplex[0],
+            method="Nelder-Mead",
+            options=options | {"initial_simplex": simplex},
+        )
+        simplex = np.vstack([found.x, found.x + steps])
+    return float(found.fun)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("mean", [1e3, 1e4])
+@pytest.mark.parametrize(
+    "formula", ["0 + x + (1 | g)", "0 + x + (x | g)", "0 + x + (1 | g) + (1 | h)"]
+)
+def test_without_an_intercept_the_end_is_the_best_known(
+    formula: str, mean: float, reml: bool
+) -> None:
+    table, y = table_of(mean, 1)
+    model = LinearMixedEffectsModel(formula=formula, reml=reml).fit(table, y)
+    criterion = criterion_of(model, table, y)
+    assert model.converged_
+    assert np.abs(model.theta_).max() > 0.5 * mean
+    assert model.criterion_ == pytest.approx(criterion(model.theta_), abs=1e-5)
+    assert model.criterion_ < best_near(criterion, model.theta_) + 1e-5
+
+
+@pytest.mark.filterwarnings("ignore::flexcv.errors.ConvergenceWarning")
+@pytest.mark.parametrize("seed", range(3))
+def test_no_end_is_called_converged_that_is_not(seed: int) -> None:
+    table, y = table_of(1e5, seed)
+    model = LinearMixedEffectsModel(formula="0 + x + (x | g)").fit(table, y)
+    criterion = criterion_of(model, table, y)
+    excess = criterion(model.theta_) - best_near(criterion, model.theta_)
+    assert excess < 1e-4 or not model.converged_
+
+
+def test_an_end_that_rounding_hides_is_told_of() -> None:
+    table, y = table_of(1e6, 0)
+    model = LinearMixedEffectsModel(formula="0 + x + (1 | g) + (1 | h)")
+    with pytest.warns(ConvergenceWarning, match="the variances did not converge"):
+        model.fit(table, y)
+    assert not model.converged_
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("bars", ["(1 | g)", "({0} | g)"])
+def test_raw_cubics_of_years_keep_their_digits(bars: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    group, year = np.repeat(np.arange(30), 6), np.tile(np.arange(2018.0, 2024.0), 30)
+    table = pd.DataFrame({"year": year, "c": year - 2020.5, "g": group})
+    y = 0.1 * table["c"] ** 2 + rng.normal(size=30)[group] + rng.normal(size=180)
+    fits = []
+    for name in ("year", "c"):
+        powers = f"{name} + I({name}**2) + I({name}**3) + {bars.format(name)}"
+        fits.append(LinearMixedEffectsModel(formula=powers, reml=False).fit(table, y))
+    raw, centred = fits
+    assert raw.criterion_ == pytest.approx(centred.criterion_, abs=1e-6)
+    np.testing.assert_allclose(raw.predict(table), centred.predict(table), atol=1e-5)
+    cubic = (model.fixed_effects_["t"].iloc[-1] for model in fits)
+    assert next(cubic) == pytest.approx(next(cubic), rel=1e-5)
+
+
+def test_weighted_raw_cubics_keep_their_digits() -> None:
+    rng = np.random.default_rng(0)
+    group, year = np.repeat(np.arange(30), 6), np.tile(np.arange(2018.0, 2024.0), 30)
+    table = pd.DataFrame({"year": year, "c": year - 2020.5, "g": group})
+    table["w"] = rng.uniform(0.5, 2.0, size=180)
+    y = table["c"] + rng.normal(size=30)[group] + rng.normal(size=180)
+    ts = [
+        LinearMixedEffectsModel(
+            formula=f"{n} + I({n}**2) + I({n}**3) + (1 | g)", weights="w"
+        )
+        .fit(table, y)
+        .fixed_effects_["t"]
+        .iloc[-1]
+        for n in ("year", "c")
+    ]
+    assert ts[0] == pytest.approx(ts[1], rel=1e-5)
