@@ -27,7 +27,8 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_squared_error
 from sklearn.model_selection import KFold
 
-from flexcv import CrossValidation, _perform
+from flexcv import CrossValidation
+from flexcv.chain.perform import _Performance
 
 OUTER, INNER, TRIALS = 5, 3, 30
 REPEATS = {"Ridge": 7, "HistGradientBoosting": 1}
@@ -118,11 +119,12 @@ def with_folder(X, y, model, kwargs, space):
 
 def with_folder_untracked(*arguments):
     """Run the chain with a run folder, and its local tracker left out."""
-    recorders, _perform._recorders = _perform._recorders, lambda *_: []
+    recorders = _Performance._recorders
+    _Performance._recorders = lambda *_, **__: []
     try:
         with_folder(*arguments)
     finally:
-        _perform._recorders = recorders
+        _Performance._recorders = recorders
 
 
 LOOPS = {

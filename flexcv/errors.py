@@ -21,6 +21,7 @@
     ├── RankDeficiencyWarning  fixed-effect columns were dropped as redundant
     ├── SeparationWarning      fixed effects are infinite: the target is separated
     ├── ExtrapolationWarning   a curve was predicted outside the times it was learnt on
+    ├── UnknownGroupsWarning   no row to predict is of a group that training showed
     ├── ResumeWarning          a unit in a run folder is run again, and why
     └── TrackingWarning        a tracker could not keep what it was told
 
@@ -101,6 +102,10 @@ class SeparationWarning(FlexcvWarning):
 
 class ExtrapolationWarning(FlexcvWarning):
     """A curve was predicted outside the range of times that it was learnt on."""
+
+
+class UnknownGroupsWarning(FlexcvWarning):
+    """No row to predict is of a known group, or rows are of a group nobody asks for."""
 
 
 class ResumeWarning(FlexcvWarning):

@@ -45,8 +45,15 @@ from flexcv.evaluation.tuning import Tuned
 from flexcv.evaluation.unit_tuning import tune_unit
 from flexcv.records import FoldResult, Key
 from flexcv.results import CrossValidationResults, PlansCompared
+from flexcv.results.facts import data_facts
 from flexcv.results.scoring import scored
-from flexcv.storage.folder import RUN_FILE, locked, open_folder, write_status
+from flexcv.storage.folder import (
+    RUN_FILE,
+    holder_of,
+    locked,
+    open_folder,
+    write_status,
+)
 from flexcv.storage.saving import begin_results, write_results
 from flexcv.storage.units import Marks, Unit
 
@@ -219,6 +226,7 @@ class _Performance:
         nothing = self.results(is_partial=False)
         begin_results(folder, nothing, prints, keys_of(job), store.stored)
         settings = self.unit_settings(folder, prints)
+        settings = replace(settings, holder=holder_of(folder))
         told: list[Listener] = [store]
         told += self._recorders(folder, starts_over=resume is False)
         for results, status in self._run(told, known, settings):
@@ -344,8 +352,13 @@ class _Performance:
             self.information,
             is_partial=is_partial,
             diagnostics=diagnostics,
+            facts=self._facts,
             refit=self._refit,
         )
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        return data_facts(self.job.dataset)
 
     def _scored(self, result: FoldResult) -> FoldResult:
         """Add the scores of the run's metrics to what one model did on one fold."""

@@ -1,7 +1,9 @@
 """Finished trials of one unit on disk, so that a stopped tuning can go on.
 
 The file is an Optuna journal: optuna-dashboard opens it, and several processes may
-write to it when they tune together.
+write to it when they tune together. Each trial says by which settings it was made and
+which one it is, so what a worker still writes after its run was killed is known for
+what it is.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +21,15 @@ import numpy as np
 import optuna
 from optuna.distributions import distribution_to_json
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from flexcv.errors import FlexcvError, StorageError
+from flexcv.storage.folder import holder_of
 
 RECORD = "flexcv"  # the trial attribute that holds fold scores and seconds
+PLACE = "place"  # in that record: which trial it is, where one process tunes alone
 HOW = "flexcv"  # the study attribute that says how its trials were made
 Direction: TypeAlias = Literal["minimize", "maximize"]
 
@@ -43,12 +48,15 @@ class TrialStore:
         Fingerprint of table, model and tuning; trials made otherwise are refused.
     is_shared
         Whether other processes add trials at the same time.
+    holder
+        Who held the run folder when the run began; empty for nobody.
     """
 
     place: Any
     name: str
     how: str = ""
     is_shared: bool = False
+    holder: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.place, str | Path | BaseStorage):
@@ -74,6 +82,8 @@ class TrialStore:
                 **options,
             )
             before = study.user_attrs.get(HOW)
+            if before is None and finished(study):
+                raise _damaged(self.place, "it does not say how its trials were made")
             if before is None:
                 study.set_user_attr(HOW, self.how)
             if study.directions != [optuna.study.StudyDirection[direction.upper()]]:
@@ -102,20 +112,47 @@ class TrialLog:
     """
 
     def __init__(self, store: TrialStore, direction: Direction) -> None:
-        self._place = Path(store.place)
+        self._place, self._store = Path(store.place), store
         with storage_errors(self._place):
             _forget_interruption(self._place)
         self._study = store.study(direction)
 
     def trials(self) -> list[FrozenTrial]:
-        """Return the finished trials, in order."""
-        with reading(self._place):
-            return checked(finished(self._study), self._place)
+        """Return the finished trials, in order.
+
+        What a worker of a killed run wrote beside this one is the same trial once more,
+        comes too early, or is of other settings: it is passed over.
+        """
+        known: list[FrozenTrial] = []
+        for trial in checked(finished(self._study), self._place):
+            record = trial.user_attrs[RECORD]
+            is_next = record.get(PLACE, len(known)) == len(known)
+            if is_next and record["how"] == self._store.how:
+                known.append(trial)
+        return known
 
     def append(self, trial: FrozenTrial) -> None:
-        """Add one finished trial; it is on disk when this returns."""
-        with storage_errors(self._place):
+        """Add one finished trial; it is on disk when this returns.
+
+        Raises
+        ------
+        StorageError
+            When it cannot be written, or another process has taken over the folder.
+        """
+        self._refuse_when_taken_over()
+        placed = dict(trial.user_attrs[RECORD]) | {PLACE: trial.number}
+        trial.user_attrs = trial.user_attrs | {RECORD: placed}
+        with storage_errors(self._place), reading(self._place):
             self._study.add_trial(trial)
+
+    def _refuse_when_taken_over(self) -> None:
+        """Stop a worker that outlived its run once another process goes on with it."""
+        now = holder_of(self._place.parent.parent) if self._store.holder else ""
+        if now not in {"", self._store.holder}:
+            raise StorageError(
+                f"{str(self._place)!r} is written by process {now.split()[0]} by now, "
+                "which went on with this run; leave it to that process."
+            )
 
 
 def finished(study: Study) -> list[FrozenTrial]:
@@ -141,7 +178,7 @@ def record_check(
     reports
         What a pruner was told, by step.
     record
-        Its fold scores and seconds.
+        Its fold scores and seconds, how it was made, and its place if it has one.
     """
     spaces = trial.distributions
     drawn = [
@@ -149,8 +186,9 @@ def record_check(
         for name, value in trial.params.items()
     ]
     told = [[step, reports[step]] for step in sorted(reports)]
-    kept = [record["scores"], record["seconds"]]
-    content = json.dumps([trial.number, state, drawn, told, *kept])
+    kept = [record["scores"], record["seconds"], record["how"]]
+    place = record.get(PLACE, trial.number)
+    content = json.dumps([place, state, drawn, told, *kept])
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
@@ -205,6 +243,8 @@ def storage_errors(place: object) -> Iterator[None]:
     """Turn a system's refusal to write trials into one sentence."""
     try:
         yield
+    except FlexcvError:
+        raise
     except OSError as error:
         raise StorageError(
             f"the trials of a unit cannot be written to {str(place)!r}: "
@@ -218,7 +258,16 @@ def _opened(place: Any) -> Any:
         return place
     path = Path(place)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(path)))
+    return JournalStorage(JournalFileBackend(str(path), _Lock(str(path))))
+
+
+class _Lock(JournalFileSymlinkLock):
+    """Optuna's lock; a process that clears up after a killed one may take it away."""
+
+    def release(self) -> None:
+        """Release the lock, unless somebody did."""
+        with contextlib.suppress(RuntimeError):
+            super().release()
 
 
 def _forget_interruption(path: Path) -> None:
@@ -227,6 +276,6 @@ def _forget_interruption(path: Path) -> None:
     if not path.exists():
         return
     content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        path.write_bytes(whole)
+    end = content.rfind(b"\n") + 1
+    if end < len(content):
+        os.truncate(path, end)

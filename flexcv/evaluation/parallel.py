@@ -7,6 +7,7 @@ import functools
 import pickle
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -169,6 +170,13 @@ def _with_rows(unit: Unit, fold: Fold) -> Unit:
 
 def _at(predictions: Predictions | None, rows: Any) -> Predictions | None:
     return None if predictions is None else replace(predictions, rows=rows)
+
+
+def worker_died(error: Exception) -> bool:
+    """Whether a backend lost a worker; such an error bears no model's address."""
+    is_of_dask = type(error).__module__.partition(".")[0] == "distributed"
+    is_loss = is_of_dask or isinstance(error, BrokenExecutor | CancelledError)
+    return is_loss and not getattr(error, "__notes__", ())
 
 
 def refuse_what_cannot_travel(

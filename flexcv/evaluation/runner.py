@@ -30,6 +30,7 @@ from .parallel import (
     Unit,
     parallel_units,
     refuse_what_cannot_travel,
+    worker_died,
 )
 from .unit import run_unit
 from .unit_tuning import UnitSettings
@@ -182,6 +183,12 @@ def _parallel(
 
 def unit_error(error: Exception) -> UnitError:
     """Say where a model failed; its notes hold the address."""
+    if worker_died(error):
+        return UnitError(
+            f"a worker process died ({type(error).__name__}), most often because "
+            "memory ran out; perform again, with a smaller `n_jobs` where memory is "
+            "short: a run folder keeps the units that are finished."
+        )
     where = "; ".join(getattr(error, "__notes__", ())) or "in a worker"
     what = redact(f"{where}: {type(error).__name__}: {error}")
     return UnitError(

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
 from flexcv._checks import check_mapping, check_number, near_miss
+from flexcv._rounding import ALIKE, first_least, significant
 
 from .choices import Space, Suggesting, drawn_from, params_from, place_of
 
@@ -133,7 +134,8 @@ class RacingPruner(BasePruner):
             return False
         best = study.best_trial.intermediate_values
         steps = [step for step in trial.intermediate_values if step in best]
-        worse = np.array([trial.intermediate_values[s] - best[s] for s in steps])
+        worse = significant([trial.intermediate_values[s] for s in steps])
+        worse -= significant([best[s] for s in steps])
         if study.direction == optuna.study.StudyDirection.MAXIMIZE:
             worse = -worse
         return _is_above_zero(worse, self.p_threshold)
@@ -189,11 +191,12 @@ def simplest_within_one_error(
     """
     sign = -1.0 if maximise else 1.0
     loss = sign * trials["value"]
-    best = trials.iloc[int(loss.to_numpy().argmin())]
+    best = trials.iloc[first_least(loss)]
     names = [name for name in trials.columns if name.startswith("fold_")]
     folds = best[names].to_numpy(float)
     folds = folds[np.isfinite(folds)]
     error = folds.std(ddof=1) / np.sqrt(len(folds)) if len(folds) > 1 else 0.0
+    error += ALIKE * abs(float(best["value"]))
     near = trials[loss <= sign * float(best["value"]) + error]
     columns = [_column(entry, trials) for entry in order]
     ranked = near.sort_values(

@@ -13,7 +13,7 @@ from flexcv.records import FoldResult
 from flexcv.resampling import Fold
 
 from .roles import grouping_columns
-from .unit import FittedFold, findings_of, processors_of
+from .unit import FittedFold, findings_of, processors_of, texts_of
 
 
 def look_again(
@@ -52,7 +52,6 @@ def look_again(
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             findings = tuple(findings_of(processors, one))
-        said = ((w.category.__name__, str(w.message)) for w in caught)
-        told = tuple(dict.fromkeys((*result.warnings, *said)))
+        told = tuple(dict.fromkeys((*result.warnings, *texts_of(caught))))
         seen.append(replace(result, findings=findings, warnings=told))
     return tuple(seen)

@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sklearn.base import clone
 
 from flexcv._checks import check_flag, check_integer, check_number
+from flexcv._rounding import GRID_BITS, first_least, significant
 from flexcv.errors import FlexcvError
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
 from flexcv.storage.values import is_exact
@@ -149,12 +150,13 @@ def tune(
     """
     first = _first_points(estimator, space, settings)
     study, log = _study(settings, _sampler(space, settings, seed, first), store)
+    how = "" if store is None else store.how
     start = time.perf_counter()
     best = _Best(settings.objective.greater_is_better, finished(study))
     while (number := len(finished(study))) < settings.n_trials:
         if _is_over(number, start, settings.timeout) or is_exhausted(study):
             break
-        trial = _run_trial(study, estimator, space, folds, settings)
+        trial = _run_trial(study, estimator, space, folds, settings, how)
         if log is not None:
             log.append(trial)
         if tell is not None:
@@ -214,6 +216,7 @@ def _run_trial(
     space: Space,
     folds: Sequence[InnerFold],
     settings: TuningSettings,
+    how: str,
 ) -> FrozenTrial:
     start = time.perf_counter()
     trial, params = ask(study, space)
@@ -223,7 +226,8 @@ def _run_trial(
     state = TrialState.PRUNED if pruned else TrialState.COMPLETE
     if not np.isfinite(value):
         state = TrialState.FAIL
-    record = {"scores": scores, "seconds": time.perf_counter() - start}
+    seconds = time.perf_counter() - start
+    record = {"scores": scores, "seconds": seconds, "how": how}
     check = record_check(trial, state.name, reports, record)
     trial.set_user_attr(RECORD, record | {"check": check})
     return told(study, trial, state, value if state == TrialState.COMPLETE else None)
@@ -242,7 +246,9 @@ def _scores(
         try:
             if number == 0:
                 unfitted = _copier(clone(estimator).set_params(**params))
-            scores.append(_score(unfitted(), fold, settings.objective))
+            score = _score(unfitted(), fold, settings.objective)
+            # Trials that differ by rounding are equal, to the sampler as well.
+            scores.append(float(significant(score, GRID_BITS)))
         except Exception as error:
             error.add_note(f"while trying {dict(params)} on inner fold {number}")
             raise
@@ -336,7 +342,7 @@ def _chosen(
         best = simplest_within_one_error(complete, order, maximise)
     else:
         value = complete["value"].to_numpy()
-        place = int(value.argmax() if maximise else value.argmin())
+        place = first_least(-value if maximise else value)
         best = int(complete["trial"].iloc[place])
     return Tuned(params[best], table, dict(trials[best].params))
 

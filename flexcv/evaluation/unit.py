@@ -20,7 +20,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from flexcv.dataset import Dataset
-from flexcv.errors import StorageError
+from flexcv.errors import StorageError, UnknownGroupsWarning
 from flexcv.model_mapping import ModelSpec
 from flexcv.records import Finding, FoldResult, Predictions
 from flexcv.resampling import Fold
@@ -166,7 +166,7 @@ def run_unit(
         replace(
             result,
             trials=None if tuned is None else tuned.trials,
-            warnings=(*_texts(caught), *result.warnings),
+            warnings=(*texts_of(caught), *result.warnings),
             seconds={"tune": seconds, **result.seconds},
         )
     ]
@@ -226,7 +226,7 @@ def _evaluated(estimator: Any, work: _Work) -> FoldResult:
             if work.settings.on_error == "raise" or isinstance(error, StorageError):
                 raise
             result = _failed(work.name, fold, error)
-    return replace(result, warnings=_texts(caught))
+    return replace(result, warnings=texts_of(caught))
 
 
 def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
@@ -303,7 +303,17 @@ def _all_failed(
     return tuple(_failed(name, fold, error) for name in names)
 
 
-def _texts(caught: Iterable[warnings.WarningMessage]) -> tuple[tuple[str, str], ...]:
-    """Keep each warning once, as (category, message)."""
-    pairs = ((entry.category.__name__, str(entry.message)) for entry in caught)
+def texts_of(
+    caught: Iterable[warnings.WarningMessage],
+) -> tuple[tuple[str, str], ...]:
+    """Keep each warning once, as (category, message).
+
+    All rows are of one table, whose plan says which groups are new in a test part; that
+    a model does not know them is no news.
+    """
+    pairs = (
+        (entry.category.__name__, str(entry.message))
+        for entry in caught
+        if not issubclass(entry.category, UnknownGroupsWarning)
+    )
     return tuple(dict.fromkeys(pairs))

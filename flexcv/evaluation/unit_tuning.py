@@ -47,6 +47,9 @@ class UnitSettings:
     # Fingerprint of how each model's trials are made; kept with them. A model without
     # one cannot be compared with what ran before, so its trials are not kept.
     identities: Mapping[str, str] = field(default_factory=dict)
+    holder: str = (
+        ""  # who holds that folder; trials are kept as long as nobody else does
+    )
     watch: Listener | None = None  # told of trials and iterations; this process only
 
 
@@ -144,7 +147,7 @@ def _store(
     how = settings.identities.get(spec.name, "")
     if settings.folder is not None and not how:
         return None
-    return TrialStore(storage, unit_name(*address), how)
+    return TrialStore(storage, unit_name(*address), how, holder=settings.holder)
 
 
 def _trial_teller(

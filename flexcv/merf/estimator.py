@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from flexcv._checks import check_choice, check_flag, check_integer, check_number
+from flexcv._rounding import on_grid
 from flexcv.errors import ConvergenceWarning
 from flexcv.models.alternating.alternation import (
     Round,
@@ -260,6 +261,8 @@ class MERF(AbstractMERF):
         self._feature_names = training.features
         random = distinct_columns(design, training.source.ones)
         table = self._learner_table(training.source.table)
+        is_plain = not design.factors or self.max_iterations == 0
+        target = target if is_plain else on_grid(target)
         rows = LearnerRows(table, random, target, self._fit_params)
         generator = generator_from(self.random_state)
         given = chosen_learner(self.estimator, self.family)
@@ -274,7 +277,7 @@ class MERF(AbstractMERF):
         outcome = outcome_of(
             learner, train, self.family, self.solver, self.n_quadrature
         )
-        if not design.factors or self.max_iterations == 0:
+        if is_plain:
             self._keep_plain(refits, outcome, random)
         else:
             self._alternate(refits, outcome, random, valid)

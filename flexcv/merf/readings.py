@@ -90,6 +90,8 @@ class AbstractMERF(AbstractFamilyModel):
 
     def _fixed_part(self, source: Columns) -> FloatArray:
         table = self._learner_table(source.table)
+        if not len(source.table):  # learners refuse to predict nothing
+            return np.zeros(0)
         predicted = predictions(self.learner_, table, len(source.table))
         predicted *= self.learner_slope_
         if self.average_effects_.any():

@@ -145,12 +145,8 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
             A table with the training table's columns.
         """
         check_is_fitted(self)
-        source = Columns(prediction_table(self, X))
-        values = self._fixed_part(source)
-        if self.known_groups == "population" or not self.random_encoder_.factors:
-            return values
-        design = self.random_encoder_.design(source)
-        return values + design.effects_sum(self.random_part_.effects)
+        source = self._source(X)
+        return self._linear(source, self._known_design(source))
 
     @property
     def random_effects_(self) -> dict[str, pd.DataFrame]:
@@ -215,6 +211,23 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
             require_column(table, name, "groups")
         named = [name for name in others.values() if name is not None]
         return tuple(dict.fromkeys([*groups, *named]))
+
+    def _source(self, X: Any) -> Columns:
+        """Give the columns of a table to predict."""
+        return Columns(prediction_table(self, X))
+
+    def _known_design(self, source: Columns) -> RandomDesign:
+        """Give the random part of rows to predict; warn where it can tell nothing."""
+        design = self.random_encoder_.design(source)
+        if self.known_groups == "population":
+            return design.with_unknown_levels()
+        self.random_encoder_.warn_of_strangers(source.table, design)
+        return design
+
+    def _linear(self, source: Columns, design: RandomDesign) -> FloatArray:
+        """Give the fixed part plus the effects of known levels."""
+        effects = design.effects_sum(self.random_part_.effects)
+        return self._fixed_part(source) + effects
 
     def _effect_names(self) -> list[tuple[str, ...]]:
         return [encoder.names for encoder in self.random_encoder_.factors]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,6 +20,7 @@ from flexcv.models.design._tree import Name, Node, names_in, tree_of
 from flexcv.models.design.columns import FixedEncoder, learn_fixed
 from flexcv.models.design.effects_table import tidy_effects
 from flexcv.models.design.estimable import ColumnSpace, column_space
+from flexcv.models.design.fingerprint import Fingerprint, fingerprint
 from flexcv.models.design.gaps import with_gaps, without_gaps
 from flexcv.models.design.terms import RandomTerm, names_of_term
 
@@ -45,6 +46,7 @@ class AbstractFormulaModel(AbstractMixedModel):
     fixed_encoder_: FixedEncoder
     coefficients_: FloatArray
     column_space_: ColumnSpace | None
+    fingerprint_: Fingerprint
 
     @property
     @abstractmethod
@@ -199,6 +201,24 @@ class AbstractFormulaModel(AbstractMixedModel):
             )
         return weights
 
+    def _fingerprint(
+        self,
+        family: str,
+        training: Training,
+        columns: Sequence[FloatArray],
+        kept: IntArray,
+    ) -> Fingerprint:
+        """Give what is remembered of the rows, to compare models."""
+        source, names = training.source, self.fixed_encoder_.names
+        return fingerprint(
+            family,
+            training.target,
+            source.ones if self.weights is None else source.numeric(self.weights),
+            self._offset(source) if self._has_offset() else None,
+            [names[k] for k in kept],
+            [columns[k] for k in kept],
+        )
+
     def _dropped(self, columns: list[FloatArray], kept: IntArray) -> tuple[str, ...]:
         """Give the names of dropped columns, and remember how they came about."""
         self.column_space_ = column_space(columns, kept)
@@ -240,6 +260,9 @@ class AbstractFormulaModel(AbstractMixedModel):
         """Give the columns that the formula, the groups and the offset name."""
         fixed, random = self.fixed_encoder_.used, self.random_encoder_.used
         return {*fixed, *random, self.offset}
+
+    def _has_offset(self) -> bool:
+        return self.offset is not None or bool(self.fixed_encoder_.offsets)
 
     def _offset(self, source: Columns) -> FloatArray:
         """Give what is added with coefficient one, by `offset` and by the formula."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, Self
 
@@ -186,6 +187,9 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
             require_groups_apart(training.terms, self._categories())
         problem, basis, order = laplace_problem(rows)
         self.dropped_ = self._dropped(list(rows.fixed), basis.kept)
+        kind = f"{self.family_!r} with {self.n_quadrature} node(s)"
+        shown = replace(training, target=rows.y)
+        self.fingerprint_ = self._fingerprint(kind, shown, rows.fixed, basis.kept)
         start = first_guess_of(problem, rows, order)
         y, kept = rows.y[order], basis.kept
         self.separated_ = self._separates(problem, start, kept, y)
@@ -253,14 +257,10 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         return True
 
     def _keep(self, fitted: GeneralizedEstimate, rows: Rows) -> None:
-        fit, target = fitted.fit, rows.y
+        fit = fitted.fit
         self.estimate_ = fitted
         self.sigma_ = 1.0
-        self.n_rows_ = len(target)
-        moments = float(target.sum()), float(target @ target)
-        discrete = 0.0 if self.family == "gamma" else 1.0
-        digest = float(len(target)), *moments, float(rows.weights.sum()), discrete
-        self.target_digest_ = digest
+        self.n_rows_ = len(rows.y)
         self.converged_ = fit.converged and not self.separated_
         self.singular_ = fit.singular
         self.n_iter_ = max(fit.n_iter, 1)

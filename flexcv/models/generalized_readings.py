@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv.models.design.effects_table import deviation_tables
-from flexcv.models.gaussian.comparison import criteria, ratio_table, require_same_target
+from flexcv.models.gaussian.comparison import criteria, ratio_table, require_comparable
 from flexcv.models.gaussian.summary import Summary
 from flexcv.models.laplace.engine import GeneralizedEstimate
 from flexcv.models.laplace.families import Family
@@ -30,7 +30,6 @@ class AbstractGeneralizedModel(AbstractFormulaModel, AbstractFamilyModel):
     estimate_: GeneralizedEstimate
     family_: Family
     dropped_: tuple[str, ...]
-    target_digest_: tuple[float, ...]
     n_rows_: int
     converged_: bool
     singular_: bool
@@ -171,14 +170,14 @@ class AbstractGeneralizedModel(AbstractFormulaModel, AbstractFamilyModel):
         Parameters
         ----------
         others
-            Models of the same family fitted to the same rows.
+            Models of the same family and number of quadrature nodes, fitted to the
+            same rows in the same order, with the same weights and offset.
         """
+        check_is_fitted(self)
         models = [self, *others]
-        for model in models:
-            check_is_fitted(model)
-        require_same_target([model.target_digest_ for model in models])
+        fixed = require_comparable(models)
         rows = [criteria(m.loglik_, m.n_parameters_, m.n_rows_) for m in models]
-        return ratio_table(rows, [model._described() for model in models])
+        return ratio_table(rows, [model._described() for model in models], fixed)
 
     def _described(self) -> str:
         """Give the model in one line, as a formula."""

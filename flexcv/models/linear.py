@@ -110,9 +110,8 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         sums, basis = sums_and_basis(columns, design, target, weights, source.ones)
         if design.factors:
             require_residuals(target, basis.kept, basis.target_scale)
-        moments = float(target.sum()), float(target @ target)
-        self.target_digest_ = (float(len(target)), *moments)
         self.dropped_ = self._dropped(columns, basis.kept)
+        self.fingerprint_ = self._fingerprint("normal", training, columns, basis.kept)
         blocks = [factor.blocks for factor in design.factors]
         fitted = estimate(sums, basis, blocks, reml=self.reml)
         if design.factors:

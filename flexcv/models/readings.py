@@ -11,11 +11,13 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv.models.design._effects import Columns
-from flexcv.models.design._table import prediction_table
-from flexcv.models.design.columns import learn_random
 from flexcv.models.design.effects_table import deviation_tables
 from flexcv.models.gaussian.bootstrap import bootstrap_intervals
-from flexcv.models.gaussian.comparison import Candidate, likelihood_ratio_table
+from flexcv.models.gaussian.comparison import (
+    Candidate,
+    likelihood_ratio_table,
+    require_comparable,
+)
 from flexcv.models.gaussian.engine import Estimate
 from flexcv.models.gaussian.inference import conditional_covariances
 from flexcv.models.gaussian.intervals import profile_intervals
@@ -39,7 +41,6 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
 
     estimate_: Estimate
     dropped_: tuple[str, ...]
-    target_digest_: tuple[float, ...]
     criterion_: float
     converged_: bool
     singular_: bool
@@ -157,21 +158,21 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
 
     def _interval(self, level: float, X: Any) -> FloatArray:
         """Give prediction, lower and upper bound of rows without missing values."""
-        source = Columns(prediction_table(self, X))
-        design = self.random_encoder_.design(source)
-        if self.known_groups == "population":
-            design = design.with_unknown_levels()
+        source = self._source(X)
+        design = self._known_design(source)
         columns = self.fixed_encoder_.columns(source)
         kept = [columns[k] for k in self.estimate_.basis.kept]
         weights = self._new_weights(source)
         reach = prediction_reach(self.estimate_, kept, design, weights, level)
-        centre = self.predict(X)
+        centre = self._linear(source, design)
         return np.column_stack([centre, centre - reach, centre + reach])
 
     def simulate(
         self, X: Any, n_draws: int = 1, random_state: Any = None
     ) -> pd.DataFrame:
         """Draw new targets for a table, with new random effects for every level.
+
+        Factors have the variances, and columns the coding, that training learned.
 
         Parameters
         ----------
@@ -183,18 +184,17 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
             A seed or a generator.
         """
         check_is_fitted(self)
-        table = prediction_table(self, X)
-        source, rng = Columns(table), _generator(random_state)
-        _, design = learn_random(source, self._terms())
+        source, rng = self._source(X), _generator(random_state)
+        design = self.random_encoder_.redrawn(source)
         fixed = self._fixed_part(source)
         sd = self.sigma_ / np.sqrt(self._new_weights(source))
         sizes = [factor.n_levels for factor in design.factors]
         draws = []
         for _ in range(n_draws):
             effects = simulated_effects(self.estimate_, sizes, rng)
-            noise = sd * rng.normal(size=len(table))
+            noise = sd * rng.normal(size=len(sd))
             draws.append(fixed + design.effects_sum(effects) + noise)
-        return pd.DataFrame(np.column_stack(draws), index=table.index)
+        return pd.DataFrame(np.column_stack(draws), index=source.table.index)
 
     def profile_intervals(self, level: float = 0.95) -> pd.DataFrame:
         """Give profile-likelihood intervals of all parameters.
@@ -235,25 +235,29 @@ class AbstractLinearMixedModel(AbstractFormulaModel):
             level=level,
         )
 
-    def likelihood_ratio_test(self, *others: AbstractLinearMixedModel) -> pd.DataFrame:
+    def likelihood_ratio_test(
+        self, *others: AbstractLinearMixedModel, refit: bool = True
+    ) -> pd.DataFrame:
         """Compare with models nested in this one, or around it.
-
-        Restricted fits are refitted by maximum likelihood.
 
         Parameters
         ----------
         others
-            Models fitted to the same rows.
+            Models fitted to the same rows in the same order, with the same weights and
+            offset.
+        refit
+            Whether restricted fits are refitted by maximum likelihood. Without that
+            they are compared by their restricted likelihoods, and may differ in the
+            random part only.
         """
+        check_is_fitted(self)
         models = [self, *others]
-        for model in models:
-            check_is_fitted(model)
-        return likelihood_ratio_table(
-            [
-                Candidate(model._described(), model.estimate_, model.target_digest_)
-                for model in models
-            ]
-        )
+        rows = require_comparable(models)
+        candidates = [
+            Candidate(model._described(), model.estimate_, own)
+            for model, own in zip(models, rows, strict=True)
+        ]
+        return likelihood_ratio_table(candidates, refit=refit)
 
     def _described(self) -> str:
         """Give the model in one line, as a formula."""

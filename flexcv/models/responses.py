@@ -13,8 +13,6 @@ from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from flexcv.models.design._effects import Columns
-from flexcv.models.design._table import prediction_table
 from flexcv.models.gaussian.conditional import normal_interval, unknown_variances
 from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.marginal import marginal_mean
@@ -157,11 +155,9 @@ def mean_at(model: AbstractMixedModel, X: Any, family: Family) -> FloatArray:
     family
         Distribution and link.
     """
-    source = Columns(prediction_table(model, X))
-    linear, design = model._fixed_part(source), model.random_encoder_.design(source)
-    if model.known_groups == "population":
-        design = design.with_unknown_levels()
-    linear = linear + design.effects_sum(model.random_part_.effects)
+    source = model._source(X)
+    design = model._known_design(source)
+    linear = model._linear(source, design)
     variance = unknown_variances(design, model.random_part_.covariances)
     return marginal_mean(family, linear, variance)
 
@@ -178,8 +174,8 @@ def new_row_interval(model: Any, X: Any, level: float) -> pd.DataFrame:
     level
         Coverage of the intervals.
     """
-    predicted = model.predict(X)
-    design = model.random_encoder_.design(Columns(prediction_table(model, X)))
-    known = model.known_groups == "conditional"
-    variance = model.sigma_**2 + model.uncertainty_.variances(design, known)
-    return normal_interval(predicted, variance, level, X)
+    check_is_fitted(model)
+    source = model._source(X)
+    design = model._known_design(source)
+    variance = model.sigma_**2 + model.uncertainty_.variances(design)
+    return normal_interval(model._linear(source, design), variance, level, X)

@@ -18,7 +18,8 @@ import pandas as pd
 from flexcv.dataset import Task
 from flexcv.errors import UndefinedScoreError
 from flexcv.metrics import Metric, ignores_labels, response_columns
-from flexcv.metrics.choice import LostFunction, guarded
+from flexcv.metrics.choice import LostFunction, choose_metric, guarded
+from flexcv.metrics.trying import refuse_misfit
 from flexcv.records import Predictions
 
 
@@ -77,13 +78,38 @@ def scorable(
     return frame, [_looking_up(metric, predictions, task) for metric in metrics]
 
 
-def check_probabilities_given(metric: Metric, classes: Sequence[Any]) -> None:
-    """Refuse a metric of probabilities where numbers were predicted."""
-    if metric.needs_probabilities and not len(classes):
+def scorable_by(
+    metric: Metric, predictions: pd.DataFrame, task: Task
+) -> tuple[pd.DataFrame, Any]:
+    """Return predictions and the function that scores them; None where it is lost."""
+    if isinstance(metric.function, LostFunction):
+        return predictions, None
+    frame, [scored] = scorable(predictions, [metric], task)
+    return frame, scored.function
+
+
+def metric_meant(metric: Any, metrics: Sequence[Metric], task: Task) -> Metric:
+    """Find the metric that is meant, and refuse one of another kind of target.
+
+    Parameters
+    ----------
+    metric
+        A name, a `Metric` or a function; None is ``"r2"``, of classes the run's first.
+    metrics
+        Those of the run.
+    task
+        Whether numbers or classes were predicted.
+    """
+    if metric is None:
+        metric = metrics[0] if task.classes else "r2"
+    chosen = choose_metric(metric, metrics)
+    refuse_misfit(f"metric {chosen.name!r}", chosen.function, task.classes)
+    if chosen.needs_probabilities and not task.classes:
         raise ValueError(
-            f"metric {metric.name!r} scores probabilities of classes, and this run "
+            f"metric {chosen.name!r} scores probabilities of classes, and this run "
             "predicted numbers; use for example 'r2' or 'mse'."
         )
+    return chosen
 
 
 def _looking_up(metric: Metric, predictions: pd.DataFrame, task: Task) -> Metric:

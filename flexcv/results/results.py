@@ -16,8 +16,7 @@ import pandas as pd
 from flexcv._checks import near_miss
 from flexcv.dataset import Dataset
 from flexcv.metrics import Metric
-from flexcv.metrics.choice import LostFunction, choose_metric, is_greater_better
-from flexcv.metrics.trying import refuse_misfit
+from flexcv.metrics.choice import is_greater_better
 from flexcv.records import FoldResult, Predictions
 from flexcv.storage.results import load_parts
 from flexcv.storage.saving import save_results
@@ -28,8 +27,8 @@ from .facts import data_facts
 from .findings import FoldFindings, collect_findings
 from .known_groups import COUNT, scores_by_known_group
 from .plans import PlansCompared, named_by_question, plan_folders
-from .responses import check_probabilities_given, labels_of, scorable, truth
-from .scoring import scored, undefined
+from .responses import labels_of, metric_meant, scorable, scorable_by, truth
+from .scoring import best_fold, scored, scores_by_name, undefined
 from .tables import (
     AVERAGES,
     address,
@@ -99,8 +98,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         self._refitted: dict[tuple[str, int, int], Any] = {}
         self.facts = dict(data_facts(dataset) if facts is None else facts)
 
-    # -- as a mapping of models --
-
     @property
     def models(self) -> tuple[str, ...]:
         """Names of the models, in the order they were added."""
@@ -119,7 +116,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
 
     def __getitem__(self, model: str) -> dict[str, list[Any]]:
         folds = self._folds_of(model)
-        metrics = [self._metrics_of(fold) for fold in folds]
+        metrics = [scores_by_name(fold) for fold in folds]
         return {
             "model": [fold.estimator for fold in folds],
             "parameters": [dict(fold.params) for fold in folds],
@@ -132,8 +129,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             "y_pred_train": [self._predicted(fold.train) for fold in folds],
             "y_train": [self._truth(fold.train) for fold in folds],
         }
-
-    # -- tables --
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -225,8 +220,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         """
         return collect_findings(self.folds)
 
-    # -- how far to trust them --
-
     def compare(
         self,
         metric: Any = None,
@@ -251,9 +244,9 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             As in `flexcv.results.comparison.pairwise_comparison`, which also tells
             the columns.
         """
-        chosen = self._chosen(metric)
+        chosen = metric_meant(metric, self.metrics, self.task)
         greater = is_greater_better(chosen, direction)
-        predictions, function = self._scorable(chosen)
+        predictions, function = scorable_by(chosen, self.predictions, self.task)
         return pairwise_comparison(
             self.scores,
             predictions,
@@ -281,8 +274,8 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         metric, level, n_bootstrap, seed
             As in `compare`.
         """
-        chosen = self._chosen(metric)
-        predictions, function = self._scorable(chosen)
+        chosen = metric_meant(metric, self.metrics, self.task)
+        predictions, function = scorable_by(chosen, self.predictions, self.task)
         return score_intervals(
             self.scores,
             predictions,
@@ -303,8 +296,8 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         metric
             As in `compare`.
         """
-        chosen = self._chosen(metric)
-        predictions, function = self._scorable(chosen)
+        chosen = metric_meant(metric, self.metrics, self.task)
+        predictions, function = scorable_by(chosen, self.predictions, self.task)
         table = fold_scores(self.scores, predictions, chosen.name, function)
         return table.assign(part="test", metric=chosen.name)
 
@@ -325,8 +318,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         is_score = table.index.get_level_values("Metric") != COUNT
         table.loc[is_score, table.columns.isin(failed)] = np.nan
         return table
-
-    # -- to draw, keep and show --
 
     @property
     def plot(self) -> Pictures:
@@ -399,8 +390,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         loaded = [cls(**load_parts(path, partial=partial)) for path in below]
         return PlansCompared(named_by_question(loaded))
 
-    # -- single answers --
-
     def get_best_model_by_metric(
         self,
         model_name: str | None = None,
@@ -423,15 +412,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         metric = self._metric(metric_name)
         greater = is_greater_better(metric, direction)
         folds = self.folds if model_name is None else self._folds_of(model_name)
-        scored = [(self._metrics_of(fold)[metric_name], fold) for fold in folds]
-        scored = [(score, fold) for score, fold in scored if np.isfinite(score)]
-        if not scored:
-            raise ValueError(
-                f"no fold has a score for {metric_name!r}; see `warnings`."
-            )
-        choose = max if greater else min
-        best = choose(scored, key=lambda pair: pair[0])[1]
-        return self._estimator(best)
+        return self._estimator(best_fold(folds, metric_name, greater))
 
     def get_predictions(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
         """Give the test predictions of one model on one fold, shape (n_test,)."""
@@ -466,8 +447,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             averages.to_html(float_format="{:.4g}".format)
         )
 
-    # -- helpers --
-
     def _folds_of(self, model: str) -> list[FoldResult]:
         found = [fold for fold in self.folds if fold.model == model]
         if not found:
@@ -492,18 +471,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             raise ValueError(f"metric {name!r} was not computed{hint}")
         return self.metrics[names.index(name)]
 
-    @cached_property
-    def _scores_by_key(self) -> dict[Any, dict[str, float]]:
-        scores: dict[Any, dict[str, float]] = {fold.key: {} for fold in self.folds}
-        columns = ["model", "repeat", "fold", "part", "metric", "value"]
-        for *key, part, metric, value in self.scores[columns].itertuples(index=False):
-            name = metric if part == "test" else f"{metric}_train"
-            scores[tuple(key)][name] = float(value)
-        return scores
-
-    def _metrics_of(self, fold: FoldResult) -> dict[str, float]:
-        return dict(self._scores_by_key[fold.key])
-
     def _estimator(self, fold: FoldResult) -> Any:
         """Give a fitted model; one that was not kept is fitted again, once."""
         if fold.estimator is not None or fold.error:
@@ -517,23 +484,6 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         if fold.key not in self._refitted:
             self._refitted[fold.key] = self._refit(fold)
         return self._refitted[fold.key]
-
-    def _chosen(self, metric: Any) -> Metric:
-        """Find the metric that is meant, and refuse one of another kind of target."""
-        classes = self.task.classes
-        if metric is None:
-            metric = self.metrics[0] if classes else "r2"
-        chosen = choose_metric(metric, self.metrics)
-        refuse_misfit(f"metric {chosen.name!r}", chosen.function, classes)
-        check_probabilities_given(chosen, classes)
-        return chosen
-
-    def _scorable(self, metric: Metric) -> tuple[pd.DataFrame, Any]:
-        """Give predictions and what scores them; None where that was not stored."""
-        if isinstance(metric.function, LostFunction):
-            return self.predictions, None
-        predictions, [scored] = scorable(self.predictions, [metric], self.task)
-        return predictions, scored.function
 
     def _truth(self, predictions: Predictions | None) -> npt.NDArray[Any]:
         return truth(predictions, self._target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -58,6 +59,30 @@ def undefined(results: Sequence[FoldResult]) -> Iterator[tuple[FoldResult, str]]
                     f"{score.metric} of the {score.part} part is NaN: {score.reason}."
                 )
                 yield result, text
+
+
+def scores_by_name(result: FoldResult) -> dict[str, float]:
+    """Return the scores of a fold by metric; those of training end in ``_train``."""
+    ending = {"test": "", "train": "_train"}
+    return {f"{s.metric}{ending[s.part]}": s.value for s in result.scores}
+
+
+def best_fold(
+    results: Sequence[FoldResult], metric: str, greater_is_better: bool
+) -> FoldResult:
+    """Return the fold with the best test score.
+
+    Raises
+    ------
+    ValueError
+        When no fold has a score.
+    """
+    known = [(scores_by_name(result)[metric], result) for result in results]
+    known = [(value, result) for value, result in known if math.isfinite(value)]
+    if not known:
+        raise ValueError(f"no fold has a score for {metric!r}; see `warnings`.")
+    choose = max if greater_is_better else min
+    return choose(known, key=lambda pair: pair[0])[1]
 
 
 def _score(

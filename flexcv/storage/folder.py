@@ -128,28 +128,50 @@ def locked(folder: Path) -> Iterator[None]:
     StorageError
         When another process holds it, or its file system has no locks.
     """
-    path = folder / LOCK_FILE
     try:
-        stream = path.open("a+", encoding="utf-8")
+        stream = (folder / LOCK_FILE).open("a+b", buffering=0)
     except OSError as error:
-        raise StorageError(
-            f"the run folder {str(folder)!r} cannot be written: {error.strerror}; "
-            "choose another one."
-        ) from error
+        raise _not_writable(folder, error) from error
     with stream:
         _take_or_refuse(stream, folder)
-        stream.truncate(0)
-        stream.write(str(os.getpid()))
-        stream.flush()
         try:
+            _say_who(stream, folder)
             for name in ("", UNITS, TRIALS, ESTIMATORS, FINDINGS):
                 clear_leftovers(folder / name)
             yield
         finally:
-            stream.truncate(0)
+            with contextlib.suppress(OSError):  # of a disk that failed before
+                stream.truncate(0)
 
 
-def _take_or_refuse(stream: IO[str], folder: Path) -> None:
+def holder_of(folder: Path) -> str:
+    """Return who holds a run folder, its process first, or who did until it was killed.
+
+    Empty when the folder was let go, or nothing is known.
+    """
+    try:
+        return (folder / LOCK_FILE).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _say_who(stream: IO[bytes], folder: Path) -> None:
+    """Note this process, and this time of its, in the lock file."""
+    try:
+        stream.truncate(0)
+        stream.write(f"{os.getpid()} {os.urandom(4).hex()}".encode())
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+
+
+def _not_writable(folder: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"the run folder {str(folder)!r} cannot be written: {error.strerror}; "
+        "choose another one, or make room in it."
+    )
+
+
+def _take_or_refuse(stream: IO[bytes], folder: Path) -> None:
     try:
         _take(stream)
     except OSError as error:
@@ -159,17 +181,17 @@ def _take_or_refuse(stream: IO[str], folder: Path) -> None:
                 f"({error.strerror}), so two processes could write there at once; "
                 "choose a folder on a local disk."
             ) from error
-        stream.seek(0)
+        holder = holder_of(folder).partition(" ")[0] or "unknown"
         raise StorageError(
-            f"the run folder {str(folder)!r} is in use by process "
-            f"{stream.read() or 'unknown'}; wait for it or choose another folder."
+            f"the run folder {str(folder)!r} is in use by process {holder}; wait for "
+            "it or choose another folder."
         ) from error
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(stream: IO[str]) -> None:
+    def _take(stream: IO[bytes]) -> None:
         # Far behind the text, so that others can still read who holds it.
         stream.seek(1 << 20)
         msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
@@ -178,5 +200,5 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(stream: IO[str]) -> None:
+    def _take(stream: IO[bytes]) -> None:
         fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

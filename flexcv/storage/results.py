@@ -132,6 +132,14 @@ def write_table(folder: Path, results: RunTables) -> str:
     return write_record(folder / TABLE_FILE, "table", content)
 
 
+def has_table(folder: Path, digest: str) -> bool:
+    """Whether the table of this checksum lies in a folder, undamaged."""
+    try:
+        return read_record(folder / TABLE_FILE, "table")[1] == digest
+    except StorageError:
+        return False
+
+
 def write_description(folder: Path, description: Description) -> None:
     """Write `results.record`."""
     names = Description.__dataclass_fields__

@@ -26,6 +26,7 @@ from .results import (
     Description,
     describe,
     digest_of,
+    has_table,
     read_description,
     stored_units,
     tables_for_people,
@@ -98,13 +99,18 @@ def write_results(
         The plan's splits.
     """
     before = read_description(folder)
-    if before is not None and _says_the_same(before, describe(results, run, units)):
+    now = describe(results, run, units)
+    if (
+        before is not None
+        and _says_the_same(before, now)
+        and has_table(folder, before.table)
+    ):
         return
     tables = tables_for_people(results, plan)
     known = set() if before is None else set(before.written)
     description = replace(
-        describe(results, run, units),
-        table=write_table(folder, results),
+        now,
+        table=_table_of(folder, before, run, results),
         written=tuple(tables),
     )
     write_description(folder, description)
@@ -135,14 +141,28 @@ def begin_results(
     """
     before = read_description(folder)
     there = tuple(stored[key].digest for key in keys if key in stored)
-    if before is not None and (before.keys, before.digests) == (tuple(keys), there):
+    if (
+        before is not None
+        and (before.keys, before.digests) == (tuple(keys), there)
+        and has_table(folder, before.table)
+    ):
         return
     description = replace(
         describe(results, run, keys),
-        table=write_table(folder, results),
+        table=_table_of(folder, before, run, results),
         written=() if before is None else before.written,
     )
     write_description(folder, description)
+
+
+def _table_of(
+    folder: Path, before: Description | None, run: Mapping[str, str], results: Any
+) -> str:
+    """Return the checksum of the run's table; one that is missing is written."""
+    is_same = before is not None and before.run == run
+    if before is not None and is_same and has_table(folder, before.table):
+        return before.table
+    return write_table(folder, results)
 
 
 def _says_the_same(before: Description, now: Description) -> bool:

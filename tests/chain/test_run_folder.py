@@ -387,3 +387,18 @@ def test_a_folder_of_several_plans_loads_by_the_same_call(tmp_path):
     assert isinstance(back, PlansCompared)
     pd.testing.assert_frame_equal(back.scores, plans.scores)
     assert repr(cv).count("KFold, 2 folds") == 2
+
+
+@pytest.mark.parametrize("damage", ["lost", "changed"])
+def test_a_table_that_is_lost_or_damaged_is_written_again(tmp_path, damage, fits):
+    first = chain(tmp_path).perform().results
+    done, file = len(fits), tmp_path / "table.record"
+    if damage == "lost":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes().replace(b"\x3f", b"\x40"))
+    with pytest.raises(StorageError, match=r"table\.record"):
+        CrossValidationResults.load(tmp_path)
+    same(first, chain(tmp_path).perform().results)
+    assert len(fits) == done
+    same(first, CrossValidationResults.load(tmp_path))

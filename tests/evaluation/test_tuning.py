@@ -9,7 +9,11 @@ from sklearn.metrics import mean_squared_error
 from flexcv import ObjectiveScorer
 from flexcv.errors import FlexcvError
 from flexcv.evaluation.journal import TrialStore
-from flexcv.evaluation.search import RacingPruner, as_points
+from flexcv.evaluation.search import (
+    RacingPruner,
+    as_points,
+    simplest_within_one_error,
+)
 from flexcv.evaluation.tuning import InnerFold, TuningSettings, tune
 
 SPACE = {"alpha": FloatDistribution(0.01, 100, log=True)}
@@ -212,6 +216,22 @@ def test_racing_stops_trials_that_are_clearly_worse(folds):
         raced.trials.loc[raced.trials["state"] == "complete", "value"].min()
         <= full.trials["value"].min() * 1.01
     )
+
+
+def test_racing_goes_on_with_a_trial_that_is_worse_by_rounding():
+    study = optuna.create_study(pruner=RacingPruner())
+    best = optuna.trial.create_trial(value=0.1, intermediate_values={0: 0.1, 1: 0.1})
+    study.add_trial(best)
+    trial = study.ask()
+    for fold in range(2):
+        trial.report(0.1 + 1e-15, fold)
+    assert not trial.should_prune()
+
+
+def test_of_trials_that_differ_by_rounding_the_first_is_the_best():
+    trials = pd.DataFrame({"value": [2.0, 1.0 + 1e-13, 1.0], "params_depth": [1, 2, 3]})
+    assert simplest_within_one_error(trials, ("-depth",), maximise=False) == 2
+    assert simplest_within_one_error(trials, ("depth",), maximise=False) == 1
 
 
 def test_optunas_own_pruners_work(folds):

@@ -326,14 +326,6 @@ def test_rows_of_one_unknown_subject_share_a_curve(fitted):
     assert abs(np.corrcoef(drawn[:, 0], drawn[:, 2])[0, 1]) < 0.5
 
 
-def test_rows_without_a_label_are_of_nobody(fitted):
-    new = pd.DataFrame({"subject": [0, None, 1], "time": [0.3, 0.3, 0.3]})
-    nobody = new.assign(subject="nobody")
-    assert fitted.predict(new)[1] == fitted.predict(nobody)[1]
-    drawn = fitted.sample(new, 400, random_state=0).std(axis=0)
-    assert drawn[1] > 3.0 * max(drawn[0], drawn[2])
-
-
 def test_intervals_cover_new_points_of_known_and_new_subjects():
     frame, _ = curves(seed=3, n=150, rows=9)
     part = frame.groupby("subject").cumcount()

@@ -336,9 +336,13 @@ def test_likelihood_ratio_compares_nested_models():
     with pytest.raises(ModelError) as error:
         small.likelihood_ratio_test(other)
     assert str(error.value) == (
-        "a likelihood-ratio test needs models fitted to the same target, got different "
-        "ones; fit all to the same rows."
+        "a likelihood-ratio test needs models of one family, got Poisson(link='log') "
+        "with 1 node(s) and NegativeBinomial(link='log') with 1 node(s); fit all by the "
+        "same one."
     )
+    moved = fitted("count", offset="z")
+    with pytest.raises(ModelError, match="got another offset in"):
+        small.likelihood_ratio_test(moved)
 
 
 def test_it_survives_clone_pickle_and_cross_validation():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from sklearn.linear_model import Ridge
 
 from flexcv.errors import ModelError
 from flexcv.models import LinearMixedEffectsModel
@@ -203,6 +204,65 @@ def test_simulated_targets_have_the_models_moments(
     np.testing.assert_allclose(draws.var(axis=1), variance, rtol=0.15)
 
 
+def covariance_of(model: LinearMixedEffectsModel, table: pd.DataFrame) -> np.ndarray:
+    """Z D Z' summed over factors, plus sigma^2 I, from what the model prints."""
+    total = model.sigma_**2 * np.eye(len(table))
+    for name, covariance in zip(
+        model.random_effects_, model.random_part_.covariances, strict=True
+    ):
+        same = table[name].to_numpy()[:, None] == table[name].to_numpy()
+        columns = [np.ones(len(table)), table["Days"]] if "Days" in table else [1.0]
+        z = np.column_stack([np.broadcast_to(c, len(table)) for c in columns])
+        total += same * (z @ covariance @ z.T)
+    return total
+
+
+def require_covariance(draws: pd.DataFrame, wanted: np.ndarray) -> None:
+    """Within five standard errors of a sample covariance of normals."""
+    variance = wanted.diagonal()
+    spread = np.sqrt((wanted**2 + np.outer(variance, variance)) / draws.shape[1])
+    assert (np.abs(np.cov(draws) - wanted) < 5.0 * spread).all()
+
+
+@pytest.mark.parametrize("plates", [1, 3, 24])
+def test_simulated_factors_keep_their_own_variances(plates: int) -> None:
+    frame = reference_table("Penicillin")
+    X, y = frame[["plate", "sample"]], frame["diameter"]
+    model = LinearMixedEffectsModel(["plate", "sample"]).fit(X, y)
+    some = X[X["plate"].isin(X["plate"].unique()[:plates])]
+    wanted = covariance_of(model, some)
+    require_covariance(model.simulate(some, 2000, random_state=1), wanted)
+    off = wanted[0, (some["sample"] != some["sample"].iloc[0]).to_numpy()][0]
+    assert off == pytest.approx(0.7169, abs=1e-3)  # the plate's variance
+
+
+@pytest.mark.parametrize(
+    "term", ["scale(Days)", "poly(Days, degree=1)", "bs(Days, df=1, degree=1)"]
+)
+def test_simulated_slopes_are_coded_as_in_training(
+    model: LinearMixedEffectsModel, sleep: pd.DataFrame, term: str
+) -> None:
+    X, y = sleep[["Days", "Subject"]], sleep["Reaction"]
+    coded = LinearMixedEffectsModel(formula=f"Days + ({term} | Subject)").fit(X, y)
+    assert coded.criterion_ - model.criterion_ == pytest.approx(
+        0.0, abs=1e-6
+    )  # the same model
+    late = X[X["Days"] >= 8]
+    wanted = covariance_of(model, late)
+    require_covariance(coded.simulate(late, 2000, random_state=1), wanted)
+
+
+def test_rows_of_one_level_only_can_be_simulated(sleep: pd.DataFrame) -> None:
+    X = sleep[["Subject"]].assign(f=np.where(sleep["Days"] % 2, "odd", "even"))
+    model = LinearMixedEffectsModel(formula="f + (0 + f | Subject)")
+    model.fit(X, sleep["Reaction"])
+    odd = X[X["f"] == "odd"]
+    variance = model.random_part_.covariances[0][1, 1]
+    draws = model.simulate(odd, 2000, random_state=1)
+    same = odd["Subject"].to_numpy()[:, None] == odd["Subject"].to_numpy()
+    require_covariance(draws, variance * same + model.sigma_**2 * np.eye(len(odd)))
+
+
 def test_the_likelihood_ratio_test_is_that_of_ml_fits(
     model: LinearMixedEffectsModel, sleep: pd.DataFrame
 ) -> None:
@@ -217,13 +277,104 @@ def test_the_likelihood_ratio_test_is_that_of_ml_fits(
     assert table["p"].iloc[1] == pytest.approx(7.072413e-10, rel=1e-4)
 
 
-def test_a_likelihood_ratio_test_needs_one_target(
-    model: LinearMixedEffectsModel, sleep: pd.DataFrame
+@pytest.mark.parametrize(
+    ("name", "change", "options"),
+    [
+        ("target", lambda f: f.assign(Reaction=f["Reaction"] + 1.0), {}),
+        ("target", lambda f: f.iloc[::-1], {}),
+        ("number of rows", lambda f: f.iloc[1:], {}),
+        ("weights", lambda f: f.assign(w=1.0 + f["Days"]), {"weights": "w"}),
+        ("offset", lambda f: f.assign(o=f["Days"]), {"offset": "o"}),
+    ],
+)
+def test_a_likelihood_ratio_test_needs_the_same_rows(
+    model: LinearMixedEffectsModel, sleep: pd.DataFrame, name, change, options
 ) -> None:
-    X = sleep[["Days", "Subject"]]
-    other = LinearMixedEffectsModel("Subject").fit(X, sleep["Reaction"] + 1.0)
-    with pytest.raises(ModelError, match="fitted to the same target"):
+    table = change(sleep)
+    other = LinearMixedEffectsModel("Subject", formula="Days", **options)
+    other.fit(table.drop(columns="Reaction"), table["Reaction"])
+    with pytest.raises(ModelError) as caught:
         model.likelihood_ratio_test(other)
+    assert str(caught.value) == (
+        "a likelihood-ratio test needs models fitted to the same rows in the same "
+        f"order, got another {name} in 'Days + (1 | Subject)'; fit all to one table."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "small", "large", "chi2"),
+    [
+        ("Pastes", "strength", "(1 | batch:cask)", "(1 | batch/cask)", 0.407234),
+        ("Penicillin", "diameter", "(1|plate)", "(1|plate) + (1|sample)", 279.441204),
+    ],
+)
+def test_likelihood_ratios_are_those_of_lme4(name, target, small, large, chi2) -> None:
+    """lme4 1.1-31, ``anova`` of two REML fits."""
+    frame = reference_table(name)
+    X, y = frame.drop(columns=target), frame[target]
+    fits = [
+        LinearMixedEffectsModel(formula=f"1 + {random}").fit(X, y)
+        for random in (small, large)
+    ]
+    table = fits[0].likelihood_ratio_test(fits[1])
+    assert table["chi2"].iloc[1] == pytest.approx(chi2, abs=2e-6)
+
+
+def fits_of(sleep: pd.DataFrame, *formulas: str, reml: bool = True):
+    rng = np.random.default_rng(0)
+    X = sleep[["Days", "Subject"]].assign(z=rng.normal(size=len(sleep)))
+    return [
+        LinearMixedEffectsModel(formula=formula, reml=reml).fit(X, sleep["Reaction"])
+        for formula in formulas
+    ]
+
+
+def test_a_likelihood_ratio_test_needs_nested_fixed_parts(sleep: pd.DataFrame) -> None:
+    large, small = fits_of(sleep, "z + (Days | Subject)", "Days + (1 | Subject)")
+    with pytest.raises(ModelError) as caught:
+        large.likelihood_ratio_test(small)
+    assert str(caught.value) == (
+        "a likelihood-ratio test needs nested models, got fixed columns in 'Days + "
+        "(1 | Subject)' that are not in 'z + (1 + Days | Subject)'; compare models that "
+        "are not nested by `aic_` or by cross-validation."
+    )
+
+
+def test_fixed_parts_are_nested_by_what_they_span(sleep: pd.DataFrame) -> None:
+    small, large = fits_of(
+        sleep, "scale(Days) + (1 | Subject)", "poly(Days, 2) + (1 | Subject)"
+    )
+    table = large.likelihood_ratio_test(small)
+    raw = fits_of(sleep, "Days + (1 | Subject)", "Days + I(Days**2) + (1 | Subject)")
+    wanted = raw[0].likelihood_ratio_test(raw[1])
+    np.testing.assert_allclose(table["chi2"].iloc[1], wanted["chi2"].iloc[1], rtol=1e-6)
+
+
+def test_restricted_fits_of_one_fixed_part_can_be_compared(sleep: pd.DataFrame) -> None:
+    """lme4 1.1-31, ``anova(refit=FALSE)``: chi2 = 42.836813 on 2."""
+    small, large = fits_of(sleep, "Days + (1 | Subject)", "Days + (Days | Subject)")
+    table = small.likelihood_ratio_test(large, refit=False)
+    assert table["chi2"].iloc[1] == pytest.approx(42.836813, abs=1e-5)
+    other = fits_of(sleep, "1 + (1 | Subject)")[0]
+    with pytest.raises(ModelError, match="differ in the random part only, got other"):
+        small.likelihood_ratio_test(other, refit=False)
+    by_ml = fits_of(sleep, "Days + (1 | Subject)", reml=False)[0]
+    with pytest.raises(ModelError, match="got fits by REML and by ML"):
+        large.likelihood_ratio_test(by_ml, refit=False)
+
+
+def test_a_larger_model_that_fits_worse_is_refused(sleep: pd.DataFrame) -> None:
+    X = sleep[["Days", "Subject"]].assign(h=np.arange(len(sleep)) % 5)
+    y = sleep["Reaction"]
+    good = LinearMixedEffectsModel(formula="1 + (1 | Subject)").fit(X, y)
+    poor = LinearMixedEffectsModel(formula="1 + (Days | h)").fit(X, y)
+    with pytest.raises(ModelError, match="a larger model fits at least as well, got"):
+        good.likelihood_ratio_test(poor)
+
+
+def test_other_kinds_of_models_are_refused(model: LinearMixedEffectsModel) -> None:
+    with pytest.raises(TypeError, match="got a Ridge; fit it first or compare it by"):
+        model.likelihood_ratio_test(Ridge())
 
 
 def test_prediction_intervals_cover_new_rows_of_known_and_new_groups() -> None:

@@ -1,7 +1,8 @@
 """Turn by turn: refit the learner without the effects, the effects without the learner.
 
 Round k fits the learner to what the outcome is without the effects of round k - 1,
-takes its honest fitted values, and gives what they leave to the random part. Nothing
+takes its honest fitted values, and gives what they leave to the random part. What the
+learner is fitted to is rounded first: a tree decides ties by the last digit. Nothing
 is known of estimators or distributions here: a refitter and an outcome are called, and
 each finished round is handed out.
 """
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from flexcv._rounding import on_grid
 from flexcv.models.gaussian.residual_effects import RandomColumns, ResidualEffects
 
 from .out_of_sample import Refit
@@ -68,7 +70,7 @@ def alternate(
     while True:
         iteration += 1
         began = time.perf_counter()
-        task = outcome.task(refit, state)
+        task = rounded(outcome.task(refit, state))
         half = time.perf_counter()
         try:
             refit = refitted(task, refit)
@@ -84,6 +86,11 @@ def alternate(
         state = new
         spent = time.perf_counter() - done + (half - began)
         yield Round(iteration, refit, state, change, done - half, spent)
+
+
+def rounded(task: Task) -> Task:
+    """Round the target of a task, far below its spread."""
+    return task._replace(target=on_grid(task.target))
 
 
 def relative_change(new: ResidualEffects, old: ResidualEffects) -> float:

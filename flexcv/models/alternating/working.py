@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import has_fit_parameter
 
+from flexcv._rounding import on_grid, significant
 from flexcv.models._validate import FloatArray
 from flexcv.models.laplace.families import Family
 
@@ -33,6 +34,7 @@ from .out_of_sample import last_step
 
 STEEPEST = 5.0  # linear predictor beyond which no working response is taken
 LARGEST_WEIGHT = 4.0  # of a row, relative to the average
+BITS = 26  # of targets and weights; products of the two are never summed exactly
 HEAVIEST = 8.0  # offset beyond which a classifier's weights do not grow
 
 
@@ -73,7 +75,7 @@ def working_task(
     # Any weights that do not know y are right on average; a row that outweighs all
     # others would be drawn into every tree and never be out of bag.
     weights = np.minimum(weights, LARGEST_WEIGHT * weights.mean())
-    return Task(fixed + step, weights / weights.mean())
+    return Task(on_grid(fixed + step, BITS), _with_mean_one(weights))
 
 
 def weighted_labels(y: FloatArray, offset: FloatArray) -> Task:
@@ -88,7 +90,7 @@ def weighted_labels(y: FloatArray, offset: FloatArray) -> Task:
     """
     half = 0.5 * np.clip(offset, -HEAVIEST, HEAVIEST)
     weights = np.exp(np.where(y > 0.5, -half, half))
-    return Task(y, weights / weights.mean())
+    return Task(y, _with_mean_one(weights))
 
 
 def weighted_rates(y: FloatArray, offset: FloatArray) -> Task:
@@ -101,8 +103,12 @@ def weighted_rates(y: FloatArray, offset: FloatArray) -> Task:
     offset
         o of each row.
     """
-    weights = np.exp(np.clip(offset, -HEAVIEST, HEAVIEST))
-    return Task(y / weights, weights / weights.mean())
+    weights = significant(np.exp(np.clip(offset, -HEAVIEST, HEAVIEST)), BITS)
+    return Task(y / weights, _with_mean_one(weights))
+
+
+def _with_mean_one(weights: FloatArray) -> FloatArray:
+    return significant(weights / weights.mean(), BITS)
 
 
 def weight_argument(learner: Any) -> str | None:

@@ -65,6 +65,7 @@ def prediction_table(estimator: Any, X: Any) -> pd.DataFrame:
         dtype=np.float64,
         reset=False,
         ensure_all_finite=_finite(estimator),
+        ensure_min_samples=0,
     )
     return pd.DataFrame(values, columns=_names(estimator, values))
 

@@ -23,6 +23,13 @@ from flexcv.models._validate import (
 
 from ._effects import Columns, Constant, Effect, columns_used, effect_names
 from ._learning import FixedEffects, learn_column, learn_formula, learn_slopes
+from .labels import (
+    ColumnLabels,
+    are_of_one_kind,
+    level_codes,
+    plain_index,
+    warn_of_strangers,
+)
 from .terms import RandomTerm, merged, uncorrelated_parts
 
 
@@ -163,14 +170,32 @@ class FactorEncoder:
             blocks=tuple(len(part) for part in parts),
         )
 
+    def with_own_levels(self, source: Columns) -> RandomFactor:
+        """Give the numbers for a table whose levels are its own, as if all were new."""
+        codes, levels = _learn_levels(source.table, self.group_columns)
+        return replace(self.factor(source, codes), levels=levels)
+
+    def column_labels(self, table: pd.DataFrame) -> list[ColumnLabels]:
+        """Give the labels of each grouping column, in a table and in training."""
+        return [
+            ColumnLabels(name, plain_index(table[name].unique()), known)
+            for name, known in zip(self.group_columns, self._labels(), strict=True)
+        ]
+
+    def _labels(self) -> list[pd.Index]:
+        levels = self.levels
+        return list(levels.levels if isinstance(levels, pd.MultiIndex) else [levels])
+
     def _codes(self, table: pd.DataFrame) -> IntArray:
+        for name in self.group_columns:
+            require_no_missing(table[name], "grouping")
         if len(self.group_columns) == 1:
             return level_codes(table[self.group_columns[0]], self.levels)
         combined = np.zeros(len(table), dtype=np.intp)
         known = np.zeros(len(self.levels), dtype=np.intp)
         missing = np.zeros(len(table), dtype=bool)
-        for position, name in enumerate(self.group_columns):
-            labels = self.levels.levels[position]  # type: ignore[attr-defined]
+        for position, labels in enumerate(self._labels()):
+            name = self.group_columns[position]
             codes = level_codes(table[name], labels)
             missing |= codes < 0
             combined = combined * len(labels) + codes
@@ -197,6 +222,33 @@ class RandomEncoder:
         """Give the random design of a table with known and unknown levels."""
         made = tuple(encoder.factor(source) for encoder in self.factors)
         return RandomDesign(made, len(source.table))
+
+    def redrawn(self, source: Columns) -> RandomDesign:
+        """Give the random design of a table whose levels are all new, and its own."""
+        made = tuple(encoder.with_own_levels(source) for encoder in self.factors)
+        return RandomDesign(made, len(source.table))
+
+    def warn_of_strangers(self, table: pd.DataFrame, design: RandomDesign) -> None:
+        """Warn when no row has a known level of any factor.
+
+        Or none of a factor whose labels are of another kind than in training.
+        """
+        lost = [
+            encoder.column_labels(table)
+            for encoder, factor in zip(self.factors, design.factors, strict=True)
+            if len(factor.codes) and factor.codes.max() < 0
+        ]
+        if not lost:
+            return
+        told = {column.name: column for labels in lost for column in labels}
+        if len(lost) < len(self.factors):
+            told = {
+                name: labels
+                for name, labels in told.items()
+                if not are_of_one_kind(labels.here, labels.known)
+            }
+        if told:
+            warn_of_strangers(list(told.values()))
 
 
 def learn_fixed(
@@ -269,23 +321,10 @@ def learn_random(
     )
 
 
-def level_codes(column: pd.Series, levels: pd.Index) -> IntArray:
-    """Give each row the position of its label among `levels`, -1 when absent.
-
-    Examples
-    --------
-    >>> level_codes(pd.Series(["b", "z", "a"]), pd.Index(["a", "b"]))
-    array([ 1, -1,  0])
-    """
-    codes, uniques = pd.factorize(column)
-    known = levels.get_indexer(_plain_index(uniques))
-    return np.append(known, -1)[codes]
-
-
 def sorted_levels(column: pd.Series) -> tuple[IntArray, pd.Index]:
     """Give codes and the labels that occur, sorted or in category order."""
     codes, uniques = pd.factorize(column)
-    labels = _plain_index(uniques)
+    labels = plain_index(uniques)
     if isinstance(column.dtype, pd.CategoricalDtype):
         order = np.argsort(column.cat.categories.get_indexer(labels), kind="stable")
     else:
@@ -302,12 +341,6 @@ def _order(labels: pd.Index) -> IntArray:
         return np.asarray(labels.argsort(), dtype=np.intp)
     except TypeError:  # labels of several kinds have no order: keep their appearance
         return np.arange(len(labels))
-
-
-def _plain_index(uniques: Any) -> pd.Index:
-    if isinstance(getattr(uniques, "dtype", None), pd.CategoricalDtype):
-        uniques = np.asarray(uniques)
-    return cast("pd.Index", pd.Index(uniques))
 
 
 def _learn_levels(

@@ -85,7 +85,7 @@ def _relative_variance(
         for start in range(0, len(fixed), CHUNK_ROWS)
         for rows in [slice(start, start + CHUNK_ROWS)]
     ]
-    return np.concatenate(parts)
+    return np.concatenate([np.zeros(0), *parts])
 
 
 def _chunk_variance(

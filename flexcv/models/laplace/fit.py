@@ -20,6 +20,8 @@ SINGULAR = 1e-3  # standard deviation that counts as zero
 UNBOUNDED = 12.0  # standard deviation on the scale of a link that has run away
 GAIN = 1e-7  # promised decrease of the criterion that is left to a converged fit
 POLISHING = 4
+LAST_STEPS = 3
+FINISHED = 1e-22  # promised decrease that no step improves
 SCORING_STEPS = 30
 HALVINGS = 8
 FLAT = 1e-9  # curvature, relative to the largest, that counts as none
@@ -234,14 +236,12 @@ def _polished(problem: LaplaceProblem, best: Minimum) -> tuple[Minimum, float]:
         except np.linalg.LinAlgError:  # rounding takes over far out
             return best._replace(hessian=np.zeros_like(best.hessian)), np.inf
         value, gradient, _ = problem.objective(best.theta)
-        if not np.isfinite(value):
+        if not (np.isfinite(value) and np.isfinite(hessian).all()):
             return best._replace(hessian=np.zeros_like(best.hessian)), np.inf
         best = best._replace(value=value, gradient=gradient, hessian=hessian)
-        if not np.isfinite(hessian).all():
-            return best._replace(hessian=np.zeros_like(hessian)), np.inf
         step, left = _newton_step(gradient, hessian)
         if left <= 1e-3 * GAIN:
-            break
+            return _finished(problem, best), left
         value, gradient, model = problem.objective(best.theta + step)
         if not value <= best.value + 1e-10 * abs(best.value):
             break
@@ -249,8 +249,26 @@ def _polished(problem: LaplaceProblem, best: Minimum) -> tuple[Minimum, float]:
             best.theta + step, value, gradient, model, best.n_iter + 1, best.converged
         )
         if left <= GAIN:  # one more Hessian would be the same
-            return best._replace(hessian=hessian), 0.0
+            return _finished(problem, best._replace(hessian=hessian)), 0.0
     return best, left
+
+
+def _finished(problem: LaplaceProblem, best: Minimum) -> Minimum:
+    """Take the last steps, too small for the criterion to tell, with one Hessian.
+
+    Searches that came by different ways, as rounding has it, end at the same point.
+    """
+    step, left = _newton_step(best.gradient, best.hessian)
+    for _ in range(LAST_STEPS):
+        if left <= FINISHED:
+            break
+        value, gradient, _ = problem.objective(best.theta + step)
+        after, promised = _newton_step(gradient, best.hessian)
+        if not promised < left or value > best.value + 1e-10 * abs(best.value):
+            break
+        best = best._replace(theta=best.theta + step, value=value, gradient=gradient)
+        step, left = after, promised
+    return best
 
 
 def _newton_step(gradient: FloatArray, hessian: FloatArray) -> tuple[FloatArray, float]:

@@ -25,6 +25,7 @@ PRUNE_EVERY = 10
 LEAST_SUBJECTS = 1.0  # a component with fewer expected subjects is dropped
 TRIAL_SWEEPS = 15
 TRIALS = 2  # components tried in vain before the mixture is taken as it is
+LEAST_LOSS = 1e-9  # of evidence that is more than rounding
 SMALLEST_REST = 1e-12  # of a subject's probability, that other components explain it
 
 
@@ -193,7 +194,8 @@ def _replaceable(sums: SubjectSums, parameters: Parameters) -> list[tuple[int, i
         for place, (_, _, own) in enumerate(members):
             rest = share[:, ~own].sum(axis=1)
             loss[place] -= np.log(np.maximum(rest, SMALLEST_REST)).sum()
-    return [members[place][:2] for place in np.argsort(loss, kind="stable")]
+    order = np.argsort(np.rint(loss / LEAST_LOSS), kind="stable")
+    return [members[place][:2] for place in order]
 
 
 def _without(parameters: Parameters, layer: int, component: int) -> Parameters:

@@ -73,6 +73,8 @@ class SplineBasis:
 
     def design(self, times: FloatArray) -> FloatArray:
         """Give the splines at the given times, shape (times, splines)."""
+        if not len(times):
+            return np.zeros((0, len(self.names)))
         inside = np.clip(times, self.lower, self.upper)
         knots = np.array(self.knots)
         values = BSpline.design_matrix(inside, knots, self.degree).toarray()
@@ -205,7 +207,7 @@ def _number(n_basis: int | None, degree: int, n_times: int) -> int:
 
 def require_times(column: pd.Series, name: Any) -> FloatArray:
     """Give a column of times as floats; refuse text, dates and missing values."""
-    if is_categorical(column):
+    if len(column) and is_categorical(column):
         raise TypeError(
             f"time column {name!r} must be numeric, got {column.dtype} values; "
             "convert it to numbers."

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from flexcv.errors import ExtrapolationWarning, ModelError
+from flexcv.errors import ExtrapolationWarning, ModelError, UnknownGroupsWarning
 from flexcv.models._validate import (
     FloatArray,
     IntArray,
@@ -19,8 +19,13 @@ from flexcv.models._validate import (
 )
 from flexcv.models.base import AbstractMixedModel
 from flexcv.models.design._effects import Columns
-from flexcv.models.design._table import prediction_table
-from flexcv.models.design.columns import FixedEncoder, level_codes
+from flexcv.models.design.columns import FixedEncoder
+from flexcv.models.design.labels import (
+    ColumnLabels,
+    level_codes,
+    plain_index,
+    warn_of_strangers,
+)
 
 from .curve_basis import (
     Basis,
@@ -61,6 +66,19 @@ class CurveRows:
     draws: IntArray
 
 
+class Seen(NamedTuple):
+    """What was observed of subjects, in training and since.
+
+    `known` are sums of training's subjects, `new` of others, `labels` of both, and
+    `visited` the places among the labels that have rows since.
+    """
+
+    known: SubjectSums
+    new: SubjectSums | None
+    labels: pd.Index
+    visited: IntArray = np.zeros(0, dtype=np.intp)
+
+
 class AbstractCurveModel(AbstractMixedModel):
     """A mixed model whose random effects are the coefficients of curves.
 
@@ -78,15 +96,14 @@ class AbstractCurveModel(AbstractMixedModel):
 
     def _rows(self, X: Any, condition_on: Any) -> CurveRows:
         self._require_subjects()
-        table = prediction_table(self, X)
-        source = Columns(table)
+        source = self._source(X)
         self._heed_times(source)
-        column = table[self.random_encoder_.factors[0].group_columns[0]]
-        sums, new, labels = self._seen(condition_on)
-        codes = level_codes(column, labels)
-        local, subjects = self._posterior(codes, sums, new)
-        # A missing label is a subject of its own, too.
-        unknown = pd.factorize(column, use_na_sentinel=False)[0]
+        column = self._subjects(source.table, "grouping")
+        seen = self._seen(condition_on)
+        codes = level_codes(column, seen.labels)
+        self._heed_subjects(column, codes, seen)
+        local, subjects = self._posterior(codes, seen.known, seen.new)
+        unknown = pd.factorize(column)[0]
         draws = np.where(codes >= 0, codes, codes.max(initial=-1) + 1 + unknown)
         return CurveRows(
             self._design(source),
@@ -104,9 +121,29 @@ class AbstractCurveModel(AbstractMixedModel):
                 "`groups` and fit again."
             )
 
-    def _seen(
-        self, condition_on: Any
-    ) -> tuple[SubjectSums, SubjectSums | None, pd.Index]:
+    def _subjects(self, table: pd.DataFrame, role: str) -> pd.Series:
+        column: pd.Series = table[self.random_encoder_.factors[0].group_columns[0]]
+        require_no_missing(column, role)
+        return column
+
+    def _heed_subjects(self, column: pd.Series, codes: IntArray, seen: Seen) -> None:
+        """Warn when all rows' subjects are unknown, and of visits that serve none."""
+        if self.known_groups == "population" or not len(codes):
+            return
+        if codes.max() < 0:
+            here = plain_index(column.unique())
+            warn_of_strangers([ColumnLabels(column.name, here, seen.labels)])
+        unasked = seen.labels[np.setdiff1d(seen.visited, codes)]
+        if len(unasked):
+            warnings.warn(
+                f"`condition_on` has rows of {len(unasked)} subject(s) that no row "
+                f"asks for, such as {unasked.tolist()[0]!r}, and they change nothing; "
+                "write labels as in the table to predict, or drop these rows.",
+                UnknownGroupsWarning,
+                stacklevel=4,
+            )
+
+    def _seen(self, condition_on: Any) -> Seen:
         """Give the sums of known subjects and of new ones that have rows."""
         levels = self.random_encoder_.factors[0].levels
         population = self.known_groups == "population"
@@ -115,7 +152,7 @@ class AbstractCurveModel(AbstractMixedModel):
                 "`condition_on` needs known_groups='conditional', got 'population'."
             )
         if condition_on is None:
-            return self.sums_, None, levels[:0] if population else levels
+            return Seen(self.sums_, None, levels[:0] if population else levels)
         if not isinstance(condition_on, tuple) or len(condition_on) != 2:
             raise TypeError(
                 "`condition_on` must be a pair (table, y) of observed rows, got "
@@ -123,24 +160,23 @@ class AbstractCurveModel(AbstractMixedModel):
             )
         sums, labels = self._sums(*condition_on, levels, "`condition_on`")
         known = self.sums_.plus(sums.take(slice(0, len(levels))))
-        return known, sums.take(slice(len(levels), None)), labels
+        new = sums.take(slice(len(levels), None))
+        return Seen(known, new, labels, np.flatnonzero(sums.sizes))
 
     def _sums(
         self, X: Any, y: Any, levels: pd.Index, role: str
     ) -> tuple[SubjectSums, pd.Index]:
         """Sum a table's rows for the subjects in `levels` and then for new ones."""
-        table = prediction_table(self, X)
-        target = target_values(y, len(table))
-        source = Columns(table)
+        source = self._source(X)
+        target = target_values(y, len(source.table))
         self._heed_times(source)
-        column = table[self.random_encoder_.factors[0].group_columns[0]]
-        require_no_missing(column, role)
+        column = self._subjects(source.table, role)
         codes = level_codes(column, levels).copy()
         new_codes, new_labels = pd.factorize(column[codes < 0])
         codes[codes < 0] = len(levels) + new_codes
         labels = levels.append(pd.Index(new_labels)) if len(new_labels) else levels
         left = self.units_.target(target) - self._fixed(source)
-        none = np.zeros((len(table), 0))
+        none = np.zeros((len(target), 0))
         sums = subject_sums(self._design(source), none, left, codes, len(labels))
         return sums, labels
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from flexcv._rounding import significant
 from flexcv.models._validate import FloatArray
 
 from .ascent import Schedule, Step, ascend
@@ -157,4 +158,4 @@ def _run(
 
 
 def _best_first(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    return sorted(outcomes, key=lambda outcome: -outcome.step.bound)
+    return sorted(outcomes, key=lambda outcome: -significant(outcome.step.bound))

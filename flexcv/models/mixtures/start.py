@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flexcv._rounding import first_least, on_grid
 from flexcv.models._validate import FloatArray, IntArray
 
 from .parameters import Layer, Parameters, Priors
@@ -130,12 +131,11 @@ def k_means(
 
     Arthur & Vassilvitskii (2007), *k-means++*, seeds them.
     """
-    best, least = np.zeros(len(points), dtype=np.intp), np.inf
-    for _ in range(seedings if k > 1 else 1):
-        labels, loss = _lloyd(points, _seeds(points, k, generator))
-        if loss < least:
-            best, least = labels, loss
-    return best
+    found = [
+        _lloyd(points, _seeds(points, k, generator))
+        for _ in range(seedings if k > 1 else 1)
+    ]
+    return found[first_least([loss for _, loss in found])][0]
 
 
 def _seeds(points: FloatArray, k: int, generator: np.random.Generator) -> FloatArray:
@@ -155,7 +155,7 @@ def _lloyd(points: FloatArray, centres: FloatArray) -> tuple[IntArray, float]:
     labels = np.full(len(points), -1)
     for _ in range(LLOYD_STEPS):
         distance = (centres**2).sum(axis=1) - 2.0 * points @ centres.T
-        new = distance.argmin(axis=1)
+        new = on_grid(distance).argmin(axis=1)
         if (new == labels).all():
             break
         labels = new

@@ -47,6 +47,7 @@ from .trace import entry_names, trace_frame, trace_row
 
 LEARNED = ("network_", "random_part_", "uncertainty_")  # forgotten before a fit
 SMALLEST_SHARE = 1e-3  # of the target's spread, that groups leave to the network
+LEAST_FALL = 1e-9  # of a held-out loss that is more than rounding
 Callback = Callable[[Mapping[str, float]], bool | None]
 Response = GaussianResponse | GeneralizedResponse
 
@@ -322,7 +323,7 @@ def _is_better(epoch: Any, best: Any) -> bool:
     """Compare held-out losses; without them the newer epoch is better."""
     if best.iteration == 0 or np.isnan(epoch.held_out_loss):
         return True
-    return bool(epoch.held_out_loss < best.held_out_loss)
+    return bool(epoch.held_out_loss < best.held_out_loss - LEAST_FALL)
 
 
 def _warn_diverged(epoch: int, kept: int) -> None:

@@ -18,8 +18,7 @@ from flexcv.models._validate import FloatArray, near_miss, target_values
 from flexcv.models.base import AbstractMixedModel, RandomPart, Training
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_groups_apart, require_identifiable
-from flexcv.models.design._table import prediction_table
-from flexcv.models.design.columns import RandomDesign, learn_random
+from flexcv.models.design.columns import RandomDesign
 
 from .columns import (
     PenalisedColumns,
@@ -101,9 +100,9 @@ class AbstractPenalizedModel(AbstractMixedModel):
     def _again(self, X: Any, y: Any) -> tuple[Columns, FloatArray, RandomDesign]:
         """Give the columns, target and random part of a table with own groups."""
         check_is_fitted(self)
-        source = Columns(prediction_table(self, X))
-        _, design = learn_random(source, self._terms())
-        return source, target_values(y, len(source.table)), design
+        source = self._source(X)
+        target = target_values(y, len(source.table))
+        return source, target, self.random_encoder_.redrawn(source)
 
     def _path_frame(
         self, alphas: FloatArray, path: FloatArray, free: FloatArray

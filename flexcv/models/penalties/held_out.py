@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold
 
+from flexcv._rounding import first_least
 from flexcv.models._validate import FloatArray, IntArray
 from flexcv.models.alternating.out_of_sample import asks_for_groups
 from flexcv.models.design.columns import RandomDesign
@@ -142,7 +143,7 @@ class HeldOut:
     @property
     def best(self) -> int:
         """Position of the alpha with the least loss, the largest of equals."""
-        return int(np.argmin(self.mean))
+        return first_least(self.mean)
 
     def frame(self) -> pd.DataFrame:
         """Give loss and standard error over folds by alpha."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flexcv._rounding import first_least
 from flexcv.models._validate import FloatArray, IntArray
 from flexcv.models.laplace.engine import Rows, estimate_generalized
 from flexcv.models.laplace.separation import looks_separated, separating_columns
@@ -248,7 +249,7 @@ class _Step:
         for losses in along:
             kept.append(losses)
             means = np.array(kept) @ sizes
-            if len(kept) - int(np.argmin(means)) > PATIENCE:
+            if len(kept) - first_least(means) > PATIENCE:
                 break
         return HeldOut(alphas[: len(kept)], np.array(kept).T, sizes)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from flexcv.models._validate import FloatArray
+from flexcv.models._validate import FloatArray, IntArray
 
 from .binning import Bins, learn_bins
 from .exact_trees import ExactGrower
@@ -79,6 +79,8 @@ class BoostedTrees:
     ----------
     encoder, reader
         From a table to what the trees read.
+    places
+        Where the table has the features that the trees read.
     start
         The constant that boosting began with.
     trees
@@ -86,6 +88,7 @@ class BoostedTrees:
     """
 
     encoder: FeatureEncoder
+    places: IntArray
     reader: Reader
     start: float
     trees: tuple[ValuedTree, ...]
@@ -99,8 +102,9 @@ class BoostedTrees:
         return total
 
     def importances(self) -> FloatArray:
-        """Give each feature's share of what the splits gained."""
-        gains = _total_gains(self.trees, len(self.encoder.levels))
+        """Give each feature's share of what the splits gained, in the table's order."""
+        gains = np.empty(len(self.places))
+        gains[self.places] = _total_gains(self.trees, len(self.places))
         whole = gains.sum()
         return gains / whole if whole > 0.0 else gains
 

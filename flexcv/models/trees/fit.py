@@ -24,7 +24,7 @@ from flexcv.models.gaussian.residual_effects import (
 )
 
 from .boosted_trees import LEARNERS, BoostedTrees
-from .feature_values import learn_features
+from .feature_values import learn_features, order_by_content
 from .folds import held_out_rows
 from .likelihoods import Likelihood
 from .rounds import Checkpoint, Followed, boosted, followed
@@ -94,6 +94,8 @@ class AbstractBoosting(AbstractMixedModel):
         likelihood = self._likelihood(random, target)
         encoder = learn_features(training.source.table, training.features)
         values = encoder.values(training.source.table)
+        places = order_by_content(values)
+        encoder, values = encoder.take(places), values.T[places].T
         reader = LEARNERS[self.learner](values, self.max_bins)
         generator = generator_from(self.random_state)
         factors = training.design.factors
@@ -103,7 +105,7 @@ class AbstractBoosting(AbstractMixedModel):
         rounds = boosted(likelihood, grower, folds, n_rows, pace, generator)
         found = self._followed(rounds, random, self.patience if folds else None)
         start = likelihood.start(np.arange(n_rows))
-        self.trees_ = BoostedTrees(encoder, reader, start, found.trees)
+        self.trees_ = BoostedTrees(encoder, places, reader, start, found.trees)
         self._keep(found, random)
         self._tell_noise(found.best, random, target)
 

@@ -3,7 +3,7 @@
 All trees of one round of boosting (one per training fold and one for all rows) grow
 level by level together: a level costs one sum per bin and feature over their rows,
 whichever tree the rows are in. A split is the one that lowers the squared error of the
-gradient most.
+gradient most; of equal ones it is the first feature's, at its lowest threshold.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from flexcv._rounding import significant
 from flexcv.models._validate import FloatArray, IntArray
 
 from .binning import Bins, CodeArray
@@ -22,7 +23,7 @@ from .binning import Bins, CodeArray
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 LEAF = -1  # in place of a feature
-LEAST_GAIN = 1e-10  # relative to the node's sum of squares
+LEAST_GAIN = 1e-10  # relative to the node's sum of squares; less is rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +170,9 @@ class _Splits(NamedTuple):
     split: IntArray
     missing_left: BoolArray
 
-    def better(self, other: _Splits) -> _Splits:
-        """Take the other split where it gains more."""
-        wins = other.gain > self.gain
+    def better(self, other: _Splits, least: FloatArray) -> _Splits:
+        """Take the other split where it gains more, by what is no rounding."""
+        wins = other.gain > self.gain + least
         return _Splits(
             *(np.where(wins, o, s) for s, o in zip(self, other, strict=True))
         )
@@ -232,13 +233,14 @@ class _Front:
         at, row = self.local[: len(gradient)], self.row[: len(gradient)]
         start, size = at * width, n_nodes * width
         best = _no_splits(n_nodes)
+        least = LEAST_GAIN * _sums(at, gradient * gradient, n_nodes)
         for feature, codes in enumerate(self.codes):
             key = start + codes.take(row)
             sums = _sums(key, gradient, size).reshape(n_nodes, width)
             counts = np.bincount(key, minlength=size).reshape(n_nodes, width)
-            best = best.better(_best_of_feature(feature, sums, counts, self.shape))
-        floor = LEAST_GAIN * _sums(at, gradient * gradient, n_nodes)
-        return best._replace(gain=np.where(best.gain > floor, best.gain, 0.0))
+            found = _best_of_feature(feature, sums, counts, self.shape, least)
+            best = best.better(found, least)
+        return best
 
     def move(self, level: _Level) -> None:
         """Send the rows of divided nodes to their children, and stop the others."""
@@ -272,7 +274,11 @@ def _sums(places: IntArray, values: FloatArray, size: int) -> FloatArray:
 
 
 def _best_of_feature(
-    feature: int, sums: FloatArray, counts: IntArray, shape: TreeShape
+    feature: int,
+    sums: FloatArray,
+    counts: IntArray,
+    shape: TreeShape,
+    least: FloatArray,
 ) -> _Splits:
     """Find the best bin after which to split, with missing values on either side."""
     n_nodes = len(sums)
@@ -286,13 +292,13 @@ def _best_of_feature(
                 break
             left, n_left = left + sums[:, -1:], n_left + counts[:, -1:]
         gain = _gains(left, n_left, whole[:, None], n_whole[:, None], shape)
-        split = gain.argmax(axis=1)
-        most = gain[np.arange(n_nodes), split]
+        most = gain.max(axis=1)
+        split = (gain >= (most - least)[:, None]).argmax(axis=1)
         side = np.full(n_nodes, missing_left)
         if not counts[:, -1].any():  # a value missing later goes with the majority
             side = 2 * n_left[np.arange(n_nodes), split] >= n_whole
         found = _Splits(most, np.full(n_nodes, feature), split, side)
-        best = best.better(found)
+        best = best.better(found, least)
     return best
 
 
@@ -323,7 +329,7 @@ def _affordable(
     leaves = np.ones(int(levels[0].tree[-1]) + 1, dtype=np.intp)
     for level in levels[:-1]:
         leaves += np.bincount(level.tree[level.divided], minlength=len(leaves))
-    order = np.lexsort((-found.gain, tree))
+    order = np.lexsort((-significant(found.gain), tree))
     first = np.searchsorted(tree[order], np.arange(len(leaves)))
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order)) - first[tree[order]]

@@ -15,11 +15,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from flexcv._rounding import on_grid
 from flexcv.models._validate import FloatArray, IntArray
 from flexcv.models.gaussian.residual_effects import ResidualEffects
 
 from .histogram_trees import BoolArray, Grown
 from .likelihoods import Likelihood, Member, leaf_values
+
+LEAST_RISE = 1e-9  # of the likelihood per row that is more than rounding
 
 
 class Grower(Protocol):
@@ -186,7 +189,7 @@ def _one_round(
     pulls = [member.pull(line[rows]) for line, rows, member in lines]
     gradient = np.zeros_like(fitted)
     for line, rows, pull in zip(gradient, sequences.rows, pulls, strict=True):
-        line[rows] = pull.gradient
+        line[rows] = on_grid(pull.gradient)
     grown = grower.grow(
         gradient,
         _drawn(sequences.trains, pace.subsample, generator),
@@ -249,7 +252,7 @@ def followed(
     best, before, settled = None, None, False
     for now in rounds:
         trees.extend(now.trees)
-        if best is None or patience is None or now.state.loglik > best.state.loglik:
+        if best is None or patience is None or _has_risen(now, best):
             best = now
         stop = told(now, before)
         settled = patience is not None and now.n_trees - best.n_trees >= patience
@@ -258,3 +261,8 @@ def followed(
         before = now
     assert best is not None
     return Followed(best, tuple(trees[: best.n_trees]), settled)
+
+
+def _has_risen(now: Checkpoint, best: Checkpoint) -> bool:
+    least = LEAST_RISE * now.state.n_rows
+    return now.state.loglik > best.state.loglik + least

@@ -13,6 +13,7 @@ from flexcv.models.design.columns import RandomDesign, learn_random
 from flexcv.models.design.terms import random_terms
 from flexcv.models.penalties.coordinate_descent import PenalisedRows, whitened_rows
 from flexcv.models.penalties.held_out import (
+    HeldOut,
     fold_coefficients,
     group_folds,
     held_out_path,
@@ -61,6 +62,12 @@ def test_without_random_effects_the_losses_are_those_of_scikit_learn() -> None:
     oracle = LassoCV(alphas=alphas, cv=KFold(4), tol=1e-8).fit(COLUMNS, TARGET)
     np.testing.assert_allclose(found.losses.T, oracle.mse_path_, rtol=1e-3)
     assert found.alphas[found.best] == oracle.alpha_
+
+
+def test_of_losses_that_differ_by_rounding_the_largest_alpha_is_chosen() -> None:
+    losses = np.array([[2.0, 1.0 + 1e-13, 1.0], [1.0, 1.0, 1.0 - 1e-13]])
+    found = HeldOut(np.array([3.0, 2.0, 1.0]), losses, np.array([5, 5]))
+    assert found.best == 1
 
 
 @pytest.mark.parametrize("random", ["(1 | g)", "(1 | g) + (1 | h)"])
