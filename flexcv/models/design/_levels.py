@@ -13,7 +13,7 @@ from .labels import label_places, plain_index
 
 
 def category_levels(column: pd.Series) -> tuple[object, ...]:
-    """Give the levels that occur, in category order or sorted."""
+    """Return the levels that occur, in category order or sorted."""
     require_no_missing(column, "feature")
     if isinstance(column.dtype, pd.CategoricalDtype):
         used = set(column.unique())
@@ -24,7 +24,7 @@ def category_levels(column: pd.Series) -> tuple[object, ...]:
 def level_positions(
     column: pd.Series, levels: Sequence[object], name: object
 ) -> IntArray:
-    """Give each row's place among the levels, matched by value or else by text.
+    """Return each row's place among the levels, matched by value or else by text.
 
     So ``"2"`` is the level 2, and 2.0 is it, too; a label that is none is refused.
 
@@ -52,7 +52,7 @@ def level_positions(
 
 
 def level_text(level: object) -> str:
-    """Give a level as text; a whole number without its point.
+    """Return a level as text; a whole number without its point.
 
     Examples
     --------

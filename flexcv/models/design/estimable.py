@@ -33,7 +33,7 @@ class ColumnSpace:
     scale: FloatArray
 
     def outside(self, columns: Sequence[FloatArray]) -> npt.NDArray[np.bool_]:
-        """Tell which rows break the relation, so that training cannot tell their mean.
+        """Return which rows break the relation, so that training cannot tell them.
 
         Parameters
         ----------
