@@ -214,7 +214,7 @@ class AbstractFormulaModel(AbstractMixedModel):
             family,
             training.target,
             source.ones if self.weights is None else source.numeric(self.weights),
-            None if self.offset is None else source.numeric(self.offset),
+            self._offset(source) if self._has_offset() else None,
             [names[k] for k in kept],
             [columns[k] for k in kept],
         )
@@ -260,6 +260,9 @@ class AbstractFormulaModel(AbstractMixedModel):
         """Give the columns that the formula, the groups and the offset name."""
         fixed, random = self.fixed_encoder_.used, self.random_encoder_.used
         return {*fixed, *random, self.offset}
+
+    def _has_offset(self) -> bool:
+        return self.offset is not None or bool(self.fixed_encoder_.offsets)
 
     def _offset(self, source: Columns) -> FloatArray:
         """Give what is added with coefficient one, by `offset` and by the formula."""

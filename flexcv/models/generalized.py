@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, Self
 
@@ -187,7 +188,8 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         problem, basis, order = laplace_problem(rows)
         self.dropped_ = self._dropped(list(rows.fixed), basis.kept)
         kind = f"{self.family_!r} with {self.n_quadrature} node(s)"
-        self.fingerprint_ = self._fingerprint(kind, training, rows.fixed, basis.kept)
+        shown = replace(training, target=rows.y)
+        self.fingerprint_ = self._fingerprint(kind, shown, rows.fixed, basis.kept)
         start = first_guess_of(problem, rows, order)
         y, kept = rows.y[order], basis.kept
         self.separated_ = self._separates(problem, start, kept, y)

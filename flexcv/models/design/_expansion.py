@@ -35,7 +35,7 @@ class Terms:
     intercept: bool | None = None
 
     def joined(self, other: Terms) -> Terms:
-        """Give the terms of both."""
+        """Return the terms of both."""
         return _terms([*self.products, *other.products], self, other)
 
     def without(self, other: Terms) -> Terms:
@@ -53,7 +53,7 @@ class Terms:
         return _terms(kept, self, Terms((), said))
 
     def crossed(self, other: Terms) -> Terms:
-        """Give each product of a term with one of the other's."""
+        """Return each product of a term with one of the other's."""
         pairs = [(*a, *b) for a in self.products for b in other.products]
         return _terms(pairs, self, other)
 
@@ -82,7 +82,7 @@ def expanded(node: Node, rest: Sequence[str] = ()) -> Terms:
 def codings(
     terms: Sequence[Term], intercept: bool, is_category: Callable[[Atom], bool]
 ) -> list[tuple[str, ...]]:
-    """Tell of each factor of each term how it is coded, if it is a category.
+    """Return how each factor of each term is coded, if it is a category.
 
     A category is coded by contrasts where its margin, the term without it, is part of
     an earlier term; the intercept is the margin of a category alone. In a formula

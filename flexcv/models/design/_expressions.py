@@ -44,11 +44,11 @@ class Source(Protocol):
     table: pd.DataFrame
 
     def once(self, key: object, make: Callable[[], Any]) -> Any:
-        """Give what `make` gave the first time."""
+        """Return what `make` gave the first time."""
         ...
 
     def values_of(self, name: Any) -> pd.Series:
-        """Give numbers as floats and labels as they are."""
+        """Return numbers as floats and labels as they are."""
         ...
 
 
@@ -95,7 +95,7 @@ class Expression:
         return self.code.columns
 
     def columns(self, source: Source) -> list[FloatArray]:
-        """Give the columns for a table."""
+        """Return the columns for a table."""
         return list(source.once(("call", self.text), lambda: self._calculated(source)))
 
     def _calculated(self, source: Source) -> list[FloatArray]:
@@ -134,7 +134,7 @@ def learn_expression(
 
 
 def python_code(tokens: Sequence[Token], table: pd.DataFrame, where: str) -> Code:
-    """Give tokens as Python, every name checked."""
+    """Return tokens as Python, every name checked."""
     columns: dict[str, str] = {}
     parts = []
     for place, token in enumerate(tokens):
@@ -178,7 +178,7 @@ def _name(
     columns: dict[str, str],
     where: str,
 ) -> str:
-    """Give a name as Python: a column or its method, a constant, a function."""
+    """Return a name as Python: a column or its method, a constant, a function."""
     root = _column_root(text, table, below=is_function)
     if root is not None:
         return _column(root, table, columns, where) + text[len(root) :]
@@ -192,7 +192,7 @@ def _name(
 
 
 def _column_root(text: str, table: pd.DataFrame, *, below: bool) -> str | None:
-    """Give the column in ``column`` or, for a method, in ``column.method``."""
+    """Return the column in ``column`` or, for a method, in ``column.method``."""
     parts = text.split(".")
     for k in range(len(parts) - below, 0, -1):
         root = ".".join(parts[:k])

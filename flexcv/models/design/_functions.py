@@ -49,13 +49,13 @@ WAYS_OUT = {
 
 
 def numbers(values: Any) -> Any:
-    """Give yes and no as one and zero, and whole numbers as floats; R's ``I``."""
+    """Return yes and no as one and zero, and whole numbers as floats; R's ``I``."""
     kind = getattr(getattr(values, "dtype", None), "kind", "")
     return values.astype(np.float64) if kind in ("b", "i", "u") else values
 
 
 def logarithm(x: Any, base: float | None = None) -> Any:
-    """Give R's ``log``, natural unless a base is named."""
+    """Return R's ``log``, natural unless a base is named."""
     return np.log(x) if base is None else np.log(x) / np.log(base)
 
 
@@ -67,7 +67,7 @@ def natural_spline(
     intercept: bool = False,
     _state: dict[str, Any] = {},  # noqa: B006  # formulaic passes the state
 ) -> FloatArray:
-    """Give R's ``ns``: cubic splines that go on as lines outside the training's range.
+    """Return R's ``ns``: cubic splines that go on as lines outside training's range.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def natural_spline(
 def settings(
     contrasts: Any = None, *, levels: Any = None, ordered: bool = False
 ) -> dict[str, Any]:
-    """Give what stands behind the column in ``C(column, ...)``."""
+    """Return what stands behind the column in ``C(column, ...)``."""
     return {"contrasts": contrasts, "levels": levels, "ordered": ordered}
 
 
@@ -136,7 +136,7 @@ NAMESPACE: Mapping[str, Any] = {**FUNCTIONS, "np": np, "contr": TRANSFORMS["cont
 
 
 def function_code(name: str, where: str) -> str:
-    """Give the name by which Python calls a formula's function; refuse others."""
+    """Return the name by which Python calls a formula's function; refuse others."""
     code = RENAMED.get(name, name)
     if code in FUNCTIONS and name not in UNREAD:
         return code

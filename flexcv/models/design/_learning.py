@@ -166,7 +166,7 @@ def _learn_category(call: Call, source: Columns, where: str) -> Category:
 
 
 def _arguments(call: Call) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
-    """Give the tokens of the first argument, and those behind its comma."""
+    """Return the tokens of the first argument, and those behind its comma."""
     depth = 0
     for place, token in enumerate(call.inner):
         if token.kind == "sign":
@@ -192,7 +192,7 @@ def _settings(
 
 
 def _in_order(wanted: Sequence[object], shown: Sequence[object]) -> tuple[object, ...]:
-    """Give levels in the order that the formula names; those it leaves out are last."""
+    """Return levels in the order that the formula names, and then those it does not."""
     places = {level_text(level): place for place, level in enumerate(wanted)}
     last = len(places)
     return tuple(sorted(shown, key=lambda level: places.get(level_text(level), last)))

@@ -9,9 +9,11 @@ import pandas as pd
 
 from flexcv.models._validate import IntArray, require_no_missing
 
+from .labels import label_places, plain_index
+
 
 def category_levels(column: pd.Series) -> tuple[object, ...]:
-    """Give the levels that occur, in category order or sorted."""
+    """Return the levels that occur, in category order or sorted."""
     require_no_missing(column, "feature")
     if isinstance(column.dtype, pd.CategoricalDtype):
         used = set(column.unique())
@@ -22,7 +24,7 @@ def category_levels(column: pd.Series) -> tuple[object, ...]:
 def level_positions(
     column: pd.Series, levels: Sequence[object], name: object
 ) -> IntArray:
-    """Give each row's place among the levels, matched by value or else by text.
+    """Return each row's place among the levels, matched by value or else by text.
 
     So ``"2"`` is the level 2, and 2.0 is it, too; a label that is none is refused.
 
@@ -36,27 +38,21 @@ def level_positions(
         The column's name, for the message.
     """
     require_no_missing(column, "feature")
-    codes, labels = pd.factorize(column)
-    places = {level: place for place, level in enumerate(levels)}
-    texts: dict[str, int] = {}
-    found = np.zeros(len(labels), dtype=np.intp)
-    for k, label in enumerate(labels):
-        place = places.get(label)
-        if place is None:
-            texts = texts or {level_text(level): k for k, level in enumerate(levels)}
-            place = texts.get(level_text(label))
-        if place is None:
-            plain = label.item() if isinstance(label, np.generic) else label
-            raise ValueError(
-                f"column {name!r} must hold levels seen in training, got {plain!r}; it "
-                "has no estimated effect."
-            )
-        found[k] = place
-    return found[codes]
+    codes, uniques = pd.factorize(column)
+    labels = plain_index(uniques)
+    places = label_places(labels, pd.Index(list(levels)))
+    if (places < 0).any():
+        label = labels[int(np.argmax(places < 0))]
+        plain = label.item() if isinstance(label, np.generic) else label
+        raise ValueError(
+            f"column {name!r} must hold levels seen in training, got {plain!r}; it has "
+            "no estimated effect."
+        )
+    return places[codes]
 
 
 def level_text(level: object) -> str:
-    """Give a level as text; a whole number without its point.
+    """Return a level as text; a whole number without its point.
 
     Examples
     --------

@@ -80,7 +80,7 @@ def read_bars(text: str) -> tuple[Bar, ...]:
 
 
 def term_text(term: Term) -> str:
-    """Give a term as RandomTerm names it: a column by its bare name."""
+    """Return a term as RandomTerm names it: a column by its bare name."""
     if len(term) == 1 and isinstance(term[0], Name):
         return term[0].column
     return ":".join(
@@ -130,7 +130,7 @@ def _read_bar(node: Sign) -> list[Bar]:
 
 
 def _paths(group: Node, bar: Sign) -> list[tuple[str, ...]]:
-    """Give the grouping columns of each term: for ``a/b`` those of a and of a:b."""
+    """Return the grouping columns of each term: for ``a/b`` those of a and of a:b."""
     if isinstance(group, Name):
         return [(group.column,)]
     if isinstance(group, Call) and group.function in SAME_LABELS:

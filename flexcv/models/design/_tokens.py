@@ -17,7 +17,7 @@ TOKEN = re.compile(
     rf"""\s*(?:
       (?P<quoted>`(?:\\[`\\]|[^`])*`)
     | (?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
-    | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?L?(?![\w.]))
+    | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?L?(?=$|[\s`'"]|{SIGNS}))
     | (?P<sign>{SIGNS})
     | (?P<name>(?:(?!{SIGNS})[^\s`'"])+)
     )""",
@@ -67,8 +67,8 @@ def written_name(name: str) -> str:
     >>> written_name("days"), written_name("a|b")
     ('days', '`a|b`')
     """
-    plain = TOKEN.fullmatch(name)
-    if plain and plain.lastgroup == "name" and plain["name"] == name and name != ".":
+    first = TOKEN.match(name)
+    if first and first["name"] == name and name != ".":
         return name
     return str(Token("quoted", name))
 

@@ -94,7 +94,7 @@ Node: TypeAlias = Name | Rest | Number | Call | Sign
 
 
 def names_in(node: Node) -> set[str] | None:
-    """Give every name that may be a column's; None where ``.`` stands for all.
+    """Return every name that may be a column's; None where ``.`` stands for all.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def names_in(node: Node) -> set[str] | None:
 
 
 def _roots(token: Token) -> list[str]:
-    """Give the name and, for ``column.method``, what stands before its points."""
+    """Return the name and, for ``column.method``, what stands before its points."""
     parts = token.text.split(".")
     return [".".join(parts[:k]) for k in range(1, len(parts) + 1)]
 
@@ -274,7 +274,7 @@ class _Reader:
 
 
 def _call_of(tokens: tuple[Token, ...]) -> Node:
-    """Give a call; ``Q("name")`` is a column."""
+    """Return a call; ``Q("name")`` is a column."""
     if tokens[0].text == "Q" and len(tokens) == 4 and tokens[2].kind == "string":
         return Name(tokens[2].text[1:-1])
     return Call(tokens)

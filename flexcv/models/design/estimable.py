@@ -23,14 +23,17 @@ class ColumnSpace:
         Positions among the fixed columns.
     relation
         Shape (kept, dropped): what training's kept columns give the dropped ones.
+    scale
+        The largest entry of each dropped column in training.
     """
 
     kept: IntArray
     dropped: IntArray
     relation: FloatArray
+    scale: FloatArray
 
     def outside(self, columns: Sequence[FloatArray]) -> npt.NDArray[np.bool_]:
-        """Tell which rows break the relation, so that training cannot tell their mean.
+        """Return which rows break the relation, so that training cannot tell them.
 
         Parameters
         ----------
@@ -39,7 +42,7 @@ class ColumnSpace:
         """
         kept = np.column_stack([columns[k] for k in self.kept])
         dropped = np.column_stack([columns[k] for k in self.dropped])
-        size = np.abs(dropped) + np.abs(kept) @ np.abs(self.relation)
+        size = self.scale + np.abs(dropped) + np.abs(kept) @ np.abs(self.relation)
         apart = np.abs(dropped - kept @ self.relation) > OUTSIDE * size
         return np.asarray(apart.any(axis=1))
 
@@ -68,4 +71,4 @@ def column_space(columns: Sequence[FloatArray], kept: IntArray) -> ColumnSpace |
     scale = np.maximum(np.abs(given).max(axis=0), np.finfo(float).tiny)
     wanted = np.column_stack([columns[k] for k in dropped])
     found = np.linalg.lstsq(given / scale, wanted, rcond=None)[0] / scale[:, None]
-    return ColumnSpace(kept, dropped, found)
+    return ColumnSpace(kept, dropped, found, np.abs(wanted).max(axis=0))

@@ -13,7 +13,7 @@ Rows = npt.NDArray[np.bool_]
 
 
 def complete_rows(X: Any, names: Collection[Any] | None = None) -> Rows:
-    """Tell which rows have a value in every column, or in those named.
+    """Return which rows have a value in every column, or in those named.
 
     Examples
     --------

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from ._notation import read_bars
+from ._expansion import expanded
+from ._notation import read_bars, term_text
 from ._tokens import written_name
-from ._tree import Call, Name, Node, Sign, names_in, tree_of
+from ._tree import Name, names_in, tree_of
 
 ColumnName: TypeAlias = str | int
 RandomSpecification: TypeAlias = "str | RandomTerm | Sequence[RandomTerm]"
@@ -171,20 +172,14 @@ def names_of_term(slope: ColumnName) -> set[str]:
 
 
 def _written(slope: ColumnName) -> str:
-    """Give a slope as a formula writes it: a product or a function is one already."""
+    """Write a slope: a product or a function as it is, a column as a formula must."""
+    text = str(slope)
     try:
-        tree = tree_of(str(slope))
+        terms = expanded(tree_of(text)).products
     except ValueError:  # no formula: a column whose name has signs
-        return written_name(str(slope))
-    is_term = isinstance(tree, Call) or _is_product(tree)
-    return str(slope) if is_term else written_name(str(slope))
-
-
-def _is_product(tree: Node | None) -> bool:
-    if not isinstance(tree, Sign) or tree.sign != ":":
-        return False
-    sides = (tree.left, tree.right)
-    return all(isinstance(s, (Name, Call)) or _is_product(s) for s in sides)
+        return written_name(text)
+    is_term = terms != ((Name(text),),) and [term_text(t) for t in terms] == [text]
+    return text if is_term else written_name(text)
 
 
 def _as_group(group: object) -> ColumnName | tuple[ColumnName, ...]:
