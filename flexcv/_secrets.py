@@ -328,9 +328,11 @@ def _redacted_column(column: pd.Series[Any], name: str) -> pd.Series[Any] | None
     if is_plain and secrecy(name) == "no" and redact(together) == together:
         return None
     clean = {text: redact_value(text, name) for text in texts}
-    if is_plain and all(clean[text] == text for text in texts):
+    hidden = [clean[e] if isinstance(e, str) else redact_value(e) for e in column]
+    if all(new is old for new, old in zip(hidden, column, strict=True)):
         return None
-    return column.map(lambda e: clean[e] if isinstance(e, str) else redact_value(e))
+    dtype = object if isinstance(column.dtype, pd.CategoricalDtype) else column.dtype
+    return pd.Series(hidden, index=column.index, name=column.name, dtype=dtype)
 
 
 def _redacted_labels(labels: Any) -> Any:

@@ -131,7 +131,7 @@ def split_described(splits: SplitSettings) -> str:
 
     Examples
     --------
-    >>> split_described(SplitSettings(CrossValMethod.GROUP, n_repeats=2))
+    >>> split_described(SplitSettings(CrossValMethod("GroupKFold"), n_repeats=2))
     'GroupKFold, 5 folds, 2 repeats'
     """
     text = title_of(splits.outer)

@@ -55,8 +55,8 @@ def drawn_from(space: Mapping[str, BaseDistribution]) -> dict[str, BaseDistribut
 
     Examples
     --------
-    >>> drawn_from({"hidden": CategoricalDistribution([(8,), (8, 8)])})
-    {'hidden': CategoricalDistribution(choices=(0, 1))}
+    >>> drawn_from({"p": CategoricalDistribution([1, 1.0])})
+    {'p': CategoricalDistribution(choices=(0, 1))}
     """
     return {
         name: distribution
@@ -87,9 +87,8 @@ def params_from(space: Space, drawn: Mapping[str, Any]) -> dict[str, Any]:
 
     Examples
     --------
-    >>> space = {"hidden": CategoricalDistribution([(8,), (8, 8)])}
-    >>> params_from(space, {"hidden": 1})
-    {'hidden': (8, 8)}
+    >>> params_from({"p": CategoricalDistribution([1, 1.0])}, {"p": 1})
+    {'p': 1.0}
     """
     if callable(space):
         replayed: Any = Suggesting(FixedTrial(dict(drawn)))

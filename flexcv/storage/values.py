@@ -32,6 +32,7 @@ Encode: TypeAlias = Callable[[Any, Arrays], Any]
 Decode: TypeAlias = Callable[[Any, Arrays], Any]
 
 PLAIN = (type(None), bool, int)
+MASKED = (pd.arrays.BooleanArray, pd.arrays.FloatingArray, pd.arrays.IntegerArray)
 RAW = "biufcmM"  # kinds of arrays whose bytes say all
 
 
@@ -283,7 +284,7 @@ COLUMNS: tuple[tuple[str, Callable[[Any], bool], Encode, Decode], ...] = (
     ("periods", _has_dtype(pd.PeriodDtype), _periods, _unperiods),
     ("intervals", _has_dtype(pd.IntervalDtype), _intervals, _unintervals),
     ("sparse", _has_dtype(pd.SparseDtype), _sparse, _unsparse),
-    ("masked", lambda v: hasattr(v.dtype, "numpy_dtype"), _masked, _unmasked),
+    ("masked", lambda v: isinstance(v, MASKED), _masked, _unmasked),
     ("dates", lambda v: isinstance(v.dtype, np.dtype), _dates, _undates),
 )
 

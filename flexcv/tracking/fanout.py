@@ -117,7 +117,7 @@ class SeveralTrackers:
         opened = self._each("child", redact(name), kind, redact_params(tags))
         pairs = zip(opened, self._guards, strict=True)
         silent = (NullTracker, type(None))
-        return _together([pair for pair in pairs if not isinstance(pair[0], silent)])
+        return _together([pair for pair in pairs if type(pair[0]) not in silent])
 
     def having(self, attribute: str) -> SeveralTrackers:
         """Return those trackers alone whose attribute of this name is true."""

@@ -8,7 +8,8 @@ from flexcv.plots._axes import axes_or_new
 
 
 def test_public_names_are_the_plots():
-    assert plots.__all__ == sorted(name for name in dir(plots) if "plot_" in name)
+    pictures = [name for name in dir(plots) if "plot_" in name]
+    assert plots.__all__ == sorted(["DRAWINGS", *pictures])
 
 
 def test_pyplot_stays_unloaded():

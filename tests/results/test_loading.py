@@ -209,7 +209,7 @@ def test_a_folder_that_lost_its_description_says_how_to_have_it_again(copied):
     (copied / "results.record").unlink()
     assert refused(copied) == (
         "'FOLDER' holds a run but no results.record; perform the chain again, which "
-        "reads the units that are there and writes it."
+        "reads the units that are there and writes it, or save the results again."
     )
 
 
