@@ -329,7 +329,7 @@ def _redacted_column(column: pd.Series[Any], name: str) -> pd.Series[Any] | None
         return None
     clean = {text: redact_value(text, name) for text in texts}
     hidden = [clean[e] if isinstance(e, str) else redact_value(e) for e in column]
-    if all(new is old for new, old in zip(hidden, column, strict=True)):
+    if all(map(_is_same, hidden, column)):
         return None
     dtype = object if isinstance(column.dtype, pd.CategoricalDtype) else column.dtype
     return pd.Series(hidden, index=column.index, name=column.name, dtype=dtype)
@@ -339,8 +339,14 @@ def _redacted_labels(labels: Any) -> Any:
     """Return labels without secrets; the same ones when they hold none."""
     if not _is_text(labels.dtype):
         return labels
-    clean = labels.map(redact_value)
-    return labels if clean.equals(labels) else clean
+    hidden = [redact_value(label) for label in labels]
+    if all(map(_is_same, hidden, labels)):
+        return labels
+    return pd.Index(hidden, name=labels.name, dtype=object, tupleize_cols=False)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) and repr(one) == repr(other))
 
 
 def _is_text(dtype: Any) -> bool:
