@@ -533,3 +533,11 @@ def test_a_fit_that_fails_leaves_nothing_that_predicts():
         model.set_params(learning_rate=7.0).fit(X, y)
     with pytest.raises(ValueError, match="not fitted yet"):
         model.predict(X)
+
+
+def test_a_handful_of_rows_is_enough_whatever_is_drawn():
+    X = np.random.RandomState(0).normal(size=(10, 4))
+    for seed in range(100):  # in one of twenty some fold draws none of its rows
+        model = MixedEffectsBoosting(learner="exact", max_iterations=5)
+        model.set_params(random_state=seed).fit(X, X[:, 0])
+        assert np.isfinite(model.predict(X)).all()

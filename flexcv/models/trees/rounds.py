@@ -207,10 +207,16 @@ def _one_round(
 def _drawn(
     trains: BoolArray, share: float, generator: np.random.RandomState
 ) -> BoolArray:
-    """Draw the rows that the trees are grown on, the same for all of them."""
+    """Draw the rows that the trees are grown on, the same for all of them.
+
+    A sequence of which no row is drawn takes all of its rows.
+    """
     if share == 1.0:
         return trains
-    return np.asarray(trains & (generator.random_sample(trains.shape[1]) < share))
+    drawn = np.asarray(trains & (generator.random_sample(trains.shape[1]) < share))
+    is_empty = ~drawn.any(axis=1)
+    drawn[is_empty] = trains[is_empty]
+    return drawn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
