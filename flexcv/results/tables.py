@@ -43,14 +43,14 @@ def scores_table(folds: Iterable[FoldResult]) -> pd.DataFrame:
 
 def summary_table(scores: pd.DataFrame) -> pd.DataFrame:
     """Lay scores out as people read them: folds and averages down, models across."""
-    models = list(dict.fromkeys(scores["model"]))
+    models = scores["model"].unique()
     metric = scores["metric"].where(
         scores["part"].eq("test"), scores["metric"] + "_train"
     )
     fold = _fold_labels(scores)
     index = ["Fold", "Metric", "model"]
     values = scores.assign(Metric=metric, Fold=fold).set_index(index)["value"]
-    names, labels = list(dict.fromkeys(metric)), list(dict.fromkeys(fold))
+    names, labels = list(metric.unique()), list(fold.unique())
     rows = pd.MultiIndex.from_product([labels, names], names=index[:2])
     wide = values.unstack().reindex(index=rows, columns=models)  # noqa: PD010
     by_metric = wide.groupby(level="Metric", sort=False)

@@ -1,5 +1,6 @@
 """A run that is worth killing: tuned and plain models, in any number of processes."""
 
+import contextlib
 import json
 import os
 import signal
@@ -87,7 +88,7 @@ def wait_for(folder, pattern, count=1, seconds=60.0):
 
 def end(process, number=signal.SIGKILL, *, is_group=False):
     """Send a signal to a process or its whole group, and wait for it."""
-    if process.poll() is None:
+    with contextlib.suppress(ProcessLookupError):
         (os.killpg if is_group else os.kill)(process.pid, number)
     try:
         return process.communicate(timeout=60)

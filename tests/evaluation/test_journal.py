@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ from sklearn.linear_model import Ridge
 
 from flexcv import CrossValidation
 from flexcv.errors import StorageError
-from flexcv.evaluation.journal import TrialStore
+from flexcv.evaluation.journal import RECORD, TrialLog, TrialStore
 from flexcv.evaluation.sampling import TrialSampler
+from flexcv.storage.folder import LOCK_FILE
 
 N_TRIALS = 12
 
@@ -100,6 +102,74 @@ def test_trials_of_a_killed_process_that_never_ended_do_not_count(tmp_path):
     study.ask()  # and never told
     again = chain().tune("Ridge", storage=file)
     pd.testing.assert_frame_equal(again.trials, tuned.trials, check_exact=True)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """Return a run folder whose units are gone, the journal of one and its numbers."""
+    folder = tmp_path / "run"
+    whole = chain(folder).perform().results
+    shutil.rmtree(folder / "units")
+    return folder, min((folder / "trials").iterdir()), whole
+
+
+def same(one, other):
+    pd.testing.assert_frame_equal(one.predictions, other.predictions, check_exact=True)
+    pd.testing.assert_frame_equal(bare(one.trials), bare(other.trials), check_exact=True)  # fmt: skip
+
+
+@pytest.mark.parametrize("kept", [4, 9])
+def test_trials_that_an_orphan_wrote_once_more_count_once(journal, kept):
+    folder, file, whole = journal
+    lines = file.read_bytes().splitlines(keepends=True)
+    head = len(lines) - N_TRIALS
+    # the new process went on after `kept` trials while the old one still wrote
+    twice = [line for line in lines[head + kept :] for _ in range(2)]
+    file.write_bytes(b"".join([*lines[: head + kept], *twice, *lines[-1:]]))
+    same(whole, chain(folder).perform().results)
+
+
+def test_trials_of_other_settings_that_an_orphan_wrote_are_passed_over(journal):
+    folder, file, whole = journal
+    chain(folder.parent / "other", high=50.0).perform()
+    other = folder.parent / "other" / "trials" / file.name
+    lines, strange = (f.read_bytes().splitlines(keepends=True) for f in (file, other))
+    file.write_bytes(b"".join([*lines[:-6], *strange[-6:]]))
+    same(whole, chain(folder).perform().results)
+
+
+def test_a_journal_that_does_not_say_how_is_refused(journal):
+    folder, file, _ = journal
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(line for line in lines if b'"user_attr":' not in line))
+    with pytest.raises(StorageError, match="does not say how its trials were made"):
+        chain(folder).perform()
+
+
+def test_a_worker_stops_when_another_process_went_on_with_its_run(tmp_path):
+    folder = tmp_path / "run"
+    file = folder / "trials" / "unit.log"
+    trial = optuna.trial.create_trial(value=1.0, user_attrs={RECORD: {}})
+    log = TrialLog(TrialStore(file, "unit", "how", holder="1 a"), "minimize")
+    (folder / LOCK_FILE).write_text("7 b")
+    with pytest.raises(StorageError) as caught:
+        log.append(trial)
+    assert str(caught.value) == (
+        f"{str(file)!r} is written by process 7 by now, which went on with this run; "
+        "leave it to that process."
+    )
+
+
+def test_a_run_may_stop_after_a_tuning_that_lost_a_process(tmp_path):
+    folder = tmp_path / "run"
+    chain(folder).set_inner_cv(4).tune("Ridge")
+    [file] = (folder / "trials").iterdir()
+    backend = optuna.storages.journal.JournalFileBackend(str(file))
+    storage = optuna.storages.JournalStorage(backend)
+    optuna.load_study(study_name=None, storage=storage).ask()  # and killed
+    first = chain(folder).set_inner_cv(4).perform().results
+    shutil.rmtree(folder / "units")
+    same(first, chain(folder).set_inner_cv(4).perform().results)
 
 
 @pytest.mark.parametrize("other", [{"high": 50.0}, {"rows": 61}], ids=str)
