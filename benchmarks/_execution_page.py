@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance" / "execution.md"
-ORDER = ("overhead", "parallel", "scale", "memory", "pruning")
+ORDER = ("before", "overhead", "parallel", "scale", "memory", "pruning")
 HEAD = """# What execution costs
 
 Each section is written by its script in `benchmarks/` with `--write`. The machine is
