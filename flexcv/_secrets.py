@@ -151,7 +151,8 @@ def redact_value(value: Any, name: str = "") -> Any:
     if name and _is_hidden_under(name, value):
         return HIDDEN
     if isinstance(value, str):
-        return redact(value)
+        hidden = redact(value)
+        return value if hidden == value else hidden  # texts of NumPy stay such
     if isinstance(value, Mapping):
         return {redact_value(k): redact_value(v, str(k)) for k, v in value.items()}
     if isinstance(value, list | set | frozenset):

@@ -11,7 +11,7 @@ import pytest
 from flexcv import CrossValidationResults
 from flexcv.errors import StorageError, UnitError
 from flexcv.storage import files
-from flexcv.storage.folder import LOCK_FILE, holder_of, locked
+from flexcv.storage.folder import holder_of, locked
 
 from .runs import SlowRidge, chain, end, performing, same, status, wait_for
 
@@ -97,13 +97,6 @@ def test_who_holds_a_folder_is_known_until_it_is_let_go(tmp_path):
     assert holder_of(tmp_path) == ""
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_disk_that_is_full_to_the_last_byte_is_one_sentence(tmp_path):
-    (tmp_path / LOCK_FILE).symlink_to("/dev/full")
-    with pytest.raises(StorageError, match="written: No space"), locked(tmp_path):
-        pass
-
-
 class Killed(BaseException):
     """The end of a process, as far as the files are concerned."""
 
@@ -133,26 +126,6 @@ def survived(call):
     except Killed:
         return False
     return True
-
-
-@pytest.mark.parametrize("start", ["new", "saved"])
-def test_a_save_that_is_killed_can_be_done_again(tmp_path, dies_at, monkeypatch, start):
-    results = chain(None, trials=2, keep_estimators=True).perform().results
-    for number in range(1, 40, 3):
-        folder = tmp_path / f"{start}-{number}"
-        if start == "saved":
-            results.save(folder)
-            (folder / "units" / "mine.txt").write_text("mine")
-        dies_at(number)
-        if survived(lambda place=folder: results.save(place, estimators=True)):
-            break
-        monkeypatch.undo()
-        with pytest.raises(StorageError, match=r"^[^\n]*\.$"):
-            CrossValidationResults.load(folder)
-        results.save(folder, estimators=True)
-        same(results, CrossValidationResults.load(folder))
-        assert start == "new" or (folder / "units" / "mine.txt").read_text() == "mine"
-    assert number > 25
 
 
 def test_tables_that_a_killed_run_had_not_written_are_written(tmp_path, dies_at, monkeypatch):  # fmt: skip
