@@ -114,6 +114,24 @@ def target_values(y: Any, n_rows: int) -> FloatArray:
     return target
 
 
+def sample_weights(sample_weight: Any, n_rows: int) -> FloatArray:
+    """Give weights as floats from zero on, one per row, some of them positive."""
+    values = np.asarray(sample_weight, dtype=np.float64)
+    if values.ndim == 0:
+        values = np.full(n_rows, float(values))
+    if values.shape != (n_rows,):
+        raise ValueError(
+            f"`sample_weight` must hold one number per row of `X`, here {n_rows}, got "
+            f"shape {values.shape}; pass one weight per row."
+        )
+    if not (np.isfinite(values).all() and (values >= 0.0).all() and values.any()):
+        raise ValueError(
+            "`sample_weight` must be finite and not negative, and not zero in every "
+            "row, got other values; check the weights."
+        )
+    return values
+
+
 def _text_to_float(values: npt.NDArray[Any]) -> FloatArray:
     try:
         return values.astype(np.float64)

@@ -23,7 +23,13 @@ from flexcv.models.design.columns import RandomDesign, RandomEncoder, learn_rand
 from flexcv.models.design.terms import RandomTerm, random_terms
 from flexcv.models.gaussian.covariance import correlations
 
-from ._validate import FloatArray, near_miss, require_column, target_values
+from ._validate import (
+    FloatArray,
+    near_miss,
+    require_column,
+    sample_weights,
+    target_values,
+)
 
 RESIDUAL = "Residual"
 COMPONENT = ("group", "name", "variance", "sd")
@@ -46,6 +52,8 @@ class Training:
         The target.
     left_out
         Columns with another role than that of a feature.
+    sample_weight
+        Positive weights that `fit` was passed.
     """
 
     source: Columns
@@ -53,6 +61,7 @@ class Training:
     design: RandomDesign
     target: FloatArray
     left_out: tuple[Any, ...]
+    sample_weight: FloatArray | None = None
 
     @property
     def features(self) -> list[Any]:
@@ -114,6 +123,11 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
         y
             The target, one number per row.
         """
+        self._fit_design(self._training(X, y))
+        return self
+
+    def _training(self, X: Any, y: Any, sample_weight: Any = None) -> Training:
+        """Check and learn what the fit needs; rows of weight zero are left out."""
         if self.known_groups not in KNOWN_GROUPS:
             hint = near_miss(self.known_groups, KNOWN_GROUPS)
             raise ValueError(
@@ -125,13 +139,16 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
         terms = self._terms()
         table, target = training_table(self, X, y, named=bool(terms) or self._named())
         left_out = self._left_out(terms, table)
+        target = target_values(target, len(table))
+        if sample_weight is not None:
+            sample_weight = sample_weights(sample_weight, len(table))
+            used = sample_weight > 0.0
+            if not used.all():
+                table, target = table.loc[used], target[used]
+                sample_weight = sample_weight[used]
         source = Columns(table)
-        encoder, design = learn_random(source, terms)
-        self.random_encoder_ = encoder
-        self._fit_design(
-            Training(source, terms, design, target_values(target, len(table)), left_out)
-        )
-        return self
+        self.random_encoder_, design = learn_random(source, terms)
+        return Training(source, terms, design, target, left_out, sample_weight)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "random_part_")

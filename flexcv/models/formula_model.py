@@ -21,10 +21,10 @@ from flexcv.models.design.columns import FixedEncoder, learn_fixed
 from flexcv.models.design.effects_table import tidy_effects
 from flexcv.models.design.estimable import ColumnSpace, column_space
 from flexcv.models.design.fingerprint import Fingerprint, fingerprint
-from flexcv.models.design.gaps import with_gaps, without_gaps
+from flexcv.models.design.gaps import complete_rows, with_gaps, without_gaps
 from flexcv.models.design.terms import RandomTerm, names_of_term
 
-from ._validate import FloatArray, IntArray, near_miss
+from ._validate import FloatArray, IntArray, near_miss, sample_weights
 from .base import AbstractMixedModel, Training
 
 NA_ACTIONS = ("raise", "drop")
@@ -53,7 +53,7 @@ class AbstractFormulaModel(AbstractMixedModel):
     def fixed_effects_(self) -> pd.DataFrame:
         """Fixed effects with standard errors, tests and intervals."""
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -63,6 +63,9 @@ class AbstractFormulaModel(AbstractMixedModel):
             array will do when no column is named.
         y
             The target, one value per row.
+        sample_weight
+            Weights of the rows, beside those of the column `weights`, which they
+            multiply and whose meaning they have. Rows of weight zero are left out.
         """
         self.__dict__.pop("random_part_", None)
         if self.na_action not in NA_ACTIONS:
@@ -73,9 +76,14 @@ class AbstractFormulaModel(AbstractMixedModel):
         self._require_left_side(y)
         self.n_dropped_rows_ = 0
         if self.na_action == "drop" and y is not None:
-            found = without_gaps(X, y, self._names_said())
-            X, y, self.n_dropped_rows_ = found
-        return super().fit(X, self._coded_target(y))
+            given, names = (X, y), self._names_said()
+            X, y, self.n_dropped_rows_ = without_gaps(X, y, names)
+            if self.n_dropped_rows_ and sample_weight is not None:
+                kept = complete_rows(given[0], names) & complete_rows(given[1])
+                sample_weight = sample_weights(sample_weight, len(kept))[kept]
+        coded = self._coded_target(y)
+        self._fit_design(self._training(X, coded, sample_weight))
+        return self
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Predict with the effects of known levels; without for unknown ones.
@@ -192,6 +200,14 @@ class AbstractFormulaModel(AbstractMixedModel):
         """
         return tidy_effects(self.random_effects_, self.conditional_sd())
 
+    def _row_weights(self, training: Training) -> FloatArray | None:
+        """Give what the column and `sample_weight` say together; None for neither."""
+        named = None if self.weights is None else self._weights(training.source)
+        given = training.sample_weight
+        if named is None or given is None:
+            return given if named is None else named
+        return named * given
+
     def _weights(self, source: Columns) -> FloatArray:
         weights = source.numeric(self.weights)
         if not (weights > 0.0).all():
@@ -210,10 +226,11 @@ class AbstractFormulaModel(AbstractMixedModel):
     ) -> Fingerprint:
         """Give what is remembered of the rows, to compare models."""
         source, names = training.source, self.fixed_encoder_.names
+        weights = self._row_weights(training)
         return fingerprint(
             family,
             training.target,
-            source.ones if self.weights is None else source.numeric(self.weights),
+            source.ones if weights is None else weights,
             self._offset(source) if self._has_offset() else None,
             [names[k] for k in kept],
             [columns[k] for k in kept],

@@ -140,7 +140,7 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         """Say whether the outcome is two classes: no numbers of trials are named."""
         return self.family == "binomial" and self.weights is None
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -151,10 +151,13 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         y
             The target, one value per row: two classes, shares, counts or positive
             numbers, as the family asks.
+        sample_weight
+            How often each row counts: its log-likelihood is multiplied, beside the
+            column `weights`. Rows of weight zero are left out.
         """
         self.__dict__.pop("random_part_", None)
         family_of(self.family, self.link)
-        return super().fit(X, y)
+        return super().fit(X, y, sample_weight)
 
     def _coded_target(self, y: Any) -> Any:
         if self._has_classes() and y is not None:
@@ -197,26 +200,41 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         fit = fit_laplace(problem, start, max_iterations=steps)
         if not self.separated_:
             self.separated_ = self._separates(problem, fit.parameters, kept, y)
-        self._keep(in_users_basis(fit, basis), rows)
+        fitted = in_users_basis(fit, basis)
+        loglik = fitted.loglik + self._constant_left(rows.y, training)
+        self._keep(replace(fitted, loglik=loglik), rows)
         self._warn()
 
     def _rows(self, training: Training) -> Rows:
         source = training.source
         self.fixed_encoder_ = self._learn_fixed(training)
         ones = source.ones
-        weights = ones if self.weights is None else self._weights(source)
-        target = self._shares(training.target, weights)
-        self.family_.require_target(target, weights)
+        trials = ones if self.weights is None else self._weights(source)
+        weights = self._row_weights(training)
+        target = self._shares(training.target, trials)
+        self.family_.require_target(target, trials)
         return Rows(
             self.family_,
             target,
-            weights,
+            ones if weights is None else weights,
             self._offset(source),
             self.fixed_encoder_.columns(source),
             training.design,
             ones,
             self.n_quadrature,
         )
+
+    def _constant_left(self, y: FloatArray, training: Training) -> float:
+        """Give what trials that count several times add to the log-likelihood.
+
+        So many trials in one row would count the orders of successes of all together.
+        """
+        times = training.sample_weight
+        if times is None or self.weights is None or self.family != "binomial":
+            return 0.0
+        trials = self._weights(training.source)
+        each = times * self.family_.constant(y, trials)
+        return float((each - self.family_.constant(y, times * trials)).sum())
 
     def _require_quadrature(self, rows: Rows) -> None:
         nodes = self.n_quadrature

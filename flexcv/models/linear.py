@@ -54,7 +54,9 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
     reml
         Whether to maximise the restricted likelihood.
     weights
-        The column of weights.
+        The column of weights. A weight is a precision: a row of weight w has the
+        residual variance sigma^2 / w, as the mean of w measurements has. It is not w
+        rows; to have w rows, repeat them.
     offset
         The column that is added to the prediction with coefficient one.
     known_groups
@@ -107,12 +109,26 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         source, design = training.source, training.design
         self.fixed_encoder_ = self._learn_fixed(training)
         columns = self.fixed_encoder_.columns(source)
-        weights = None if self.weights is None else self._weights(source)
         target = training.target - self._offset(source)
         if design.factors:
             require_identifiable(design)
             require_groups_apart(training.terms, self._categories())
-        rows = columns, design, target, weights, source.ones
+        fitted = self._estimate(training, columns, target)
+        if not fitted.minimum.converged:
+            warnings.warn(
+                "the variances did not converge after "
+                f"{fitted.minimum.n_iter} iterations; simplify the random part.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        self._keep(fitted)
+
+    def _estimate(
+        self, training: Training, columns: list[FloatArray], target: FloatArray
+    ) -> Estimate:
+        """Fit from sums; beside a large variance from rows, which lose no digits."""
+        design, weights = training.design, self._row_weights(training)
+        rows = columns, design, target, weights, training.source.ones
         sums, basis = sums_and_basis(*rows)
         if design.factors:
             require_residuals(target, basis.kept, basis.target_scale)
@@ -126,14 +142,7 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
             start = fitted.minimum.theta
             sums, basis = sums_and_basis(*rows, exact=True)
             fitted = estimate(sums, basis, blocks, reml=self.reml, start=start)
-        if not fitted.minimum.converged:
-            warnings.warn(
-                "the variances did not converge after "
-                f"{fitted.minimum.n_iter} iterations; simplify the random part.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        self._keep(fitted)
+        return fitted
 
     @property
     def trace_(self) -> pd.DataFrame:

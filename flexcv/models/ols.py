@@ -13,13 +13,14 @@ from flexcv.models.design._effects import Columns
 from flexcv.models.design._table import prediction_table, training_table
 from flexcv.models.design.columns import FixedEncoder, RandomEncoder, learn_fixed
 
-from ._validate import FloatArray, target_values
+from ._validate import FloatArray, sample_weights, target_values
 
 
 class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Ordinary least squares through statsmodels, y = X beta + e.
 
-    Categorical columns are coded by treatment; an intercept is added.
+    With weights it is weighted least squares. Categorical columns are coded by
+    treatment; an intercept is added.
 
     Attributes
     ----------
@@ -41,7 +42,7 @@ class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     fixed_encoder_: FixedEncoder
     random_encoder_: RandomEncoder
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -50,13 +51,21 @@ class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             A table or an array of features.
         y
             The target, one number per row.
+        sample_weight
+            Precisions of the rows: a row of weight w has the residual variance
+            sigma^2 / w. Rows of weight zero are left out.
         """
         table, target = training_table(self, X, y, named=False)
         self.fixed_encoder_ = learn_fixed(table)
         self.random_encoder_ = RandomEncoder(())
         values = target_values(target, len(table))
         design = np.column_stack(self.fixed_encoder_.columns(Columns(table)))
-        self.result_ = sm.OLS(values, design).fit()
+        if sample_weight is None:
+            self.result_ = sm.OLS(values, design).fit()
+        else:
+            weights = sample_weights(sample_weight, len(table))
+            used = weights > 0.0
+            self.result_ = sm.WLS(values[used], design[used], weights[used]).fit()
         self.result_.model.data.xnames = list(self.fixed_encoder_.names)
         coefficients = np.asarray(self.result_.params)
         self.intercept_ = float(coefficients[0])

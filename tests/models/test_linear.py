@@ -38,6 +38,7 @@ def fitted(frame: pd.DataFrame, **options: object) -> LinearMixedEffectsModel:
     return LinearMixedEffectsModel(**options).fit(frame.drop(columns="y"), frame["y"])
 
 
+@pytest.mark.filterwarnings("ignore::flexcv.errors.RankDeficiencyWarning")
 @parametrize_with_checks(
     [LinearMixedEffectsModel(), LinearMixedEffectsModel(reml=False)]
 )

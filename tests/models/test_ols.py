@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from flexcv.models import LinearModel
 
 
+@pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")
 @parametrize_with_checks([LinearModel()])
 def test_scikit_learn_accepts_the_estimator(estimator, check) -> None:
     check(estimator)

@@ -189,7 +189,8 @@ def at_minimum(problem: Problem, basis: Basis, minimum: Minimum) -> Estimate:
     factors = problem.factors(minimum.theta)
     at = problem.at(minimum.theta)
     scale = basis.target_scale
-    sigma = float(scale * np.sqrt(at.r2 / at.free))
+    # As many columns as rows leave no residual to estimate a variance from.
+    sigma = float(scale * np.sqrt(at.r2 / at.free)) if at.free > 0 else np.nan
     root = at.root @ basis.fixed.T
     constant = 2.0 * at.free * np.log(scale)
     if problem.reml:

@@ -24,6 +24,7 @@ from flexcv.models._validate import FloatArray
 
 LARGE = 30.0  # deviation, relative to the residual, whose square loses digits
 EMPTY = 1e-7  # a direction of Z in a level, relative to its largest, that is none
+LEAST = np.float64(1e-290)  # of squares: rows over it are still a number
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 
@@ -274,7 +275,7 @@ def solve_fixed(schur: FloatArray) -> FixedPart:
     half = root @ schur[:p, p]
     r2 = float(schur[p, p] - half @ half)
     log_det = 2.0 * float(np.log(lower.diagonal()).sum())
-    return FixedPart(half @ root, root, max(r2, np.finfo(float).tiny), log_det)
+    return FixedPart(half @ root, root, max(r2, LEAST), log_det)
 
 
 class ResidualLevel(NamedTuple):
