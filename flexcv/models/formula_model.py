@@ -226,11 +226,10 @@ class AbstractFormulaModel(AbstractMixedModel):
     ) -> Fingerprint:
         """Give what is remembered of the rows, to compare models."""
         source, names = training.source, self.fixed_encoder_.names
-        weights = self._row_weights(training)
         return fingerprint(
             family,
             training.target,
-            source.ones if weights is None else weights,
+            self._row_weights(training),
             self._offset(source) if self._has_offset() else None,
             [names[k] for k in kept],
             [columns[k] for k in kept],

@@ -20,7 +20,7 @@ from ._effects import INTERCEPT
 
 SKETCH = 128  # random sums per column
 WIDEST = 120  # more columns than this are compared by their names
-SKETCHED_ROWS = 1 << 14  # evenly spaced
+SKETCHED_ROWS = 1 << 11  # evenly spaced
 SAME = 1e-9  # difference, relative to a vector's length, that is rounding
 WITHIN = 1e-8  # share of a column outside the span of others that is rounding
 
@@ -78,7 +78,7 @@ class Fingerprint:
 def fingerprint(
     family: str,
     target: FloatArray,
-    weights: FloatArray,
+    weights: FloatArray | None,
     offset: FloatArray | None,
     names: Sequence[str],
     columns: Sequence[FloatArray],
@@ -90,7 +90,7 @@ def fingerprint(
     family
         The distribution, and how its likelihood is computed.
     target, weights, offset
-        One number per row; no offset is one of zero.
+        One number per row; no weights are ones, and no offset is zeros.
     names, columns
         The fixed columns that are kept.
 
@@ -104,7 +104,8 @@ def fingerprint(
     """
     n_rows = len(target)
     nothing = (0.0, 0.0) if offset is None else _mark(offset)
-    marks = {"target": _mark(target), "weights": _mark(weights), "offset": nothing}
+    weighed = _mark_of_ones(n_rows) if weights is None else _mark(weights)
+    marks = {"target": _mark(target), "weights": weighed, "offset": nothing}
     shown = () if len(columns) > WIDEST else columns
     rows, sums, signs = _plan(n_rows)
     lines = [np.bincount(sums, signs * column[rows], SKETCH) for column in shown]
@@ -119,7 +120,14 @@ def _mark(values: FloatArray) -> tuple[float, float]:
     square = values[: len(left) * len(right)].reshape(len(left), len(right))
     rest = values[square.size :]
     mark = float(left @ (square @ right)) + float(rest @ left[: len(rest)])
-    return mark, float(np.linalg.norm(values))
+    return mark, float(np.sqrt(values @ values))
+
+
+def _mark_of_ones(n_rows: int) -> tuple[float, float]:
+    left, right = _directions(n_rows)
+    rest = n_rows - len(left) * len(right)
+    mark = float(left.sum() * right.sum()) + float(left[:rest].sum())
+    return mark, float(np.sqrt(n_rows))
 
 
 @lru_cache(maxsize=16)
