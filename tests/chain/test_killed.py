@@ -1,5 +1,6 @@
 """A run that is killed, or loses a worker, goes on to the numbers of an unstopped one."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -126,6 +127,27 @@ def survived(call):
     except Killed:
         return False
     return True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", ["new", "saved"])
+def test_a_save_that_is_killed_can_be_done_again(tmp_path, dies_at, monkeypatch, start):
+    results = chain(None, trials=2, keep_estimators=True).perform().results
+    for number in range(1, 40, 3):
+        folder = tmp_path / f"{start}-{number}"
+        if start == "saved":
+            results.save(folder)
+            (folder / "units" / "mine.txt").write_text("mine")
+        dies_at(number)
+        if survived(lambda place=folder: results.save(place, estimators=True)):
+            break
+        monkeypatch.undo()
+        with contextlib.suppress(StorageError):  # else the old ones, whole
+            same(results, CrossValidationResults.load(folder))
+        results.save(folder, estimators=True)
+        same(results, CrossValidationResults.load(folder))
+        assert start == "new" or (folder / "units" / "mine.txt").read_text() == "mine"
+    assert number > 25
 
 
 def test_tables_that_a_killed_run_had_not_written_are_written(tmp_path, dies_at, monkeypatch):  # fmt: skip
