@@ -158,7 +158,14 @@ def _damage(file: Path) -> Iterator[None]:
     """Name the file where a record that passed its checksum does not make sense."""
     try:
         yield
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise damaged(file, f"it does not fit ({error})") from error
 
 

@@ -32,6 +32,8 @@ from flexcv._secrets import redact
 from flexcv.errors import StorageError
 
 LEDGER_FILE = "mlflow.json"
+# What reading a file may raise that is not what was written.
+DAMAGES = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 TOP = ""  # the place of the cross-validation itself
 RUNNING = "running"
 Address: TypeAlias = tuple[str, str]  # store, experiment
@@ -165,7 +167,7 @@ def _entries(file: Path) -> list[dict[str, Any]]:
             _address_of(entry)
             for run in entry["runs"].values():
                 KnownRun(run["id"], run["status"])
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except DAMAGES as error:
         raise StorageError(
             f"{str(file)!r} must be a list of MLflow's runs, but is damaged "
             f"({type(error).__name__}: {error}); delete it to begin new runs there."

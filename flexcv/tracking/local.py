@@ -40,6 +40,7 @@ METRICS_FILE = "metrics.jsonl"
 UNSAFE = re.compile(r'[\x00-\x1f<>:"|?*\\/]')  # refused by one file system or another
 LONGEST_NAME = 120
 RUNNING = "running"
+LARGEST_PROCESS = 2**31
 
 
 @dataclass(slots=True)
@@ -324,31 +325,53 @@ def read_metrics(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
     path = Path(folder) / METRICS_FILE
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
     try:
-        return [json.loads(line) for line in lines[:-1]]
-    except ValueError as error:
+        lines = path.read_text(encoding="utf-8").split("\n")
+        return [_point(line) for line in lines[:-1]]
+    except (OSError, ValueError, RecursionError) as error:
         raise StorageError(
             f"{str(path)!r} must hold one JSON object a line, but is damaged "
             f"({error}); delete it to go on without its numbers."
         ) from error
 
 
+def _point(line: str) -> dict[str, Any]:
+    """Read one line of numbers."""
+    point = json.loads(line)
+    if not isinstance(point, dict) or not point.keys() >= {"key", "step", "value"}:
+        raise ValueError(f"no key, step and value in {line[:40]!r}")
+    return point
+
+
 def _record_in(path: Path) -> RunRecord:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         known = {entry.name for entry in fields(RunRecord)}
-        return RunRecord(**{key: content[key] for key in content if key in known})
+        record = RunRecord(**{key: content[key] for key in content if key in known})
+        _refuse_other_kinds(record)
     except FileNotFoundError as error:
         raise StorageError(
             f"{str(path.parent)!r} must hold the {RUN_FILE} of a tracked run, and has "
             "none; pass the folder `tracking` of a run folder, or one below it."
         ) from error
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise StorageError(
             f"{str(path)!r} must be the record of a tracked run, but is damaged or "
             f"another file ({error}); perform the run again in a new folder."
         ) from error
+    return record
+
+
+def _refuse_other_kinds(record: RunRecord) -> None:
+    """Refuse a record with an entry that no tracker writes."""
+    names = ("name", "kind", "status", "started", "finished", "process_mark", "host")
+    texts = [*(getattr(record, name) for name in names), *record.files]
+    texts += record.children
+    is_number = type(record.process) is int and 0 <= record.process < LARGEST_PROCESS
+    are_mappings = isinstance(record.tags, dict) and isinstance(record.params, dict)
+    are_texts = all(isinstance(text, str) for text in texts)
+    if not (is_number and are_mappings and are_texts):
+        raise TypeError("an entry is of another kind")
 
 
 def _forget(folder: Path) -> None:

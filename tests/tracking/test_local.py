@@ -191,7 +191,20 @@ def test_fields_of_a_later_version_are_passed_over(tmp_path):
     assert rewritten(tracker.folder, colour="red").name == "demo"
 
 
-@pytest.mark.parametrize("text", ['{"name": "a', "[]", '{"status": "finished"}', "3"])
+DAMAGED = [
+    '{"name": "a',
+    "[]",
+    '{"status": "finished"}',
+    "3",
+    "[" * 100_000,
+    '{"name": "a", "kind": "fold", "process": 1e400}',
+    '{"name": "a", "kind": "fold", "process": -1}',
+    '{"name": "a", "kind": "fold", "files": [5]}',
+    '{"name": "a", "kind": "fold", "children": null}',
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED, ids=range(len(DAMAGED)))
 def test_a_damaged_record_is_said_in_one_sentence(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
 
@@ -215,8 +228,11 @@ def test_a_folder_without_a_run_is_said_in_one_sentence(tmp_path):
     )
 
 
-def test_a_damaged_line_of_numbers_is_said_in_one_sentence(tmp_path):
-    (tmp_path / "metrics.jsonl").write_text('{"key": "ms\n{}\n')
+@pytest.mark.parametrize(
+    "content", [b'{"key": "ms\n{}\n', b'{"key": "\xff"}\n', b"[5]\n", b"{}\n"], ids=str
+)
+def test_a_damaged_line_of_numbers_is_said_in_one_sentence(tmp_path, content):
+    (tmp_path / "metrics.jsonl").write_bytes(content)
 
     with pytest.raises(StorageError, match="must hold one JSON object a line"):
         read_metrics(tmp_path)
