@@ -112,11 +112,13 @@ def tuned_together(folder, is_performed):
     wait_for(folder, "trials/*.log")
     time.sleep(DICE.uniform(0.05, 0.3))
     one.kill()
-    if is_performed:
-        chain(folder, trials=30).perform()
+    first = chain(folder, trials=30).perform().results if is_performed else None
     one.wait()
     other.communicate(timeout=120)
     assert other.returncode == 0
+    if is_performed:  # what was performed stays; the other's trials came beside it
+        same(first, chain(folder, trials=30).perform().results)
+        shutil.rmtree(folder / "units")
     first = chain(folder, trials=30).perform().results
     _from_trials(folder, first, trials=30)
 

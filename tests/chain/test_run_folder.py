@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -333,7 +334,8 @@ def test_of_many_damages_of_a_journal_none_gives_other_numbers(tmp_path):
     whole = chain(tmp_path / "run", **options).perform().results
     journal = min((tmp_path / "run" / "trials").iterdir())
     content, dice = journal.read_bytes(), np.random.default_rng(0)
-    n_refused = 0
+    kept = [m.span(1) for m in re.finditer(rb'"scores":\[(\d+\.\d{9})', content)]
+    scores = [n for span in kept for n in range(*span) if 48 <= content[n] < 58]
     for _ in range(30):
         shutil.rmtree(tmp_path / "copy", ignore_errors=True)
         shutil.copytree(tmp_path / "run", tmp_path / "copy")
@@ -343,8 +345,7 @@ def test_of_many_damages_of_a_journal_none_gives_other_numbers(tmp_path):
         if kind == 0:
             damaged[place] ^= 1 << int(dice.integers(8))
         elif kind == 1:
-            digits = [n for n, byte in enumerate(content) if 48 <= byte < 58]
-            place = dice.choice(digits)
+            place = dice.choice(scores)
             damaged[place] = 48 + (damaged[place] - 48 + 1 + dice.integers(9)) % 10
         elif kind == 2:
             del damaged[place:]
@@ -352,11 +353,11 @@ def test_of_many_damages_of_a_journal_none_gives_other_numbers(tmp_path):
             damaged += damaged[: place + 1]
         file = tmp_path / "copy" / "trials" / journal.name
         file.write_bytes(bytes(damaged))
+        is_refused = True
         with contextlib.suppress(StorageError):
             same(whole, chain(tmp_path / "copy", **options).perform().results)
-            continue
-        n_refused += 1
-    assert n_refused >= 8
+            is_refused = False
+        assert is_refused or kind != 1  # a date or a torn line changes nothing
 
 
 # -- models that are there tomorrow --
