@@ -39,7 +39,7 @@ STRESS_FITS = 240
 
 
 def agreement() -> str:
-    """Give the distance to lme4's polished fits, one line per table and model."""
+    """Return the distance to lme4's polished fits, one line per table and model."""
     rows = []
     for name in FITS:
         reference = json.loads((FOLDER / "lme4" / f"{name}.json").read_text())
@@ -69,7 +69,7 @@ def _distances(model: LinearMixedEffectsModel, reference: dict) -> list[str]:
 
 
 def stress(n_fits: int) -> str:
-    """Give one sentence on badly scaled fits."""
+    """Return one sentence on badly scaled fits."""
     results = [stress_result(seed) for seed in range(n_fits)]
     reached = sum(r.excess < 1e-6 for r in results)
     singular = np.mean([r.singular for r in results])
@@ -84,7 +84,7 @@ def stress(n_fits: int) -> str:
 
 
 def speed() -> str:
-    """Give seconds of every engine, and lme4's seconds over this library's."""
+    """Return seconds of every engine, and lme4's seconds over this library's."""
     rows = []
     for case in cases():
         seconds = {name: engine(case) for name, engine in ENGINES.items()}
@@ -102,7 +102,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def folds(n_rows: int) -> str:
-    """Give one sentence on five training folds from sums and from rows."""
+    """Return one sentence on five training folds from sums and from rows."""
     table = simulated(n_rows, n_rows // 50, slope=True)
     y, X = table["y"].to_numpy(), table[["x", "g"]]
     fold = np.random.default_rng(1).integers(0, 5, n_rows)
@@ -129,7 +129,7 @@ def folds(n_rows: int) -> str:
 
 
 def scaling(sizes: list[int]) -> str:
-    """Give seconds and memory from 1e4 rows on, each in a process of its own."""
+    """Return seconds and memory from 1e4 rows on, each in a process of its own."""
     rows = []
     for n_rows in sizes:
         call = [sys.executable, "-m", "benchmarks.mixed_models", f"--rows={n_rows}"]
@@ -165,7 +165,7 @@ def one_size(n_rows: int) -> dict[str, str]:
 
 
 def table_text(frame: pd.DataFrame) -> str:
-    """Give a frame as a Markdown table."""
+    """Return a frame as a Markdown table."""
     lines = [list(frame), ["---"] * len(frame.columns), *frame.astype(str).to_numpy()]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -50,7 +50,7 @@ def drawn(seed, n_groups=60, n_rows=15, family="binomial", variance=1.0):
 
 
 def nobody(table):
-    """Give the same rows for groups that training did not show."""
+    """Return the same rows for groups that training did not show."""
     return table.assign(g=-1)
 
 

@@ -27,7 +27,7 @@ from flexcv.models.laplace.marginal import marginal_mean
 
 
 def table_of(kind="binary", seed=0, groups=40, each=15) -> pd.DataFrame:
-    """Give two features, a grouping column and a target."""
+    """Return two features, a grouping column and a target."""
     rng = np.random.default_rng(seed)
     g = np.repeat(np.arange(groups), each)
     table = pd.DataFrame({"x": rng.normal(size=len(g)), "z": rng.normal(size=len(g))})

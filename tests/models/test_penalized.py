@@ -53,7 +53,7 @@ def features(table: pd.DataFrame, random: str) -> pd.DataFrame:
 
 
 def marginal_inverse(model: PenalizedLinearMixedModel, table: pd.DataFrame):
-    """Give (V / sigma^2)^-1 by brute force."""
+    """Return (V / sigma^2)^-1 by brute force."""
     n, total = len(table), np.eye(len(table))
     columns = {"Intercept": np.ones(n)} | {c: table[c].to_numpy() for c in table}
     for (name, effects), d in zip(

@@ -14,13 +14,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from flexcv.arrays import FloatArray
 from flexcv.errors import ModelError
-from flexcv.models._validate import FloatArray
 
-from .crossed import DenseSums
 from .engine import Estimate, at_minimum, search
+from .few_levels import DenseSums
+from .one_factor import GroupSums
 from .parameters import parameter_frame
-from .pls import GroupSums
 from .problem import Sums
 
 RANK = 1e-10  # eigenvalue, relative to the largest, that counts as none
@@ -37,7 +37,7 @@ def bootstrap_intervals(
     rng: np.random.Generator,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Give estimate, lower and upper from refits to data drawn from the model.
+    """Return estimate, lower and upper from refits to data drawn from the model.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def _several_factors_drawer(fitted: Estimate, sums: DenseSums) -> Draw:
 
 
 def _roots(matrices: FloatArray) -> tuple[FloatArray, FloatArray, int]:
-    """Give symmetric roots, their pseudo-inverses and the rank of all together."""
+    """Return symmetric roots, their pseudo-inverses and the rank of all together."""
     if matrices.size == 0:
         return matrices, matrices, 0
     values, axes = np.linalg.eigh(matrices)
@@ -156,7 +156,7 @@ def _roots(matrices: FloatArray) -> tuple[FloatArray, FloatArray, int]:
 
 
 def _used(roots: FloatArray, noise: FloatArray) -> float:
-    """Give the squared length of the noise in the directions that the roots keep."""
+    """Return the squared length of the noise in the directions that the roots keep."""
     if roots.size == 0:
         return 0.0
     values, axes = np.linalg.eigh(roots)

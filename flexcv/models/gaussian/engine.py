@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .covariance import changed_basis, covariance_shape
-from .links import learn_links
+from .incidence import learn_incidence
+from .many_levels import StagedSums
+from .one_factor import LARGE, GroupSums, Profile
 from .optimize import Minimum, minimise
-from .pls import LARGE, GroupSums, Profile
 from .problem import Problem, Sums, level_blocks
 from .rows import Basis
 from .rows import sums_and_basis as sums_and_basis
-from .staged import StagedSums
 
 OTHER_STARTS = (0.1, 5.0)
 NEAR_SINGULAR = 0.05  # relative standard deviation below which zero is tried
@@ -91,7 +91,7 @@ def estimate(
     """
     links = None
     if isinstance(sums, StagedSums):
-        links = learn_links(sums.links, sparse=issparse(sums.moments))
+        links = learn_incidence(sums.links, sparse=issparse(sums.moments))
     problem = Problem(sums, tuple(covariance_shape(b) for b in blocks), reml, links)
     return at_minimum(problem, basis, search(problem, start))
 
@@ -172,7 +172,7 @@ def first_guess(problem: Problem) -> FloatArray:
 
 
 def _alone(sums: Sums) -> list[GroupSums]:
-    """Give the sums of each factor as if it were the only one."""
+    """Return the sums of each factor as if it were the only one."""
     assert isinstance(sums, StagedSums)
     start, parts = 0, [sums.cross]
     for q, n in sums.sizes[1:]:
@@ -185,7 +185,7 @@ def _alone(sums: Sums) -> list[GroupSums]:
 
 
 def at_minimum(problem: Problem, basis: Basis, minimum: Minimum) -> Estimate:
-    """Give the fitted model at the optimiser's theta, in the user's basis."""
+    """Return the fitted model at the optimiser's theta, in the user's basis."""
     factors = problem.factors(minimum.theta)
     at = problem.at(minimum.theta)
     scale = basis.target_scale
@@ -248,7 +248,7 @@ def _with_exact_zeros(problem: Problem, found: Minimum) -> Minimum:
 
 
 def search_table(fitted: Estimate) -> pd.DataFrame:
-    """Give criterion and theta, in the user's basis, after each iteration.
+    """Return criterion and theta, in the user's basis, after each iteration.
 
     Row 0 is where the search began; columns are iteration, criterion, theta_0, ...
     """

@@ -13,13 +13,13 @@ from operator import add
 
 import numpy as np
 
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import ModelError
-from flexcv.models._validate import FloatArray, IntArray
 from flexcv.models.design.accumulate import Table, fixed_basis
 from flexcv.models.design.columns import RandomDesign
 
 from .engine import Estimate, estimate
-from .pls import GroupSums
+from .one_factor import GroupSums
 from .rows import sums_of_parts
 
 LEAST_SHARE = 1e-10  # of a column's sum of squares that a fold must keep

@@ -12,19 +12,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 from .engine import Estimate
-from .pls import GroupSums, Profile
+from .many_levels import StagedSums, within_product
+from .one_factor import GroupSums, Profile
 from .problem import Problem
-from .staged import StagedSums, within_product
 
 CHUNK_LEVELS = 256
 FLAT = 1e-9  # curvature, relative to the largest, that counts as none
 
 
 def level_rows(problem: Problem, values: FloatArray) -> FloatArray:
-    """Give an array per level as rows ordered by factor, effect and level."""
+    """Return an array per level as rows ordered by factor, effect and level."""
     if isinstance(problem.sums, GroupSums) and values.ndim == 3:
         q, p, n = values.shape
         return values.transpose(0, 2, 1).reshape(q * n, p)
@@ -44,7 +44,7 @@ def entry_sums(problem: Problem, left: FloatArray, right: FloatArray) -> FloatAr
 
 
 def parameter_covariance(fitted: Estimate) -> FloatArray:
-    """Give the covariance of the internal (theta, sigma).
+    """Return the covariance of the internal (theta, sigma).
 
     Directions in which the criterion is flat, as at a variance of zero, get none.
     """
@@ -63,7 +63,7 @@ def parameter_covariance(fitted: Estimate) -> FloatArray:
 
 
 def satterthwaite(fitted: Estimate, contrasts: FloatArray | None = None) -> FloatArray:
-    """Give degrees of freedom, of each fixed effect or of each contrast.
+    """Return degrees of freedom, of each fixed effect or of each contrast.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def satterthwaite(fitted: Estimate, contrasts: FloatArray | None = None) -> Floa
 
 
 def conditional_covariances(fitted: Estimate) -> tuple[FloatArray, ...]:
-    """Give the covariance of the effects of each level given the data.
+    """Return the covariance of the effects of each level given the data.
 
     Per factor (levels, effects, effects), as lme4's ``condVar``: fixed effects and
     variances are taken as known.
@@ -108,7 +108,7 @@ def conditional_covariances(fitted: Estimate) -> tuple[FloatArray, ...]:
 
 
 def _r2_slope(fitted: Estimate) -> FloatArray:
-    """Give the gradient of the penalised residual sum of squares in theta."""
+    """Return the gradient of the penalised residual sum of squares in theta."""
     problem, at = fitted.problem, fitted.at
     scores = at.scores.reshape(-1, 1)
     entries = entry_sums(problem, scores, scores)[:, 0, 0]
@@ -127,7 +127,7 @@ def _spread_in_theta(problem: Problem, fitted: Estimate) -> FloatArray:
 def _within_blocks(
     problem: Problem, at: Profile, factors: list[FloatArray]
 ) -> list[FloatArray]:
-    """Give the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
+    """Return the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
     if not problem.shapes:
         return []
     if isinstance(problem.sums, GroupSums):
@@ -148,7 +148,7 @@ def _within_blocks(
 def within_columns(
     problem: Problem, at: Profile, factors: list[FloatArray]
 ) -> Callable[[IntArray], FloatArray]:
-    """Give the function for some columns of Z'V^-1Z, rows as in `level_rows`."""
+    """Return the function for some columns of Z'V^-1Z, rows as in `level_rows`."""
     if not isinstance(problem.sums, StagedSums):
         return lambda places: at.within[:, places]
     assert problem.links is not None

@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
-from .crossed import DenseSums
 from .engine import Estimate, at_minimum, search
+from .few_levels import DenseSums
 from .inference import parameter_covariance
+from .many_levels import StagedSums
+from .one_factor import GroupSums
 from .parameters import Parameter, parameter_frame, random_parameters
-from .pls import GroupSums
 from .problem import Sums
-from .staged import StagedSums
 
 SMALLEST = 2.0**-10  # of the estimate: a lower bound below this is zero
 NEAREST_ONE = 0.9999  # a bound of a correlation beyond this is one
@@ -40,7 +40,7 @@ class Profiled:
     lowest: float
 
     def objective(self, point: FloatArray) -> tuple[float, FloatArray]:
-        """Give the criterion and its gradient."""
+        """Return the criterion and its gradient."""
         problem = self.fitted.problem
         theta, precision = point[:-1], float(np.exp(-2.0 * point[-1]))
         factors = problem.factors(theta)
@@ -52,7 +52,7 @@ class Profiled:
     def best_with(
         self, parameter: Parameter, value: float, start: FloatArray
     ) -> tuple[float, FloatArray]:
-        """Give the lowest criterion with one parameter kept, and where it is."""
+        """Return the lowest criterion with one parameter kept, and where it is."""
         reach = FARTHEST * (1.0 + float(np.abs(self.start[:-1]).max(initial=0.0)))
         bounds = [(-reach, reach)] * (len(start) - 1)
         wanted = parameter.scale_of(value)
@@ -83,7 +83,7 @@ class Excess:
         self._known: list[tuple[float, FloatArray]] = [(at, profiled.start)]
 
     def __call__(self, value: float) -> float:
-        """Give the excess with the parameter at a value."""
+        """Return the excess with the parameter at a value."""
         _, start = min(self._known, key=lambda known: abs(known[0] - value))
         found, point = self._profiled.best_with(self._parameter, value, start)
         self._known.append((value, point))
@@ -96,7 +96,7 @@ def profile_intervals(
     groups: Sequence[tuple[str, Sequence[str]]],
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Give estimate, lower and upper for standard deviations, correlations and beta.
+    """Return estimate, lower and upper for standard deviations, correlations and beta.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def _random_bounds(
 
 
 def _fits_without(profiled: Profiled, parameter: Parameter, fall: float) -> bool:
-    """Say whether a variance may be zero, so that any correlation is possible."""
+    """Return whether a variance may be zero, so that any correlation is possible."""
     for row in parameter.rows:
         alone = replace(parameter, rows=(row,))
         excess = Excess(profiled, alone, fall)
@@ -159,7 +159,7 @@ def _fits_without(profiled: Profiled, parameter: Parameter, fall: float) -> bool
 
 
 def _standard_error(profiled: Profiled, parameter: Parameter) -> float:
-    """Give a rough standard error, to begin the search for a bound."""
+    """Return a rough standard error, to begin the search for a bound."""
     cov = parameter_covariance(profiled.fitted)
     value, slope = parameter.value_and_slope(profiled.start)
     sigma = np.exp(profiled.start[-1])

@@ -17,12 +17,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import RandomDesign
 
 from .engine import Estimate
 from .inference import level_rows, parameter_covariance, within_columns
-from .pls import GroupSums, Profile
+from .one_factor import GroupSums, Profile
 
 CHUNK_ROWS = 2000
 STEP = 1e-4
@@ -35,7 +35,7 @@ def prediction_reach(
     weights: FloatArray,
     level: float,
 ) -> FloatArray:
-    """Give half the width of the prediction intervals.
+    """Return half the width of the prediction intervals.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def _chunk_variance(
     design: RandomDesign,
     rows: slice,
 ) -> FloatArray:
-    """Give the variance of z'b and x'beta about their predictions, over sigma^2."""
+    """Return the variance of z'b and x'beta about their predictions, over sigma^2."""
     problem = fitted.problem
     at = problem.profile(problem.factors(theta))
     factors = problem.factors(theta)
@@ -128,7 +128,7 @@ def _quadratic(
     place: IntArray,
     load: FloatArray,
 ) -> FloatArray:
-    """Give v'Wv for sparse v with the given places and loads, row by row."""
+    """Return v'Wv for sparse v with the given places and loads, row by row."""
     problem = fitted.problem
     if isinstance(problem.sums, GroupSums):
         levels = problem.sizes[0][1]

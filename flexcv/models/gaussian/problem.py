@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy.linalg import block_diag
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .covariance import CovarianceShape, split_theta
-from .crossed import DenseSums, profile_dense
-from .links import Links
-from .pls import GroupSums, Profile, profile, profile_plain
-from .staged import StagedSums, profile_staged
+from .few_levels import DenseSums, profile_dense
+from .incidence import Incidence
+from .many_levels import StagedSums, profile_staged
+from .one_factor import GroupSums, Profile, profile, profile_plain
 
 SEEN = 0.05  # share of what rounding could do to a large variance's neighbours
 START = 0.87  # not round: a step from a round number can land exactly on zero
@@ -44,11 +44,11 @@ class Problem:
     sums: Sums
     shapes: tuple[CovarianceShape, ...]
     reml: bool
-    links: Links | None = None
+    links: Incidence | None = None
     latest: list[tuple[bytes, Profile]] = field(default_factory=list)
 
     def factors(self, theta: FloatArray) -> list[FloatArray]:
-        """Give Lambda of each factor."""
+        """Return Lambda of each factor."""
         parts = split_theta(theta, self.shapes)
         return [s.factor(part) for s, part in zip(self.shapes, parts, strict=True)]
 
@@ -80,7 +80,7 @@ class Problem:
         return profile(self.sums, factors[0], reml=self.reml, precision=precision)
 
     def objective(self, theta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        """Give value, gradient and Hessian in theta."""
+        """Return value, gradient and Hessian in theta."""
         factors = self.factors(theta)
         try:
             at = self.at(theta, factors)
@@ -97,7 +97,7 @@ class Problem:
         return at.value, chain @ slopes, chain @ at.hessian @ chain.T + curvature
 
     def chain(self, factors: Sequence[FloatArray]) -> FloatArray:
-        """Give dD/dtheta, one row per theta, the entries of every D in a line."""
+        """Return dD/dtheta, one row per theta, the entries of every D in a line."""
         parts = [
             shape.directions(factor).reshape(shape.n_theta, -1)
             for shape, factor in zip(self.shapes, factors, strict=True)
@@ -116,7 +116,7 @@ class Problem:
         return parts[0] if len(parts) == 1 else np.asarray(block_diag(*parts))
 
     def exact_hessian(self, theta: FloatArray, step: float = 1e-4) -> FloatArray:
-        """Give second derivatives in theta, by differences where they are a model."""
+        """Return second derivatives in theta, by differences where they are a model."""
         if self.exact:
             return self.objective(theta)[2]
         columns = []
@@ -128,7 +128,7 @@ class Problem:
         return np.asarray(0.5 * (hessian + hessian.T))
 
     def rounding(self, theta: FloatArray) -> float:
-        """Give about the rounding error of the criterion at a large theta.
+        """Return about the rounding error of the criterion at a large theta.
 
         It grows with the part of the target that a difference of sums takes away, and
         with the largest variance of a row where others stand beside it.
@@ -157,7 +157,7 @@ class Problem:
         return ((q, n),) if q else ()
 
     def moments(self) -> list[FloatArray]:
-        """Give Z'Z summed over levels, per factor (effects, effects)."""
+        """Return Z'Z summed over levels, per factor (effects, effects)."""
         sums = self.sums
         if isinstance(sums, GroupSums):
             return [sums.cross[:, : sums.n_effects].sum(axis=2)] if self.shapes else []
@@ -172,19 +172,19 @@ class Problem:
         return parts
 
     def smallest(self, theta: FloatArray) -> float:
-        """Give the smallest standard deviation of any combination of effects."""
+        """Return the smallest standard deviation of any combination of effects."""
         factors = self.factors(theta)
         return min(float(np.linalg.svd(f, compute_uv=False)[-1]) for f in factors)
 
     def start(self) -> FloatArray:
-        """Give a first theta: equal standard deviations, no correlation."""
+        """Return a first theta: equal standard deviations, no correlation."""
         return np.concatenate(
             [START * (shape.rows == shape.cols) for shape in self.shapes]
         )
 
 
 def level_blocks(square: Any, start: int, q: int, n: int) -> FloatArray:
-    """Give one factor's blocks on the diagonal of Z'Z, (effects, effects, levels)."""
+    """Return one factor's blocks on the diagonal of Z'Z, (effects, effects, levels)."""
     blocks = np.empty((q, q, n))
     for a in range(q):
         for b in range(q):

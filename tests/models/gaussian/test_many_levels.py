@@ -10,11 +10,11 @@ from flexcv.models.design.columns import learn_fixed, learn_random
 from flexcv.models.design.terms import random_terms
 from flexcv.models.gaussian import rows as rows_module
 from flexcv.models.gaussian.covariance import covariance_shape
-from flexcv.models.gaussian.crossed import DenseSums
 from flexcv.models.gaussian.engine import search
-from flexcv.models.gaussian.links import learn_links
+from flexcv.models.gaussian.few_levels import DenseSums
+from flexcv.models.gaussian.incidence import learn_incidence
+from flexcv.models.gaussian.many_levels import StagedSums
 from flexcv.models.gaussian.problem import Problem
-from flexcv.models.gaussian.staged import StagedSums
 
 RANDOM = {
     "crossed": "(1 | a) + (1 | b)",
@@ -51,7 +51,7 @@ def problem(
     links = None
     if isinstance(sums, StagedSums):
         assert issparse(sums.moments) == sparse
-        links = learn_links(sums.links, sparse=sparse)
+        links = learn_incidence(sums.links, sparse=sparse)
     return Problem(sums, shapes, reml, links)
 
 

@@ -17,11 +17,18 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.sparse import csr_array
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
-from ._rest import Rest, dense_rest, lengthened, sparse_rest, symmetric, times_factors
-from .links import Links
-from .pls import Profile, criterion, resolvent, solve_fixed
+from .incidence import Incidence
+from .one_factor import Profile, criterion, resolvent, solve_fixed
+from .remaining import (
+    Rest,
+    dense_rest,
+    lengthened,
+    sparse_rest,
+    symmetric,
+    times_factors,
+)
 
 DIFFERENCE = 1e-4  # step in D for derivatives of sparse determinants
 INVERTIBLE = 1e-3  # smallest diagonal of Lambda that is divided by
@@ -98,7 +105,7 @@ class _Reduced(NamedTuple):
 
 def profile_staged(
     sums: StagedSums,
-    links: Links,
+    links: Incidence,
     factors: Sequence[FloatArray],
     *,
     reml: bool,
@@ -107,7 +114,7 @@ def profile_staged(
     """Evaluate the criterion, its gradient and its average information.
 
     The arguments are those of `pls.profile`, with the factors in the order of
-    ``sums.sizes`` and the links that `learn_links` made of ``sums.links``.
+    ``sums.sizes`` and the links that `learn_incidence` made of ``sums.links``.
     """
     p = sums.n_fixed
     reduced, log_det, schur = _reduce(sums, links, factors)
@@ -142,7 +149,7 @@ def profile_staged(
 
 
 def _reduce(
-    sums: StagedSums, links: Links, factors: Sequence[FloatArray]
+    sums: StagedSums, links: Incidence, factors: Sequence[FloatArray]
 ) -> tuple[_Reduced, float, FloatArray]:
     q, _, levels = sums.cross.shape
     d = factors[0] @ factors[0].T
@@ -170,9 +177,9 @@ def _reduce(
 
 
 def _moments(
-    sums: StagedSums, links: Links, weights: FloatArray
+    sums: StagedSums, links: Incidence, weights: FloatArray
 ) -> FloatArray | csr_array:
-    """Give Z_R'V_1^-1 Z_R."""
+    """Return Z_R'V_1^-1 Z_R."""
     if isinstance(sums.moments, csr_array):
         return csr_array(sums.moments - links.sparse_product(weights))
     return symmetric(sums.moments - links.product(weights))
@@ -180,11 +187,11 @@ def _moments(
 
 def _projected(
     sums: StagedSums,
-    links: Links,
+    links: Incidence,
     factors: Sequence[FloatArray],
     reduced: _Reduced,
 ) -> FloatArray:
-    """Give Z'V^-1 [X y], the largest factor first."""
+    """Return Z'V^-1 [X y], the largest factor first."""
     q = len(reduced.q)
     return _after_rest(
         links,
@@ -198,7 +205,7 @@ def _projected(
 
 
 def _after_rest(
-    links: Links,
+    links: Incidence,
     factors: Sequence[FloatArray],
     sizes: Sequence[tuple[int, int]],
     reduced: _Reduced,
@@ -235,7 +242,7 @@ def _entry_sums(
 
 def _traces(
     sums: StagedSums,
-    links: Links,
+    links: Incidence,
     factors: Sequence[FloatArray],
     reduced: _Reduced,
 ) -> FloatArray:
@@ -262,7 +269,7 @@ def _traces(
 
 
 def _traces_by_differences(
-    sums: StagedSums, links: Links, factors: Sequence[FloatArray]
+    sums: StagedSums, links: Incidence, factors: Sequence[FloatArray]
 ) -> FloatArray:
     """Differentiate log|V| along v v', which keeps every D positive semidefinite.
 
@@ -289,7 +296,9 @@ def _traces_by_differences(
     return np.concatenate(traces)
 
 
-def _log_det(sums: StagedSums, links: Links, factors: Sequence[FloatArray]) -> float:
+def _log_det(
+    sums: StagedSums, links: Incidence, factors: Sequence[FloatArray]
+) -> float:
     return _reduce(sums, links, factors)[1]
 
 
@@ -332,7 +341,7 @@ def _rest_traces_directly(
 
 def _average_information(
     sums: StagedSums,
-    links: Links,
+    links: Incidence,
     factors: Sequence[FloatArray],
     reduced: _Reduced,
     scores: FloatArray,
@@ -340,7 +349,7 @@ def _average_information(
     precision: float,
     pull_of_r2: float,
 ) -> FloatArray:
-    """Give c (z_i'W z_j - z_i'P z_j) - (c^2 / n) (s'z_i)(s'z_j) with z_i = E_i s."""
+    """Return c (z_i'W z_j - z_i'P z_j) - (c^2 / n) (s'z_i)(s'z_j) with z_i = E_i s."""
     moved = _moved_scores(scores, sums.sizes)
     pulled = _within_times(sums, links, factors, reduced, moved)
     fixed = whitened.T @ moved
@@ -350,7 +359,7 @@ def _average_information(
 
 
 def _moved_scores(scores: FloatArray, sizes: Sequence[tuple[int, int]]) -> FloatArray:
-    """Give E_i s as columns: effect b's scores in effect a's place, symmetrised."""
+    """Return E_i s as columns: effect b's scores in effect a's place, symmetrised."""
     columns, start = [], 0
     for q, n in sizes:
         own = scores[start : start + q * n].reshape(q, n)
@@ -367,21 +376,21 @@ def _moved_scores(scores: FloatArray, sizes: Sequence[tuple[int, int]]) -> Float
 
 
 def within_product(
-    sums: StagedSums, links: Links, factors: Sequence[FloatArray]
+    sums: StagedSums, links: Incidence, factors: Sequence[FloatArray]
 ) -> Callable[[FloatArray], FloatArray]:
-    """Give the function that multiplies Z'V^-1Z with some columns."""
+    """Return the function that multiplies Z'V^-1Z with some columns."""
     reduced, _, _ = _reduce(sums, links, factors)
     return lambda right: _within_times(sums, links, factors, reduced, right)
 
 
 def _within_times(
     sums: StagedSums,
-    links: Links,
+    links: Incidence,
     factors: Sequence[FloatArray],
     reduced: _Reduced,
     right: FloatArray,
 ) -> FloatArray:
-    """Give Z'V^-1Z times some columns."""
+    """Return Z'V^-1Z times some columns."""
     q, n = sums.sizes[0]
     first = right[: q * n].reshape(q, n, -1)
     rest = right[q * n :]

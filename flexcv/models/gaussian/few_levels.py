@@ -13,9 +13,9 @@ from itertools import pairwise
 import numpy as np
 from scipy.linalg import block_diag
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
-from .pls import Profile, criterion, solve_fixed
+from .one_factor import Profile, criterion, solve_fixed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +127,7 @@ class _Parts:
     def derivatives(
         self, precision: float, pull_of_r2: float, reml: bool
     ) -> tuple[FloatArray, FloatArray]:
-        """Give gradient and Hessian in the entries of D, one factor after another."""
+        """Return gradient and Hessian in the entries of D, one factor after another."""
         outer = precision * np.outer(self.scores, self.scores)
         middle = self.within - 2.0 * outer
         slope = self.within - outer
@@ -166,7 +166,7 @@ class _Parts:
         return np.concatenate(sums)
 
     def _pairs(self, middle: FloatArray) -> FloatArray:
-        """Give tr(E_i W E_j M) for every two entries of any two factors."""
+        """Return tr(E_i W E_j M) for every two entries of any two factors."""
         rows = []
         for (q, n), part in zip(self.sizes, self._slices(), strict=True):
             row = []

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import lapack
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 LARGE = 30.0  # deviation, relative to the residual, whose square loses digits
 EMPTY = 1e-7  # a direction of Z in a level, relative to its largest, that is none
@@ -60,7 +60,7 @@ class GroupSums:
     within: FloatArray | None = None
 
     def roots(self) -> tuple[FloatArray, FloatArray]:
-        """Give R and C with R'R = Z'Z and R'C = Z'[X y], per level first."""
+        """Return R and C with R'R = Z'Z and R'C = Z'[X y], per level first."""
         q = self.n_effects
         moments = self.cross[:, :q].transpose(2, 0, 1)
         values, axes = np.linalg.eigh(moments)
@@ -187,7 +187,7 @@ def profile(
 def _reduced(
     sums: GroupSums, factor: FloatArray
 ) -> tuple[FloatArray, float, FloatArray]:
-    """Give Z'V^-1[Z X y] per level, log|V| and [X y]'V^-1[X y]."""
+    """Return Z'V^-1[Z X y] per level, log|V| and [X y]'V^-1[X y]."""
     q = sums.n_effects
     if np.abs(factor).max() > LARGE:
         return _reduced_by_rotations(sums, factor)
@@ -203,7 +203,7 @@ def _reduced(
 def _reduced_by_rotations(
     sums: GroupSums, factor: FloatArray
 ) -> tuple[FloatArray, float, FloatArray]:
-    """Give the same where a variance is so large that differences lose their digits.
+    """Return the same where a variance is so large that differences lose their digits.
 
     With M = R'R and N = R'C of a level and B = R Lambda, (I + B B')^-1 = G G' where G
     completes the rotation of [B; I] to a triangle. So [X y]'V^-1[X y] is what the
@@ -221,7 +221,7 @@ def _reduced_by_rotations(
 
 
 def _completion(tall: FloatArray) -> tuple[FloatArray, float]:
-    """Give G with G G' = (I + B B')^-1 per level, and the sum of log|I + B B'|."""
+    """Return G with G G' = (I + B B')^-1 per level, and the sum of log|I + B B'|."""
     q = tall.shape[1]
     if q == 1:
         squares = 1.0 + tall**2
@@ -236,7 +236,7 @@ def _completion(tall: FloatArray) -> tuple[FloatArray, float]:
 def profile_plain(
     sums: GroupSums, *, reml: bool, precision: float | None = None
 ) -> Profile:
-    """Give the criterion of a model without random effects."""
+    """Return the criterion of a model without random effects."""
     free = sums.n_rows - sums.n_fixed if reml else sums.n_rows
     fixed = solve_fixed(sums.gram)
     nothing = np.zeros(0)
@@ -294,7 +294,7 @@ def criterion(
     reml: bool,
     precision: float | None = None,
 ) -> tuple[float, ResidualLevel]:
-    """Give -2 log-likelihood with beta, and sigma unless kept, profiled out."""
+    """Return -2 log-likelihood with beta, and sigma unless kept, profiled out."""
     value = log_det - log_weights + (fixed.log_det if reml else 0.0)
     if precision is None:
         level = ResidualLevel(free / fixed.r2, 1.0 / free)
@@ -307,7 +307,7 @@ def criterion(
 def resolvent(
     q: int,
 ) -> Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, float]]:
-    """Give the function for (I + M D)^-1 [M N] per level and log|V|."""
+    """Return the function for (I + M D)^-1 [M N] per level and log|V|."""
     return {1: _resolvent_1, 2: _resolvent_2}.get(q, _resolvent_q)
 
 
@@ -376,7 +376,7 @@ def _derivatives(
     pull_of_r2: float,
     reml: bool,
 ) -> tuple[FloatArray, FloatArray]:
-    """Give the gradient (q, q) and the Hessian (q q, q q) in the entries of D.
+    """Return the gradient (q, q) and the Hessian (q q, q q) in the entries of D.
 
     With W = Z'V^-1Z, T = Z'V^-1X R^-1, s = Z'V^-1e and c = free / r^2, and E_i the
     direction of entry i, the Hessian is the sum over levels of

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexcv.models.gaussian.pls import GroupSums, profile, profile_plain
+from flexcv.models.gaussian.one_factor import GroupSums, profile, profile_plain
 
 
 def rows(seed: int, q: int, p: int, levels: int = 6, each: int = 5):
