@@ -23,12 +23,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks._mixed_model_rivals import ENGINES, cases, simulated
+from benchmarks._mixed_model_rivals import ENGINES, cases
 from flexcv.models import LinearMixedEffectsModel
-from flexcv.models.design._effects import Columns
-from flexcv.models.design.columns import learn_fixed, learn_random
-from flexcv.models.design.terms import RandomTerm
-from flexcv.models.gaussian.folds import estimate_folds
 from tests.models.stress import stress_result
 from tests.models.test_reference import FITS, FOLDER, fit
 
@@ -101,33 +97,6 @@ def _milliseconds(seconds: float) -> str:
     return "-" if np.isnan(seconds) else f"{1000 * seconds:.4g} ms"
 
 
-def folds(n_rows: int) -> str:
-    """Return one sentence on five training folds from sums and from rows."""
-    table = simulated(n_rows, n_rows // 50, slope=True)
-    y, X = table["y"].to_numpy(), table[["x", "g"]]
-    fold = np.random.default_rng(1).integers(0, 5, n_rows)
-    start = time.process_time()
-    source = Columns(X)
-    _, design = learn_random(source, [RandomTerm("g", ("x",))])
-    columns = learn_fixed(X, leave_out=["g"]).columns(source)
-    from_sums = estimate_folds(columns, design, y, fold, constant=source.ones)
-    middle = time.process_time()
-    from_rows = [
-        LinearMixedEffectsModel("g", "x").fit(X[fold != k], y[fold != k])
-        for k in range(5)
-    ]
-    end = time.process_time()
-    apart = max(
-        float(np.abs(one.effects[0] - other.estimate_.effects[0]).max())
-        for one, other in zip(from_sums, from_rows, strict=True)
-    )
-    return (
-        f"Five training folds of a random-slope model on {n_rows:,} rows take "
-        f"{middle - start:.2f} s from sums and {end - middle:.2f} s from rows; the "
-        f"predicted effects differ by at most {apart:.0e}."
-    )
-
-
 def scaling(sizes: list[int]) -> str:
     """Return seconds and memory from 1e4 rows on, each in a process of its own."""
     rows = []
@@ -185,10 +154,6 @@ memory. lme4 runs in R with its defaults; `glmm` is called without degrees of fr
 {speed()}
 
 statsmodels has no crossed factors.
-
-## Training folds from sums
-
-{folds(100_000 if quick else 1_000_000)}
 
 ## Rows and memory
 

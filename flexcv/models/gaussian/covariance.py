@@ -115,12 +115,6 @@ def changed_basis(factor: FloatArray, basis: FloatArray) -> FloatArray:
     return np.asarray((signs[:, None] * upper).T) + 0.0
 
 
-def tidy_factor(factor: FloatArray) -> FloatArray:
-    """Turn the columns of Lambda so that its diagonal is not negative."""
-    signs = np.where(np.diagonal(factor) < 0.0, -1.0, 1.0)
-    return factor * signs + 0.0
-
-
 def correlations(covariance: FloatArray) -> FloatArray:
     """Return correlations, NaN where a variance is zero.
 

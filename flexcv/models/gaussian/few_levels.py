@@ -1,7 +1,7 @@
 """Penalised least squares for several grouping factors with few levels in all.
 
-The same criterion and derivatives as in `pls`, with one dense matrix over the levels
-of all factors. `sparse` takes over where the levels are many.
+The same criterion and derivatives as in `one_factor`, with one dense matrix over the
+levels of all factors. `many_levels` takes over where the levels are many.
 """
 
 from __future__ import annotations

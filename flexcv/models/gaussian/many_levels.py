@@ -113,7 +113,7 @@ def profile_staged(
 ) -> Profile:
     """Evaluate the criterion, its gradient and its average information.
 
-    The arguments are those of `pls.profile`, with the factors in the order of
+    The arguments are those of `one_factor.profile`, with the factors in the order of
     ``sums.sizes`` and the links that `learn_incidence` made of ``sums.links``.
     """
     p = sums.n_fixed
