@@ -42,9 +42,10 @@ from flexcv.evaluation.fingerprints import (
     run_identity,
 )
 from flexcv.evaluation.identity import Identity
-from flexcv.evaluation.progress import ProgressBar
+from flexcv.evaluation.progress import ProgressBar, count_fits
 from flexcv.evaluation.tuning import Tuned
 from flexcv.evaluation.unit_tuning import tune_unit
+from flexcv.metrics.choice import objective_name
 from flexcv.records import FoldResult, Key
 from flexcv.results import CrossValidationResults, PlansCompared
 from flexcv.results.facts import data_facts
@@ -288,7 +289,12 @@ class _Performance:
     ) -> Iterator[tuple[CrossValidationResults, str]]:
         """Run all units; yields results and how it ended, then raises its error."""
         job = self.job
-        progress = ProgressBar(job.design.run.progress)
+        tuning = job.design.tuning
+        progress = ProgressBar(
+            job.design.run.progress,
+            n_fits=count_fits(job.plan, job.specs, tuning.n_trials),
+            objective=objective_name(tuning.objective),
+        )
         told: list[Listener] = [*listeners, self.finished, progress]
         work = (job.plan, job.specs, job.dataset, settings, job.design.run)
         try:
