@@ -1,13 +1,16 @@
 """How strong the tests are: random changes of the code, and which of them no test sees.
 
 A change alters one operator, one number or one returned value in evaluation,
-resampling, results, merf or models. It is written into a copy of the checkout, and the
-nearest tests run there: the file that mirrors the module, then those that name it, then
-those of its folder, first the ones that ran fastest. The first failing test ends it.
+resampling, results, merf or models. First the tests run once, unchanged, to learn which
+of them run which line, and what each takes. Then each change is written into a copy of
+the checkout, and the tests that run its line are run there, fastest first, until one
+fails; a change of which none fails, within SECONDS of tests, was not seen.
 
-    python -m benchmarks.mutants [--count 60] [--seed 1] [--only flexcv/x.py:12:...]
+    python -m benchmarks.mutants [--count 60] [--seed 1] [--lines FILE] [--only TEXT]
 
-Prints a row per change. A change that no test sees may alter no behaviour: read it.
+Prints a row per change. One that no test sees may alter no behaviour: read it.
+``--lines`` keeps what the first step learned in a file, or reads it from there;
+``--only`` keeps the drawn changes whose row would hold a text.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import json
 import os
 import random
 import shutil
@@ -22,17 +26,22 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from coverage import CoverageData
+
 ROOT = Path(__file__).parents[1]
 ROOMS = ("evaluation", "resampling", "results", "merf", "models")
 COPIED = ("flexcv", "tests", "pyproject.toml", "conftest.py", "examples", "guides")
-SECONDS = 300  # of tests, for one change; one that takes longer counts as seen
-NEAREST = 6  # files of tests that are run at most
-FEW = 200  # characters of a change that are printed
-SEEN, UNSEEN, ENDLESS = "seen", "NOT SEEN", "endless"
+SECONDS = 30.0  # of tests for one change; five times as long, and it is endless
+MOST_TESTS = 300  # for one change
+FEW = 160  # characters of a change that are printed
+SEEN, UNSEEN, ENDLESS, UNRUN = "seen", "NOT SEEN", "endless", "NOT RUN"
+CHOSEN = ("-m", "not slow and not reference")
+RECORDED = ("--cov=flexcv", "--cov-context=test", "--cov-report=")
 
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
@@ -97,9 +106,7 @@ def _changes(tree: ast.Module, source: str) -> Iterator[tuple[int, str, str, str
 
 def _changed(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what may stand in the place of a node."""
-    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-        yield _with(node, op=OPERATORS[type(node.op)]())
-    elif isinstance(node, ast.BoolOp):
+    if isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in OPERATORS:
         yield _with(node, op=OPERATORS[type(node.op)]())
     elif isinstance(node, ast.Compare) and type(node.ops[0]) in OPERATORS:
         yield _with(node, ops=[OPERATORS[type(node.ops[0])](), *node.ops[1:]])
@@ -147,8 +154,8 @@ def _replaced(source: str, node: ast.expr | ast.Return, after: str) -> str:
     """Return the source with one node written anew; the rest stays as it is."""
     lines = source.encode().splitlines(keepends=True)
     start = sum(map(len, lines[: node.lineno - 1])) + node.col_offset
-    assert node.end_lineno is not None and node.end_col_offset is not None
-    end = sum(map(len, lines[: node.end_lineno - 1])) + node.end_col_offset
+    last, column = node.end_lineno or node.lineno, node.end_col_offset or 0
+    end = sum(map(len, lines[: last - 1])) + column
     written = after if isinstance(node, ast.Return) else f"({after})"
     whole = source.encode()
     return (whole[:start] + written.encode() + whole[end:]).decode()
@@ -165,59 +172,80 @@ def sample(count: int, seed: int) -> list[Mutant]:
     return random.Random(seed).sample(everything, count)
 
 
-def nearest_tests(module: str) -> list[Path]:
-    """Return the files of tests near a module: its mirror, who names it, its folder."""
-    inside = Path(module).relative_to("flexcv")
-    mirror = ROOT / "tests" / inside.parent / f"test_{inside.stem.strip('_')}.py"
-    dotted = ".".join(Path("flexcv", inside).with_suffix("").parts)
-    package, name = dotted.rpartition(".")[::2]
-    files = sorted((ROOT / "tests").rglob("test_*.py"))
-    texts = {file: file.read_text() for file in files}
-    naming = [f for f in files if dotted in texts[f] or _takes(texts[f], package, name)]
-    folder = [file for file in files if file.parent == mirror.parent]
-    users = [file for file in files if package in texts[file]]
-    above = [
-        f
-        for f in files
-        if f.parent == mirror.parent.parent and inside.parts[0] in str(f)
-    ]
-    ordered = [mirror, *naming, *folder, *users, *above]
-    there = [file for file in dict.fromkeys(ordered) if file in texts]
-    return there[:NEAREST]
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Which tests run which line, and what each test takes."""
+
+    tests: dict[str, dict[str, list[str]]]  # module -> line -> names of tests
+    seconds: dict[str, float]
+
+    def near(self, mutant: Mutant) -> list[str]:
+        """Return the tests that run the changed line, the fastest first.
+
+        A line that runs at import has none of its own; all tests of its module run it.
+        """
+        of_module = self.tests.get(mutant.module, {})
+        found = set(of_module.get(str(mutant.line), ())) or {
+            name for names in of_module.values() for name in names
+        }
+        taken, spent = [], 0.0
+        for name in sorted(found, key=lambda name: self.seconds.get(name, 0.1)):
+            spent += self.seconds.get(name, 0.1)
+            if taken and (spent > SECONDS or len(taken) == MOST_TESTS):
+                break
+            taken.append(name)
+        return taken
 
 
-def _takes(text: str, package: str, name: str) -> bool:
-    return f"from {package} import {name}" in text
+def learned(place: Path) -> Lines:
+    """Run all tests once in a copy and return which lines they run."""
+    _pytest(place, ["tests", "flexcv", *CHOSEN, *RECORDED])
+    data = CoverageData(str(place / ".coverage"))
+    data.read()
+    tests: dict[str, dict[str, list[str]]] = {}
+    for file in data.measured_files():
+        lines = data.contexts_by_lineno(file).items()
+        module = str(Path(file).relative_to(place))
+        tests[module] = {str(line): _names(contexts) for line, contexts in lines}
+    remembered = place / ".pytest_cache" / "v" / "flexcv" / "seconds"
+    return Lines(tests, json.loads(remembered.read_text()))
 
 
-def outcome(mutant: Mutant, place: Path) -> tuple[str, float]:
-    """Write a change into a copy, run the nearest tests and take it back."""
+def _names(contexts: list[str]) -> list[str]:
+    """Return the tests of some contexts, whose names end in the phase of a test."""
+    return sorted({context.rpartition("|")[0] for context in contexts if context})
+
+
+def outcome(mutant: Mutant, place: Path, lines: Lines) -> str:
+    """Write a change into a copy, run the tests near it and take it back."""
+    tests = lines.near(mutant)
+    if not tests:
+        return UNRUN
     file = place / mutant.module
     before = file.read_text()
     file.write_text(mutant.source)
-    started = time.perf_counter()
+    (place / "near").write_text("\n".join(tests))
     try:
-        found = _run(mutant, place)
-    finally:
-        file.write_text(before)
-    return found, time.perf_counter() - started
-
-
-def _run(mutant: Mutant, place: Path) -> str:
-    tests = [str(file.relative_to(ROOT)) for file in nearest_tests(mutant.module)]
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no"]
-    command += ["-m", "not slow", "-p", "no:cacheprovider", *tests, mutant.module]
-    environment = os.environ | {
-        "PYTHONPATH": str(place),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    try:
-        done = subprocess.run(
-            command, cwd=place, env=environment, timeout=SECONDS, capture_output=True
-        )
+        done = _pytest(place, ["-x", "-p", "no:cacheprovider", "@near"], 5 * SECONDS)
     except subprocess.TimeoutExpired:
         return ENDLESS
+    finally:
+        file.write_text(before)
     return UNSEEN if done.returncode == 0 else SEEN
+
+
+def _pytest(
+    place: Path, arguments: list[str], seconds: float | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    own = {"PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--no-header", "--tb=no", *arguments],
+        cwd=place,
+        env=os.environ | own,
+        timeout=seconds,
+        capture_output=True,
+        check=False,
+    )
 
 
 def main() -> None:
@@ -225,21 +253,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="changes whose name holds this")
+    parser.add_argument("--lines", type=Path, help="what tests run which lines")
+    parser.add_argument("--only", default="", help="changes whose row holds this")
     asked = parser.parse_args()
     drawn = [m for m in sample(asked.count, asked.seed) if asked.only in m.name]
-    tally = {SEEN: 0, UNSEEN: 0, ENDLESS: 0}
+    tally: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        for part in COPIED:
-            whole = ROOT / part
-            copied = shutil.copytree if whole.is_dir() else shutil.copy
-            copied(whole, place / part)
+        place = _copy(Path(folder))
+        lines = _lines(place, asked.lines)
         for mutant in drawn:
-            found, seconds = outcome(mutant, place)
+            started = time.perf_counter()
+            found = outcome(mutant, place, lines)
             tally[found] += 1
+            seconds = time.perf_counter() - started
             print(f"{found:8} {seconds:5.0f} s  {mutant.name}", flush=True)
     print(", ".join(f"{count} {found}" for found, count in tally.items()))
+
+
+def _copy(place: Path) -> Path:
+    for part in COPIED:
+        whole = ROOT / part
+        copied = shutil.copytree if whole.is_dir() else shutil.copy
+        copied(whole, place / part)
+    return place
+
+
+def _lines(place: Path, kept: Path | None) -> Lines:
+    if kept is not None and kept.exists():
+        return Lines(**json.loads(kept.read_text()))
+    lines = learned(place)
+    if kept is not None:
+        kept.write_text(json.dumps({"tests": lines.tests, "seconds": lines.seconds}))
+    return lines
 
 
 if __name__ == "__main__":
