@@ -2,6 +2,7 @@
 # The others are for who changes it; CONTRIBUTING.md says when.
 PYTHON ?= python3
 VENV := .venv
+SHELL := bash
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 # One BLAS thread per test worker: the workers already use every core.
@@ -12,7 +13,12 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 # Seconds of tests that `make quick` chooses, in all; its workers share them.
 QUICK_SECONDS ?= 40
 
-.PHONY: demo test quick lowest hooks bench docs clean
+# Old packages warn of each other, and scikit-learn 1.6 names some checks twice.
+OF_OTHERS := -o strict_parametrization_ids=false -W ignore::DeprecationWarning \
+	-W ignore::PendingDeprecationWarning -W ignore::FutureWarning \
+	-W ignore::pytest.PytestRemovedIn10Warning
+
+.PHONY: demo test quick lowest hooks mutants bench docs clean
 
 demo: $(VENV)/demo-installed
 	$(BIN)/python -m flexcv demo
@@ -32,14 +38,17 @@ quick: $(VENV)/dev-installed
 	$(BIN)/pytest tests -n 2 -q -m "not slow and not reference" --quick $(QUICK_SECONDS)
 
 lowest: $(LOWEST)/installed
-	$(LOWEST)/bin/pytest tests -n 2 -q -m "not slow and not reference" --quick $(QUICK_SECONDS)
+	$(LOWEST)/bin/pytest tests -n 2 -q -m "not slow and not reference" --quick $(QUICK_SECONDS) $(OF_OTHERS)
 
 hooks: $(VENV)/dev-installed
 	$(BIN)/prek install
 
+mutants: $(VENV)/dev-installed
+	$(BIN)/python -m benchmarks.mutants $(ARGS)
+
 bench: $(VENV)/dev-installed
 ifdef NAME
-	PYTHONPATH=.:benchmarks $(BIN)/python -m benchmarks.$(NAME) $(ARGS)
+	time PYTHONPATH=.:benchmarks $(BIN)/python -m benchmarks.$(NAME) $(ARGS)
 else
 	@cat benchmarks/README.md
 endif
@@ -67,5 +76,5 @@ $(LOWEST)/installed: pyproject.toml .ci/lowest.py
 	$(PYTHON) -m venv $(LOWEST)
 	$(PYTHON) .ci/lowest.py pyproject.toml > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --quiet --upgrade pip
-	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/lowest.txt --editable ".[excel]" --group test
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/lowest.txt --editable ".[excel,xgboost]" --group test
 	touch $@
