@@ -43,7 +43,6 @@ BROKEN = 70  # the exit of a process that pytest did not end itself
 LONGEST = 300.0  # seconds after which a change is endless
 PRELOADED = ("sklearn.ensemble", "statsmodels.api", "optuna", "matplotlib.figure")
 MOST_TESTS = 300  # for one change
-FEW = 160  # characters of a change that are printed
 SEEN, UNSEEN, ENDLESS, UNRUN = "seen", "NOT SEEN", "endless", "NOT RUN"
 ENDS = {0: UNSEEN, 1: SEEN, None: ENDLESS}  # of pytest; others ask for a second look
 IMPORTED = "ignore::pytest.PytestAssertRewriteWarning"  # of plugins, before the fork
@@ -51,27 +50,13 @@ NEAR = ["-x", "-p", "no:cacheprovider", "-W", IMPORTED, "@near"]
 CHOSEN = ("-m", "not slow and not reference")
 RECORDED = ("--cov=flexcv", "--cov-context=test", "--cov-report=")
 
-OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
-    ast.Pow: ast.Mult,
-    ast.FloorDiv: ast.Mult,
-    ast.MatMult: ast.Mult,
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-    ast.And: ast.Or,
-    ast.Or: ast.And,
-}
+PAIRS: tuple[tuple[type[ast.AST], type[ast.AST]], ...] = (
+    *((ast.Add, ast.Sub), (ast.Mult, ast.Div), (ast.And, ast.Or)),
+    *((ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq)),
+    *((ast.Is, ast.IsNot), (ast.In, ast.NotIn)),
+)
+ONE_WAY = dict.fromkeys((ast.Pow, ast.FloorDiv, ast.MatMult), ast.Mult)
+OPERATORS = dict(PAIRS) | {after: before for before, after in PAIRS} | ONE_WAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +73,7 @@ class Mutant:
     def name(self) -> str:
         """Return its place and what becomes of it, in one line."""
         change = f"{self.before} -> {self.after}".replace("\n", " ")
-        return f"{self.module}:{self.line}: {change[:FEW]}"
+        return f"{self.module}:{self.line}: {change[:160]}"
 
 
 def mutants_of(module: str, source: str) -> list[Mutant]:
@@ -241,11 +226,7 @@ def outcome(mutant: Mutant, place: Path, lines: Lines) -> str:
 
 
 def _pytest(place: Path, arguments: list[str], seconds: float = 1e9) -> int | None:
-    """Run pytest in a copy and return how it ended; None where it did not.
-
-    The process is a fork of this one, which has imported what tests import, but for
-    flexcv itself: starting anew would take longer than most of the tests.
-    """
+    """Run pytest in a fork, which has imported much already; None if it did not end."""
     child = os.fork()
     if child == 0:
         status = BROKEN
@@ -268,7 +249,6 @@ def _run_here(place: Path, arguments: list[str]) -> int:
     os.chdir(place)
     os.environ["PYTHONPATH"] = str(place)
     sys.path.insert(0, str(place))
-    sys.dont_write_bytecode = True
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
