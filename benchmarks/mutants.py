@@ -249,6 +249,7 @@ def _run_here(place: Path, arguments: list[str]) -> int:
     os.chdir(place)
     os.environ["PYTHONPATH"] = str(place)
     sys.path.insert(0, str(place))
+    sys.dont_write_bytecode = True  # a file that changes twice a second looks the same
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -256,7 +257,6 @@ def _run_here(place: Path, arguments: list[str]) -> int:
 
 
 def main() -> None:
-    """Run a sample and print what was not seen."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flexcv.models.gaussian.covariance import covariance_shape
-from flexcv.models.gaussian.parameters import Parameter
+from flexcv.models.gaussian.parameters import Parameter, _picked
 
 SHAPE = covariance_shape((2,))
 FIRST, SECOND = np.array([1.0, 0.0]), np.array([0.4, 1.0])
@@ -69,3 +69,8 @@ def test_a_correlation_is_moved_off_the_edge():
 
 def test_a_deviation_of_nothing_is_zero():
     assert DEVIATION.value(np.zeros(5)) == 0.0
+
+
+def test_every_effect_and_every_pair_within_a_block_is_a_parameter():
+    picked = _picked(covariance_shape((2, 1)), 3)
+    assert picked == [(0,), (1,), (2,), (0, 1)]
