@@ -184,8 +184,10 @@ def tables_for_people(results: Any, plan: pd.DataFrame | None) -> dict[str, Any]
     plan
         The plan's splits, if they are known.
     """
-    named = {name: getattr(results, name) for name in TABLES} | {"plan": plan}
-    named["summary"] = named["summary"].reset_index()
+    known = TABLES if results.folds else ()  # of no unit there is nothing to read
+    named = {name: getattr(results, name) for name in known} | {"plan": plan}
+    if "summary" in named:
+        named["summary"] = named["summary"].reset_index()
     tables = {f"{n}.csv": table for n, table in named.items() if table is not None}
     found = [finding for fold in results.folds for finding in fold.findings]
     for number, finding in enumerate(found):

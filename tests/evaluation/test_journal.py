@@ -190,7 +190,7 @@ def test_a_half_tuned_unit_with_other_settings_is_refused(tmp_path):
 
 
 REFUSED = {
-    "model": (lambda: chain().tune("Rigde"), "`model` must be one of 'Ridge', got 'Rigde'; did you mean 'Ridge'?"),
+    "model": (lambda: chain().tune("Rigde"), "`model` must be 'Ridge', got 'Rigde'; did you mean 'Ridge'?"),
     "fold": (lambda: chain().tune("Ridge", fold=2), "there is no fold 2 of repeat 0; the plan has 2 folds, counted from 0: "),
     "untuned": (lambda: chain().add_model(Ridge, model_name="Plain").tune("Plain"), "'Plain' has nothing to tune; pass `params` to add_model first."),
     "storage": (lambda: TrialStore(3, "unit"), "`storage` must be a journal file, a database's URL or an Optuna storage, got int."),
