@@ -145,6 +145,11 @@ class Table:
         self.fixed = list(range(first, len(self.columns)))
         self._single = None
 
+    def keep(self, kept: IntArray) -> None:
+        """Go on with some of the fixed columns, of which nothing is taken out yet."""
+        self.fixed = [self.fixed[k] for k in kept]
+        self._taken = np.zeros(len(self.fixed))
+
     def take_out(self, coefficients: FloatArray) -> None:
         """Replace the target by what a combination of fixed columns leaves of it."""
         self._taken = coefficients
@@ -179,7 +184,7 @@ def fixed_basis(table: Table) -> FixedBasis:
     """Choose independent fixed columns and take least squares out of the target."""
     scale, scaled = _scaled_gram(table)
     kept = _independent(scaled / table.n_rows, table)
-    table.fixed = [table.fixed[k] for k in kept]
+    table.keep(kept)
     shown = np.append(kept, -1)
     scale, scaled = scale[shown], scaled[np.ix_(shown, shown)]
     if _are_nearly_dependent(scaled[:-1, :-1] / table.n_rows):
