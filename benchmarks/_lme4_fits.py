@@ -142,7 +142,8 @@ def _asked(case: Case, reading: Fit) -> Fit:
 def _asks_for_degrees(case: Case, reading: Fit) -> bool:
     """Whether lmerTest, which differentiates by differences, is quick and exact."""
     few = len(reading["theta"]) <= 3 and len(case.table) <= 200
-    return few and not reading["singular"] and "huge" not in case.formula
+    large = "big" in case.formula or "huge" in case.formula
+    return few and not large and not reading["singular"]
 
 
 def _kind(column: pd.Series) -> Fit:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from flexcv.models._validate import FloatArray, IntArray
 
@@ -20,7 +21,7 @@ from .columns import RandomDesign, RandomFactor
 CHUNK_ROWS = 1 << 16
 CHUNK_CELLS = 1 << 20  # a table of fewer numbers is one chunk
 CONSTANT = 1e-13  # spread of a column, relative to its size, that is rounding
-SUSPECT = 1e-10  # squared share of a column left by the others: look again
+SUSPECT = 1e-10  # squared share of a column and the parts that leave it: look again
 ORTHOGONAL = 1e-6  # squared share below which columns are made orthogonal first
 DEPENDENT = 1e-7  # share of a column left by the others, as lme4 has it
 
@@ -234,7 +235,8 @@ def _independent(gram: FloatArray, table: Table) -> IntArray:
     if p and correlation.diagonal().min() > 0.5:
         try:
             lower = np.linalg.cholesky(correlation)
-            if (lower.diagonal() ** 2).min() > SUSPECT:
+            reach = np.abs(solve_triangular(lower, np.eye(p), lower=True)).sum(axis=1)
+            if SUSPECT * float(reach.max()) ** 2 < 1.0:
                 return np.arange(p)
         except np.linalg.LinAlgError:
             pass  # dependent columns: find out which
@@ -254,7 +256,7 @@ def _adds(correlation: FloatArray, kept: list[int], column: int, table: Table) -
     square = correlation[np.ix_(kept, kept)]
     part = np.linalg.solve(square, correlation[kept, column])
     left = correlation[column, column] - correlation[kept, column] @ part
-    if left > SUSPECT:
+    if left > SUSPECT * (1.0 + float(np.abs(part).sum())) ** 2:
         return True
     return _share_left(table, kept, column) > DEPENDENT
 
