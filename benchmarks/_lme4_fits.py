@@ -50,7 +50,7 @@ def lme4(cases: Sequence[Case], readings: Sequence[Fit]) -> list[Fit]:
         for case in cases:
             for part, rows in (("table", case.table), ("new", case.new)):
                 path = folder / f"{case.seed}_{part}.csv"
-                rows.to_csv(path, index=False, float_format="%.17g")
+                rows.to_csv(path, index=False, float_format="%.17g", na_rep="NA")
         asked = [_asked(c, r) for c, r in zip(cases, readings, strict=True)]
         (folder / "cases.json").write_text(json.dumps(asked))
         subprocess.run(["Rscript", str(R_CODE), name], check=True)

@@ -138,7 +138,7 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         fitted = estimate(sums, basis, blocks, reml=self.reml)
         if design.factors:
             require_residual_left(fitted.sigma, basis.target_scale)
-        if has_large_variance(fitted) and len(blocks) == 1:
+        if has_large_variance(fitted) and fitted.problem.exact:
             start = fitted.minimum.theta
             sums, basis = sums_and_basis(*rows, exact=True)
             fitted = estimate(sums, basis, blocks, reml=self.reml, start=start)

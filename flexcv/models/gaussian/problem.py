@@ -135,12 +135,16 @@ class Problem:
         """
         at, sums = self.at(theta), self.sums
         lost = float(sums.gram[-1, -1]) / at.r2
-        if isinstance(sums, GroupSums):
-            if sums.within is not None:
-                lost = 0.0
-            if sums.n_effects > 1:
-                moments = np.einsum("aan->n", sums.cross[:, : sums.n_effects])
-                lost += SEEN * float(np.abs(theta).max() ** 2 * moments.max())
+        if isinstance(sums, DenseSums) and sums.root is not None:
+            lost = 0.0
+        elif not isinstance(sums, GroupSums):
+            largest = max(float(m.diagonal().max()) for m in self.moments())
+            lost += SEEN * float(np.abs(theta).max() ** 2) * largest
+        elif sums.within is not None:
+            lost = 0.0
+        if isinstance(sums, GroupSums) and sums.n_effects > 1:
+            moments = np.einsum("aan->n", sums.cross[:, : sums.n_effects])
+            lost += SEEN * float(np.abs(theta).max() ** 2 * moments.max())
         return float(np.finfo(float).eps) * at.free * lost
 
     @property

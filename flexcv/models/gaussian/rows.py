@@ -79,12 +79,13 @@ def sums_and_basis(
     constant
         The object among the columns that is the column of ones.
     exact
-        Whether what the levels of one factor leave is summed from the rows, too.
+        Whether what the levels leave is found from the rows, too, where one factor or
+        few levels allow it.
     """
     table = Table(fixed, design, target, weights, constant)
     chosen = fixed_basis(table)
     if len(design.factors) > 1:
-        return _several_factors(table, design, chosen)
+        return _several_factors(table, design, chosen, exact=exact)
     parts, basis = sums_of_parts(table, design, chosen, exact=exact)
     return parts[0], basis
 
@@ -182,7 +183,7 @@ def _basis(
 
 
 def _several_factors(
-    table: Table, design: RandomDesign, chosen: FixedBasis
+    table: Table, design: RandomDesign, chosen: FixedBasis, *, exact: bool
 ) -> tuple[DenseSums | StagedSums, Basis]:
     columns, bases = [], []
     rows = np.concatenate([block for _, block in table.chunks()], axis=1)
@@ -203,7 +204,10 @@ def _several_factors(
     if z.shape[1] > DENSE_COLUMNS:
         return _staged(z, right, gram, sizes, table), basis
     cross = np.hstack([(z.T @ z).toarray(), z.T @ right.T])
-    return DenseSums(table.n_rows, gram, cross, sizes, table.log_weights), basis
+    root = np.hstack([z.toarray(), right.T]) if exact else None
+    if root is not None:
+        root = np.linalg.qr(root, mode="r")
+    return DenseSums(table.n_rows, gram, cross, sizes, table.log_weights, root), basis
 
 
 def _staged(
