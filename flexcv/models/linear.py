@@ -138,9 +138,9 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         fitted = estimate(sums, basis, blocks, reml=self.reml)
         if design.factors:
             require_residual_left(fitted.sigma, basis.target_scale)
-        if has_large_variance(fitted) and fitted.problem.exact:
+        if has_large_variance(fitted):
             start = fitted.minimum.theta
-            sums, basis = sums_and_basis(*rows, exact=True)
+            sums, basis = sums_and_basis(*rows, exact=True, known=fitted.beta)
             fitted = estimate(sums, basis, blocks, reml=self.reml, start=start)
         return fitted
 

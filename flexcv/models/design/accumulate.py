@@ -181,8 +181,12 @@ class FixedBasis(NamedTuple):
     origin: FloatArray
 
 
-def fixed_basis(table: Table) -> FixedBasis:
-    """Choose independent fixed columns and take least squares out of the target."""
+def fixed_basis(table: Table, known: FloatArray | None = None) -> FixedBasis:
+    """Choose independent fixed columns and take least squares out of the target.
+
+    Or, where they are known, the fixed effects of the columns kept: beside groups that
+    lie far from zero, least squares may be far from them, and digits would be lost.
+    """
     scale, scaled = _scaled_gram(table)
     kept = _independent(scaled / table.n_rows, table)
     table.keep(kept)
@@ -192,9 +196,12 @@ def fixed_basis(table: Table) -> FixedBasis:
         table.orthogonalise()
         scale, scaled = _scaled_gram(table)
     origin = np.linalg.solve(scaled[:-1, :-1], scaled[:-1, -1])
-    origin = origin * scale[-1] / scale[:-1]
-    table.take_out(origin)
-    return FixedBasis(kept, scale[:-1], origin)
+    chosen = FixedBasis(kept, scale[:-1], origin * scale[-1] / scale[:-1])
+    if known is not None:
+        inner = np.linalg.solve(fixed_back(table, chosen), known)
+        chosen = chosen._replace(origin=inner / chosen.scale)
+    table.take_out(chosen.origin)
+    return chosen
 
 
 def _scaled_gram(table: Table) -> tuple[FloatArray, FloatArray]:

@@ -28,6 +28,9 @@ NEAR_SINGULAR = 0.05  # relative standard deviation below which zero is tried
 RUNS = 10  # at most, each in units of the end of the one before
 PROBED = 1e-6  # gain of a run in new units that is none
 KNOWN = 1e-4  # rounding error of a criterion whose lowest place is known
+TOLD = 1e-2  # of the largest moment of a level, where all its effects are told
+SHARES = (-1.0, 0.0, 1.0)  # of the first deviation, in its covariances with others
+TINY = 1e-300
 SINGULAR = 1e-4  # relative standard deviation that counts as zero
 
 
@@ -109,14 +112,50 @@ def search(problem: Problem, start: FloatArray | None = None) -> Minimum:
         return Minimum(nothing, value, nothing, np.zeros((0, 0)), 0, True)
     begin = first_guess(problem) if start is None else start
     best = _minimum(problem, begin)
+    if isinstance(problem.sums, GroupSums) and problem.sums.within is not None:
+        for guess in _guesses_by_level(problem):
+            best = _lower(best, _minimum(problem, guess))
     if best.converged and problem.smallest(best.theta) > NEAR_SINGULAR:
         return best
     for scale in OTHER_STARTS:
         begin = scale * problem.start() + 0.03
-        other = _minimum(problem, begin)
-        if other.value < best.value - 1e-9:
-            best = other
+        best = _lower(best, _minimum(problem, begin))
     return _with_exact_zeros(problem, best)
+
+
+def _lower(best: Minimum, other: Minimum) -> Minimum:
+    """Give the lower end, the first unless the second gains more than rounding."""
+    return other if other.value < best.value - 1e-9 else best
+
+
+def _guesses_by_level(problem: Problem) -> list[FloatArray]:
+    """Begin from what least squares gives in each level, relative to what it leaves.
+
+    Where the levels lie far from zero, a fixed effect can make up for effects that all
+    levels share, so the criterion has several valleys: correlations of both signs are
+    begun from, too.
+    """
+    sums, shape = problem.sums, problem.shapes[0]
+    assert isinstance(sums, GroupSums)
+    assert sums.within is not None
+    q = sums.n_effects
+    square, right = sums.cross[:, :q].transpose(2, 0, 1), sums.cross[:, -1].T
+    size = np.linalg.eigvalsh(square)
+    told = size[:, 0] > TOLD * size[:, -1]
+    if told.sum() < 2 * q:
+        return [problem.start()]
+    effects = np.linalg.solve(square[told], right[told][:, :, None])[:, :, 0]
+    noise = max(float(sums.within[-1, -1]), TINY) / sums.n_rows
+    moments = effects.T @ effects / (len(effects) * noise)
+    lower = np.linalg.cholesky(moments + np.diag(1e-9 * moments.diagonal() + TINY))
+    return [shape.theta(lower + share * _first_column(lower)) for share in SHARES]
+
+
+def _first_column(lower: FloatArray) -> FloatArray:
+    """Give the size of the first effect, in the places of its covariances."""
+    column = np.zeros_like(lower)
+    column[1:, 0] = lower[0, 0]
+    return column
 
 
 def _minimum(problem: Problem, begin: FloatArray) -> Minimum:

@@ -63,6 +63,7 @@ def sums_and_basis(
     constant: FloatArray | None = None,
     *,
     exact: bool = False,
+    known: FloatArray | None = None,
 ) -> tuple[Sums, Basis]:
     """Sum the rows of a table, in at most three passes.
 
@@ -81,9 +82,12 @@ def sums_and_basis(
     exact
         Whether what the levels leave is found from the rows, too, where one factor or
         few levels allow it.
+    known
+        About the fixed effects of the columns kept, to be taken out of the target; by
+        default those of least squares.
     """
     table = Table(fixed, design, target, weights, constant)
-    chosen = fixed_basis(table)
+    chosen = fixed_basis(table, known)
     if len(design.factors) > 1:
         return _several_factors(table, design, chosen, exact=exact)
     parts, basis = sums_of_parts(table, design, chosen, exact=exact)
