@@ -90,11 +90,11 @@ class Rival:
     seconds: float
 
     def predict(self, table: pd.DataFrame) -> np.ndarray:
-        """Give the expected target."""
+        """Return the expected target."""
         return self._predicted(table)["response_mean"]
 
     def inside(self, table: pd.DataFrame, target: np.ndarray) -> float:
-        """Give the share of a normal target inside 95 % intervals."""
+        """Return the share of a normal target inside 95 % intervals."""
         found = self._predicted(table, predict_var=True)
         half = 1.959964 * np.sqrt(found["response_var"])
         return float((np.abs(target - found["response_mean"]) <= half).mean())

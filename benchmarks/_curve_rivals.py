@@ -26,7 +26,7 @@ RANGE = (0.0, 1.0)
 
 
 def mixture(**options: object) -> Rival:
-    """Give the deep mixture with these options."""
+    """Return the deep mixture with these options."""
 
     def fit(train: pd.DataFrame, known: pd.DataFrame, new: pd.DataFrame):
         model = DeepMixtureLMM(
@@ -64,7 +64,7 @@ def one_gaussian(train: pd.DataFrame, known: pd.DataFrame, new: pd.DataFrame):
 
 
 def lmm(n_basis: int) -> Rival:
-    """Give the linear mixed model, as many correlated splines as its rows allow."""
+    """Return the linear mixed model, as many correlated splines as its rows allow."""
 
     def fit(train: pd.DataFrame, known: pd.DataFrame, new: pd.DataFrame):
         basis = learn_splines(
@@ -83,7 +83,7 @@ def lmm(n_basis: int) -> Rival:
 
 
 def merf(n_basis: int) -> Rival:
-    """Give MERF with spline columns of time as features and slopes."""
+    """Return MERF with spline columns of time as features and slopes."""
 
     def fit(train: pd.DataFrame, known: pd.DataFrame, new: pd.DataFrame):
         basis = learn_splines(

@@ -16,7 +16,7 @@ medians where a number is repeated; trust ratios within a section, not sums acro
 
 
 def machine():
-    """Say what the numbers were measured on."""
+    """Return what the numbers were measured on."""
     return (
         f"{os.cpu_count()} cores ({platform.machine()}), "
         f"Python {platform.python_version()}"
@@ -24,7 +24,7 @@ def machine():
 
 
 def table(head, rows):
-    """Give a Markdown table."""
+    """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 

@@ -56,7 +56,7 @@ def counts(n_rows: int, n_groups: int) -> pd.DataFrame:
 
 
 def cases() -> list[Case]:
-    """Give the tables of the comparison."""
+    """Return the tables of the comparison."""
     answers = pd.read_csv(DATA / "VerbAgg.csv")
     answers["y"] = 1 * (answers["r2"] == "Y")
     answers = answers[["y", "Anger", "Gender", "btype", "situ", "id", "item"]]
@@ -102,7 +102,7 @@ def cases() -> list[Case]:
 
 
 def flexcv_fit(case: Case) -> tuple[float, float]:
-    """Give CPU seconds and log-likelihood of this library."""
+    """Return CPU seconds and log-likelihood of this library."""
     X, y = case.table.drop(columns=case.target), case.table[case.target]
     model = GeneralizedLinearMixedModel(family=case.family, formula=case.formula)
     seconds = best_seconds(lambda: model.fit(X, y), case.repeats)
@@ -125,7 +125,7 @@ cat(min(seconds), sprintf("%.9f", as.numeric(logLik(fit))))
 
 
 def lme4_fit(case: Case) -> tuple[float, float]:
-    """Give CPU seconds and log-likelihood of lme4's glmer with its defaults, in R."""
+    """Return CPU seconds and log-likelihood of lme4's glmer with its defaults, in R."""
     if shutil.which("Rscript") is None:
         return np.nan, np.nan
     categories = [c for c in case.table if case.table[c].dtype.kind not in "iuf"]
@@ -152,7 +152,7 @@ def _years(case: Case) -> list[str]:
 
 
 def gpboost_fit(case: Case) -> tuple[float, float]:
-    """Give CPU seconds and log-likelihood of GPBoost, on intercepts only."""
+    """Return CPU seconds and log-likelihood of GPBoost, on intercepts only."""
     if importlib.util.find_spec("gpboost") is None or "x |" in case.random:
         return np.nan, np.nan
     import gpboost  # noqa: PLC0415

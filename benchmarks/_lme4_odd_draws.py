@@ -30,55 +30,55 @@ def any_case_of(seed: int) -> Case:
     )
 
 
-def _as_it_is(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _as_it_is(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table
 
 
-def _one_row_a_group(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _one_row_a_group(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(g=np.arange(len(table)))
 
 
-def _one_group(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _one_group(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(g=1)
 
 
-def _two_groups(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _two_groups(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(g=1 + np.arange(len(table)) % 2)
 
 
-def _constant(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _constant(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(k=3)
 
 
-def _zero(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _zero(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(k=0)
 
 
-def _exact_line(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _exact_line(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(y=2.0 + 3.0 * table["x"])
 
 
-def _exact_groups(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _exact_groups(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(y=np.sin(table["g"] * 1.0))
 
 
-def _constant_target(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _constant_target(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(y=4.0)
 
 
-def _few_rows(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _few_rows(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.iloc[:9].assign(g=np.arange(9) % 3)
 
 
-def _gap_in_x(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _gap_in_x(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(x=table["x"].mask(np.arange(len(table)) == 3))
 
 
-def _gap_in_g(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _gap_in_g(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(g=table["g"].mask(np.arange(len(table)) == 3))
 
 
-def _gap_in_y(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _gap_in_y(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(y=table["y"].mask(np.arange(len(table)) == 3))
 
 
@@ -86,15 +86,15 @@ def _negative_logs(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFram
     return table.assign(logs=rng.normal(size=len(table)))
 
 
-def _weight_of_zero(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _weight_of_zero(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(ws=table["w"].where(np.arange(len(table)) != 3, 0.0))
 
 
-def _negative_weight(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _negative_weight(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(ws=table["w"].where(np.arange(len(table)) != 3, -1.0))
 
 
-def _relabelled(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _relabelled(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
     return table.assign(again=1000 - table["g"])
 
 

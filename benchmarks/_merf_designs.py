@@ -64,18 +64,18 @@ class Draw:
 
 
 def gentle(x: FloatArray) -> FloatArray:
-    """Give a fixed part that a forest of a thousand rows learns well."""
+    """Return a fixed part that a forest of a thousand rows learns well."""
     return 1.5 * np.tanh(2.0 * x[:, 0]) + 1.0 * (x[:, 1] > 0.0)
 
 
 def rough(x: FloatArray) -> FloatArray:
-    """Give jumps, a square and an interaction with a pole: hard to learn."""
+    """Return jumps, a square and an interaction with a pole: hard to learn."""
     pole = np.log(np.abs(x[:, 0]))
     return 2.0 * x[:, 0] + x[:, 1] ** 2 + 4.0 * (x[:, 2] > 0.0) + 2.0 * x[:, 2] * pole
 
 
 def five_of_nine(x: FloatArray) -> FloatArray:
-    """Give a fixed part in which five features matter, not linearly."""
+    """Return a fixed part in which five features matter, not linearly."""
     bend = x[:, 1] ** 2 + 4.0 * (x[:, 2] > 0.0)
     return 2.0 * x[:, 0] + bend + 2.0 * x[:, 3] * np.log(np.abs(x[:, 0])) + x[:, 4] ** 2
 

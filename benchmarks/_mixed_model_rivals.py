@@ -52,7 +52,7 @@ def simulated(
 
 
 def cases() -> list[Case]:
-    """Give the five tables of the comparison."""
+    """Return the five tables of the comparison."""
     sleep = pd.read_csv(DATA / "sleepstudy.csv")
     ratings = pd.read_csv(DATA / "InstEval.csv.gz")[["y", "service", "s", "d"]]
     ratings["service"] = ratings["service"].astype(str)
@@ -113,7 +113,7 @@ def cases() -> list[Case]:
 
 
 def best_seconds(call: Callable[[], object], repeats: int) -> float:
-    """Give the least CPU time of several calls."""
+    """Return the least CPU time of several calls."""
     seconds = []
     for _ in range(repeats):
         start = time.process_time()

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
+from flexcv.arrays import FloatArray
+
 CURVE = ("t", "I(t**2)")
 
 
@@ -94,7 +95,7 @@ def wavy(design: Wavy, rng: np.random.Generator) -> Drawn:
 
 
 def best_error(drawn: Drawn, y: FloatArray, variances: tuple[float, ...]) -> float:
-    """Give the test error of who knows f, the variances and the noise.
+    """Return the test error of who knows f, the variances and the noise.
 
     Nobody can know the effects: they are predicted from the training rows of their
     group with the true variances.

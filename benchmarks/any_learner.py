@@ -53,7 +53,7 @@ Learners = dict[str, Any]
 
 
 def regressors(n_trees: int = 100) -> Learners:
-    """Give the regressors of the table."""
+    """Return the regressors of the table."""
     trees = {"random_state": 0, "min_samples_leaf": 3}
     found = {
         "linear (ridge)": Ridge(),
@@ -82,7 +82,7 @@ def regressors(n_trees: int = 100) -> Learners:
 
 
 def classifiers(n_trees: int = 100) -> Learners:
-    """Give the classifiers of the table."""
+    """Return the classifiers of the table."""
     trees = {"random_state": 0, "min_samples_leaf": 3}
     found = {
         "linear (logistic)": LogisticRegression(),
@@ -117,7 +117,7 @@ def _lightgbm(name: str, n_trees: int) -> Any:
 def scores(
     family: str, learners: Learners, drawn: Draw, *, with_own: bool = True
 ) -> pd.DataFrame:
-    """Give the losses of each learner alone and with random effects.
+    """Return the losses of each learner alone and with random effects.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def _classes(rows: Drawn, rng: np.random.Generator) -> Drawn:
 
 
 def section(family: str) -> str:
-    """Give the table of one family."""
+    """Return the table of one family."""
     draws = [drawn_table(family, seed) for seed in SEEDS]
     each = [scores(family, LEARNERS[family](), drawn) for drawn in draws]
     mean = sum(each) / len(each)

@@ -143,7 +143,7 @@ def _inside(model: MixedEffectsBoosting, rows: Drawn) -> float:
 
 
 def loss(family: str, target: np.ndarray, mean: np.ndarray) -> float:
-    """Give the mean squared error, log loss or Poisson deviance."""
+    """Return the mean squared error, log loss or Poisson deviance."""
     if family == "binomial":
         return float(log_loss(target, mean))
     if family == "poisson":

@@ -47,7 +47,7 @@ def rounds() -> Figure:
 
 
 def _of_new_rows(model: MixedEffectsBoosting, drawn: Draw) -> float:
-    """Give the mean square of target less fixed part less true effects."""
+    """Return the mean square of target less fixed part less true effects."""
     fixed = clone(model).set_params(known_groups="population")
     fixed.fit(drawn.train.table, drawn.train.target)
     left = drawn.known.target - fixed.predict(drawn.known.table) - drawn.known.random

@@ -151,7 +151,7 @@ def prediction_frame(
 
 
 def fold_interval(by_fold: np.ndarray) -> tuple[float, float]:
-    """Give the interval of the corrected resampled t-test."""
+    """Return the interval of the corrected resampled t-test."""
     test = corrected_t_test(list(by_fold), 1 / (N_FOLDS - 1))
     reach = test.scale * stats.t.ppf(0.5 + LEVEL / 2, test.df)
     return test.mean - reach, test.mean + reach
@@ -160,7 +160,7 @@ def fold_interval(by_fold: np.ndarray) -> tuple[float, float]:
 def model_intervals(
     table: Table, model: Learned, seed: int
 ) -> Iterator[tuple[str, float, tuple[float, float]]]:
-    """Give name, truth and interval of each way to say how good one model is."""
+    """Return name, truth and interval of each way to say how good one model is."""
     truth = model.weights @ model.risk
     mean, n_rows = model.squares.mean(), len(model.squares)
     row_error = Z * model.squares.std(ddof=1) / np.sqrt(n_rows)
@@ -184,7 +184,7 @@ def model_intervals(
 def pair_intervals(
     a: Learned, b: Learned, seed: int
 ) -> Iterator[tuple[str, float, tuple[float, float]]]:
-    """Give name, truth and interval of each way to say how two models differ."""
+    """Return name, truth and interval of each way to say how two models differ."""
     truth = a.weights @ (a.risk - b.risk)
     yield "corrected t", truth, fold_interval(a.by_fold - b.by_fold)
     scores = group_scores(a.frame, mse, seed) - group_scores(b.frame, mse, seed)

@@ -125,7 +125,7 @@ def one_gaussian(model: DeepMixtureLMM, curves: Curves) -> np.ndarray:
 
 
 def designs(seeds: Sequence[int]) -> str:
-    """Give the table of the three designs."""
+    """Return the table of the three designs."""
     rows = []
     for case in CASES:
         found = pd.DataFrame([figures(case, seed) for seed in seeds])
@@ -154,7 +154,7 @@ def designs(seeds: Sequence[int]) -> str:
 
 
 def held_out(seeds: Sequence[int]) -> str:
-    """Give mean squared errors at hidden times of known and of new subjects."""
+    """Return mean squared errors at hidden times of known and of new subjects."""
     rows = []
     for name, rival in RIVALS.items():
         found = np.array([_held_out(rival, seed) for seed in seeds])
@@ -187,7 +187,7 @@ def _held_out(rival: Callable[..., tuple], seed: int) -> tuple[float, float, flo
 
 
 def intervals(seeds: Sequence[int]) -> str:
-    """Give how many hidden readings lie in their 95 % intervals."""
+    """Return how many hidden readings lie in their 95 % intervals."""
     rows = []
     for n, repeats in ((30, 3), (60, 3), (600, 1)):
         shares = [
@@ -222,7 +222,7 @@ def _intervals(seed: int, n: int) -> list[float]:
 
 
 def sizes(numbers: Sequence[int]) -> str:
-    """Give seconds by number of subjects."""
+    """Return seconds by number of subjects."""
     rows = []
     for n in numbers:
         curves = two_sines(0, n=n)
@@ -235,7 +235,7 @@ def sizes(numbers: Sequence[int]) -> str:
 
 
 def falls(seeds: Sequence[int]) -> str:
-    """Give one sentence on how far a sweep ever lowered the bound."""
+    """Return one sentence on how far a sweep ever lowered the bound."""
     gains = []
     for seed in seeds:
         for curves in (two_sines(seed, n=80), oscillators(seed), cosines(seed)):
@@ -250,7 +250,7 @@ def falls(seeds: Sequence[int]) -> str:
 
 
 def table_text(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Give a Markdown table."""
+    """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

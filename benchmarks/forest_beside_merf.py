@@ -31,7 +31,7 @@ FOREST = RandomForestRegressor(200, random_state=0)
 
 
 def ours(drawn: Draw) -> tuple[float, ...]:
-    """Give both errors, the residual variance and seconds of MERF."""
+    """Return both errors, the residual variance and seconds of MERF."""
     start = time.process_time()
     model = MERF(FOREST, "group", random_state=0).fit(
         drawn.train.table, drawn.train.target
@@ -42,7 +42,7 @@ def ours(drawn: Draw) -> tuple[float, ...]:
 
 
 def rivals(drawn: Draw) -> tuple[float, ...]:
-    """Give the same of the package merf."""
+    """Return the same of the package merf."""
     logging.disable(logging.INFO)  # it logs every iteration
     start = time.process_time()
     model = package.MERF(

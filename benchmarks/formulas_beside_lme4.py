@@ -51,7 +51,7 @@ SAME = 2e-4  # of two searches for one minimum
 
 
 def table_of(seed: int, n_groups: int, n_rows: int) -> pd.DataFrame:
-    """Give a table with numbers, categories, and two crossed groups."""
+    """Return a table with numbers, categories, and two crossed groups."""
     rng = np.random.default_rng(seed)
     rows = n_groups * n_rows
     table = pd.DataFrame(

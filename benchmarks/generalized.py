@@ -31,7 +31,7 @@ CONSTANT = -41.978353769  # of cbpp, which lme4 drops where it uses quadrature
 
 
 def agreement() -> str:
-    """Give the distance to the reference fits, one line per model."""
+    """Return the distance to the reference fits, one line per model."""
     rows = []
     for name in FITS:
         model, reference = fit(name)
@@ -71,7 +71,7 @@ def _distances(model, reference, wanted) -> list[str]:
 
 
 def speed() -> str:
-    """Give seconds of every engine, and lme4's seconds over this library's."""
+    """Return seconds of every engine, and lme4's seconds over this library's."""
     rows = []
     for case in cases():
         found = {name: engine(case) for name, engine in ENGINES.items()}
@@ -101,7 +101,7 @@ def _shown(seconds: float) -> str:
 
 
 def stress(n_fits: int) -> str:
-    """Give one sentence on awkward tables."""
+    """Return one sentence on awkward tables."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         results = [stress_result(seed) for seed in range(n_fits)]

@@ -70,7 +70,7 @@ def loss(model, family, table, y):
 
 
 def measured(learner, seed, family, design):
-    """Give the variance's ratio, three losses and seconds for one table."""
+    """Return the variance's ratio, three losses and seconds for one table."""
     train, y, test, truth, realised = drawn(seed, family, *design)
     features = ["a", "b", "c"]
     start = time.process_time()

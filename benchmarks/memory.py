@@ -67,7 +67,7 @@ def alone(name):
 
 
 def memory_of(process):
-    """Give the peak of all that a process maps, and what is its own at this moment."""
+    """Return the peak of all that a process maps, and what is its own now."""
     try:
         with open(f"/proc/{process}/status", encoding="utf-8") as stream:
             found = dict(line.split(":", 1) for line in stream)
@@ -86,7 +86,7 @@ def workers(process):
 
 
 def is_worker(process):
-    """Tell whether a process has become one of joblib's workers."""
+    """Return whether a process has become one of joblib's workers."""
     try:
         with open(f"/proc/{process}/cmdline", "rb") as file:
             return b"popen_loky" in file.read()

@@ -75,7 +75,7 @@ def drawn(
 
 
 def random_columns(frame: pd.DataFrame) -> RandomColumns:
-    """Give the random design of a table."""
+    """Return the random design of a table."""
     source = Columns(frame)
     terms = (RandomTerm("group", ("x0",)),)
     return distinct_columns(learn_random(source, terms)[1], source.ones)
@@ -86,7 +86,7 @@ def seconds(
     repeats: int = 5,
     clock: Callable[[], float] = time.process_time,
 ) -> float:
-    """Give the median time of a call; processor time is not disturbed by others."""
+    """Return the median time of a call; processor time is not disturbed by others."""
     times = []
     for _ in range(repeats):
         began = clock()

@@ -67,7 +67,7 @@ CV_REPEATS = 5
 
 
 def forest(seed: int) -> RandomForestRegressor:
-    """Give the forest of every comparison."""
+    """Return the forest of every comparison."""
     return RandomForestRegressor(TREES, min_samples_leaf=3, random_state=seed)
 
 
@@ -104,7 +104,7 @@ def one_replication(design: Design, seed: int, kind: str) -> dict[str, float]:
 
 
 def coverages(model: MERF, drawn: Draw) -> dict[str, float]:
-    """Give the share of new targets inside the 95 % intervals."""
+    """Return the share of new targets inside the 95 % intervals."""
     model.known_groups = "conditional"
     shares = {}
     for name, rows in (("known", drawn.known), ("new", drawn.new)):

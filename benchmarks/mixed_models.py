@@ -23,12 +23,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks._mixed_model_rivals import ENGINES, cases, simulated
+from benchmarks._mixed_model_rivals import ENGINES, cases
 from flexcv.models import LinearMixedEffectsModel
-from flexcv.models.design._effects import Columns
-from flexcv.models.design.columns import learn_fixed, learn_random
-from flexcv.models.design.terms import RandomTerm
-from flexcv.models.gaussian.folds import estimate_folds
 from tests.models.stress import stress_result
 from tests.models.test_reference import FITS, FOLDER, fit
 
@@ -39,7 +35,7 @@ STRESS_FITS = 240
 
 
 def agreement() -> str:
-    """Give the distance to lme4's polished fits, one line per table and model."""
+    """Return the distance to lme4's polished fits, one line per table and model."""
     rows = []
     for name in FITS:
         reference = json.loads((FOLDER / "lme4" / f"{name}.json").read_text())
@@ -69,7 +65,7 @@ def _distances(model: LinearMixedEffectsModel, reference: dict) -> list[str]:
 
 
 def stress(n_fits: int) -> str:
-    """Give one sentence on badly scaled fits."""
+    """Return one sentence on badly scaled fits."""
     results = [stress_result(seed) for seed in range(n_fits)]
     reached = sum(r.excess < 1e-6 for r in results)
     singular = np.mean([r.singular for r in results])
@@ -84,7 +80,7 @@ def stress(n_fits: int) -> str:
 
 
 def speed() -> str:
-    """Give seconds of every engine, and lme4's seconds over this library's."""
+    """Return seconds of every engine, and lme4's seconds over this library's."""
     rows = []
     for case in cases():
         seconds = {name: engine(case) for name, engine in ENGINES.items()}
@@ -101,35 +97,8 @@ def _milliseconds(seconds: float) -> str:
     return "-" if np.isnan(seconds) else f"{1000 * seconds:.4g} ms"
 
 
-def folds(n_rows: int) -> str:
-    """Give one sentence on five training folds from sums and from rows."""
-    table = simulated(n_rows, n_rows // 50, slope=True)
-    y, X = table["y"].to_numpy(), table[["x", "g"]]
-    fold = np.random.default_rng(1).integers(0, 5, n_rows)
-    start = time.process_time()
-    source = Columns(X)
-    _, design = learn_random(source, [RandomTerm("g", ("x",))])
-    columns = learn_fixed(X, leave_out=["g"]).columns(source)
-    from_sums = estimate_folds(columns, design, y, fold, constant=source.ones)
-    middle = time.process_time()
-    from_rows = [
-        LinearMixedEffectsModel("g", "x").fit(X[fold != k], y[fold != k])
-        for k in range(5)
-    ]
-    end = time.process_time()
-    apart = max(
-        float(np.abs(one.effects[0] - other.estimate_.effects[0]).max())
-        for one, other in zip(from_sums, from_rows, strict=True)
-    )
-    return (
-        f"Five training folds of a random-slope model on {n_rows:,} rows take "
-        f"{middle - start:.2f} s from sums and {end - middle:.2f} s from rows; the "
-        f"predicted effects differ by at most {apart:.0e}."
-    )
-
-
 def scaling(sizes: list[int]) -> str:
-    """Give seconds and memory from 1e4 rows on, each in a process of its own."""
+    """Return seconds and memory from 1e4 rows on, each in a process of its own."""
     rows = []
     for n_rows in sizes:
         call = [sys.executable, "-m", "benchmarks.mixed_models", f"--rows={n_rows}"]
@@ -165,7 +134,7 @@ def one_size(n_rows: int) -> dict[str, str]:
 
 
 def table_text(frame: pd.DataFrame) -> str:
-    """Give a frame as a Markdown table."""
+    """Return a frame as a Markdown table."""
     lines = [list(frame), ["---"] * len(frame.columns), *frame.astype(str).to_numpy()]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -185,10 +154,6 @@ memory. lme4 runs in R with its defaults; `glmm` is called without degrees of fr
 {speed()}
 
 statsmodels has no crossed factors.
-
-## Training folds from sums
-
-{folds(100_000 if quick else 1_000_000)}
 
 ## Rows and memory
 

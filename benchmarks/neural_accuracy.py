@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from benchmarks._neural_designs import Drawn, FloatArray, Wavy, best_error, wavy
+from benchmarks._neural_designs import Drawn, Wavy, best_error, wavy
+from flexcv.arrays import FloatArray
 from flexcv.models import (
     LinearMixedEffectsModel,
     NeuralMixedEffectsClassifier,
@@ -63,7 +64,7 @@ def normal_row(design: Wavy, seed: int) -> dict[str, float]:
 
 
 def known_fixed_part(design: Wavy, drawn: Drawn, y: FloatArray) -> FloatArray:
-    """Give the variances that a mixed model finds when it is told f."""
+    """Return the variances that a mixed model finds when it is told f."""
     table = drawn.table[["group"]].assign(t=drawn.z[:, min(1, len(design.slopes))])
     model = LinearMixedEffectsModel("group", design.slopes, formula="1", reml=False)
     train = drawn.train
@@ -84,7 +85,7 @@ def test_error(model: Any, drawn: Drawn, y: FloatArray) -> float:
 
 
 def normal_table(designs: list[Wavy], seeds: int) -> pd.DataFrame:
-    """Give means over seeds, one row per design."""
+    """Return means over seeds, one row per design."""
     rows = []
     for design in designs:
         drawn = [normal_row(design, seed) for seed in range(seeds)]
@@ -116,7 +117,7 @@ def shown(mean: pd.Series, kind: str, effects: range) -> str:
 
 
 def worst(rows: list[dict[str, float]], kind: str) -> float:
-    """Give the largest relative distance of an intercept variance."""
+    """Return the largest relative distance of an intercept variance."""
     return max(abs(row["found 0"] / row[f"{kind} 0"] - 1.0) for row in rows)
 
 
@@ -141,7 +142,7 @@ def binary_row(design: Wavy, seed: int) -> dict[str, float]:
 
 
 def binary_table(designs: list[Wavy], seeds: int) -> pd.DataFrame:
-    """Give every seed: areas under the curve and variances."""
+    """Return every seed: areas under the curve and variances."""
     rows = [
         {"groups": f"{design.n_groups:,}", "seed": str(seed)}
         | {k: f"{v:.3f}" for k, v in binary_row(design, seed).items()}
@@ -152,7 +153,7 @@ def binary_table(designs: list[Wavy], seeds: int) -> pd.DataFrame:
 
 
 def markdown(frame: pd.DataFrame) -> str:
-    """Give a frame as a Markdown table."""
+    """Return a frame as a Markdown table."""
     lines = [list(frame), ["---"] * len(frame.columns), *frame.to_numpy()]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

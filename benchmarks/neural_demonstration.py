@@ -44,7 +44,7 @@ def fitted(name: str, drawn: Drawn, y: Any, seed: int) -> tuple[Any, pd.DataFram
 
 
 def replication(name: str, shape: str, seed: int) -> dict[str, float]:
-    """Give the estimates of one model on one table."""
+    """Return the estimates of one model on one table."""
     drawn, y = curves(shape, seed)
     start = time.process_time()
     model, table = fitted(name, drawn, y, seed)
@@ -74,7 +74,7 @@ def replication(name: str, shape: str, seed: int) -> dict[str, float]:
 
 
 def truth(shape: str, replications: int) -> dict[str, float]:
-    """Give the true values; G as realised, averaged over the tables."""
+    """Return the true values; G as realised, averaged over the tables."""
     realised = []
     slopes = []
     for seed in range(replications):
@@ -93,7 +93,7 @@ def truth(shape: str, replications: int) -> dict[str, float]:
 
 
 def table(shape: str, replications: int) -> str:
-    """Give means over replications, with standard deviations in brackets."""
+    """Return means over replications, with standard deviations in brackets."""
     columns = [
         *("slope of x", "error of f", "G11", "G12", "G22", "distance of G"),
         *("residual variance", "test MSE", "test R2", "CPU s"),

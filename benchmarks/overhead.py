@@ -136,7 +136,7 @@ LOOPS = {
 
 
 def measured(run, *arguments):
-    """Give CPU seconds, those of the estimators, and ms above them per inner fit."""
+    """Return CPU seconds, those of the estimators, and ms above them per inner fit."""
     OWN.update(seconds=0.0, fits=0)
     start = time.process_time()
     run(*arguments)

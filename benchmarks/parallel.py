@@ -44,14 +44,14 @@ def cold():
 
 
 def clocked(run, *arguments):
-    """Give wall-clock seconds, and CPU seconds of this process."""
+    """Return wall-clock seconds, and CPU seconds of this process."""
     wall, own = time.perf_counter(), time.process_time()
     run(*arguments)
     return time.perf_counter() - wall, time.process_time() - own
 
 
 def busy():
-    """Give the share of the machine's cores that others use."""
+    """Return the share of the machine's cores that others use."""
     return os.getloadavg()[0]
 
 

@@ -51,7 +51,7 @@ class Drawn:
 
     @staticmethod
     def parts(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
-        """Give features with groups, and the target."""
+        """Return features with groups, and the target."""
         return table.drop(columns="y"), table["y"]
 
 
@@ -149,7 +149,7 @@ METHODS: dict[str, Callable[[Drawn], Found]] = {
 
 
 def gaussian(seeds: int) -> str:
-    """Give the table of the linear design."""
+    """Return the table of the linear design."""
     rows = []
     for name, fit in METHODS.items():
         lines = [_line(fit, draw(seed)) for seed in range(seeds)]
@@ -188,7 +188,7 @@ def _line(fit: Callable[[Drawn], Found], drawn: Drawn) -> dict[str, float]:
 
 
 def _shown(lines: pd.DataFrame) -> list[str]:
-    """Give means, and the range of the variances."""
+    """Return means, and the range of the variances."""
     mean = lines.mean()
     figures = [f"{mean[name]:.3f}" if name == "error" else "" for name in lines]
     for place, name in enumerate(lines):
@@ -208,7 +208,7 @@ def _with_range(values: pd.Series) -> str:
 
 
 def binary(seeds: int) -> str:
-    """Give the table of the same design with two classes."""
+    """Return the table of the same design with two classes."""
     methods = {
         "`PenalizedGeneralizedMixedModel`": _mixed_classes,
         "`LogisticRegressionCV` (l1), ignoring groups": _plain_classes,
@@ -302,7 +302,7 @@ def _class_line(
 
 
 def wide() -> str:
-    """Give seconds with 2 000 columns and 500 rows."""
+    """Return seconds with 2 000 columns and 500 rows."""
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(500, 2000))).add_prefix("x")
     table["g"] = np.repeat(np.arange(50), 10)
@@ -321,7 +321,7 @@ def wide() -> str:
 
 
 def table_text(frame: pd.DataFrame) -> str:
-    """Give a frame as a Markdown table."""
+    """Return a frame as a Markdown table."""
     lines = [list(frame), ["---"] * len(frame.columns), *frame.astype(str).to_numpy()]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

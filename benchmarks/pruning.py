@@ -33,7 +33,7 @@ INNER, TRIALS = (3, 5, 10), 60
 
 
 def run(inner, pruner):
-    """Give the share of inner fits that ran and the mean value of what was chosen."""
+    """Return the share of inner fits that ran and the mean value of what was chosen."""
     X, y = make_friedman1(500, noise=2.0, random_state=0)
     cv = CrossValidation().set_data(X, y).set_inner_cv(TRIALS, pruner=pruner)
     cv.set_splits(n_splits_out=5, n_splits_in=inner)

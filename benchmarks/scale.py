@@ -76,7 +76,7 @@ def run(rows, folds, models, trials):
 
 
 def power(sizes, seconds):
-    """Give the exponent between the last two sizes: 1 is linear."""
+    """Return the exponent between the last two sizes: 1 is linear."""
     return math.log(seconds[-1] / seconds[-2]) / math.log(sizes[-1] / sizes[-2])
 
 

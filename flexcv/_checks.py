@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 
-def near_miss(name: object, known: Iterable[str]) -> str:
-    """Give `; did you mean 'x'?` when `name` is close to a known one, else ``""``."""
+def near_miss(name: object, known: Iterable[object]) -> str:
+    """Return `; did you mean 'x'?` when `name` is close to a known one, else ``""``."""
     options = list(dict.fromkeys(known))
-    begun = [option for option in options if option.startswith(str(name))]
+    begun = [option for option in options if str(option).startswith(str(name))]
     if len(begun) > 1:
         return f"; did you mean {' or '.join(repr(option) for option in begun)}?"
-    lowered = {option.lower(): option for option in options}
+    lowered = {str(option).lower(): option for option in options}
     close = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.6)
     return f"; did you mean {lowered[close[0]]!r}?" if close else ""
 
 
-def check_choice(name: str, value: object, known: Iterable[str]) -> str:
-    """Return `value` when it is one of the known words."""
+def check_choice(
+    name: str, value: object, known: Iterable[str], *, otherwise: str = ""
+) -> str:
+    """Return `value` when it is one of the known words.
+
+    Parameters
+    ----------
+    name
+        The argument.
+    value
+        What came.
+    known
+        The words.
+    otherwise
+        What else is taken, such as ``" or a number"``.
+    """
     options = list(known)
     if not isinstance(value, str) or value not in options:
         listed = ", ".join(repr(option) for option in options)
+        among = f"one of {listed}" if len(options) > 1 else listed
         hint = near_miss(value, options)
-        raise ValueError(f"`{name}` must be one of {listed}, got {value!r}{hint}")
+        hint = hint or ("; choose one of them." if len(options) > 1 else ".")
+        raise ValueError(f"`{name}` must be {among}{otherwise}, got {value!r}{hint}")
     return value
 
 
@@ -45,6 +62,41 @@ def check_number(name: str, value: object, minimum: float) -> float:
     number = float(value)
     if not number >= minimum:
         raise ValueError(f"`{name}` must be at least {minimum}, got {value!r}.")
+    return number
+
+
+def check_interval(
+    name: str,
+    value: object,
+    low: float,
+    high: float = math.inf,
+    *,
+    closed: Literal["left", "right", "both", "neither"] = "left",
+) -> float:
+    """Return `value` as a float when it is a number of an interval.
+
+    Parameters
+    ----------
+    name
+        The argument.
+    value
+        What came.
+    low, high
+        The ends of the interval.
+    closed
+        Which ends belong to it.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"`{name}` must be a number, got {value!r}.")
+    number = float(value)
+    has_low, has_high = closed in {"left", "both"}, closed in {"right", "both"}
+    is_above = number >= low if has_low else number > low
+    is_below = number <= high if has_high else number < high
+    if not (is_above and is_below):
+        ends = "[" if has_low else "(", "]" if has_high else ")"
+        raise ValueError(
+            f"`{name}` must lie in {ends[0]}{low:g}, {high:g}{ends[1]}, got {value!r}."
+        )
     return number
 
 
@@ -90,7 +142,7 @@ def as_names(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def listed(names: Sequence[object], most: int = 5) -> str:
-    """Give the first names, quoted, and say how many more there are.
+    """Return the first names, quoted, and say how many more there are.
 
     Examples
     --------

@@ -8,12 +8,10 @@ rounded before a tree sees them, and are told apart only beyond rounding.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import numpy.typing as npt
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
+from flexcv.arrays import FloatArray
 
 GRID_BITS = 40  # of the spread of some numbers that their grid keeps
 FEWEST_BITS = 30  # of it that are kept where exact sums would cost more
@@ -65,7 +63,7 @@ def significant(values: npt.ArrayLike, bits: int = FEWEST_BITS) -> FloatArray:
 
 
 def first_least(losses: npt.ArrayLike, within: float | None = None) -> int:
-    """Give the position of the first loss that is the least but for rounding.
+    """Return the position of the first loss that is the least but for rounding.
 
     Parameters
     ----------
@@ -86,5 +84,5 @@ def first_least(losses: npt.ArrayLike, within: float | None = None) -> int:
 
 
 def _exponent(size: float) -> int:
-    """Give the power of two that is the next above a size."""
+    """Return the power of two that is the next above a size."""
     return int(np.frexp(size)[1])

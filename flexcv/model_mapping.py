@@ -71,17 +71,17 @@ class ModelSpec:
 
     @property
     def is_tuned(self) -> bool:
-        """Tell whether there is something to tune."""
+        """Return whether there is something to tune."""
         return bool(self.search_space)
 
     @property
     def consumes_groups(self) -> bool:
-        """Tell whether the estimator has a parameter that names groups."""
+        """Return whether the estimator has a parameter that names groups."""
         return names_groups(self.estimator)
 
 
 def names_groups(estimator: Any) -> bool:
-    """Tell whether an estimator has a parameter `groups`, at any depth."""
+    """Return whether an estimator has a parameter `groups`, at any depth."""
     names = estimator.get_params(deep=True)
     return any(name == "groups" or name.endswith("__groups") for name in names)
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-IntArray = npt.NDArray[np.intp]
+from flexcv.arrays import FloatArray, IntArray
+
 Key: TypeAlias = tuple[str, int, int]  # model, repeat, fold
 PARTS = ("test", "train")
 
@@ -51,7 +51,7 @@ class Predictions:
 
     rows: IntArray
     predicted: npt.NDArray[Any]
-    probabilities: npt.NDArray[np.float64] | None = None
+    probabilities: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def keys_of(job: Job) -> list[Key]:
 
 
 def warn_about_failures(results: Any, stacklevel: int) -> None:
-    """Say which models have no averages because they failed on some fold."""
+    """Return which models have no averages because they failed on some fold."""
     several = isinstance(results, PlansCompared)
     folds = (
         [f for part in results.folds.values() for f in part]
@@ -271,7 +271,7 @@ class _Performance:
         return {s.name: model_identity(s, job.design.tuning) for s in job.specs}
 
     def _trial_marks(self, prints: Mapping[str, str]) -> dict[str, str]:
-        """Say how the trials of each model are made; nothing where that is unknown."""
+        """Return how each model's trials are made; nothing where that is unknown."""
         run_mark = run_identity(prints)
         return {
             name: "" if model.unknown else f"{run_mark}-{model.text}"
@@ -324,7 +324,7 @@ class _Performance:
     def unit_settings(
         self, folder: Path | None, prints: Mapping[str, str] | None = None
     ) -> UnitSettings:
-        """Say how each unit works."""
+        """Return how each unit works."""
         design = self.job.design
         keep = design.run.keep_estimators
         if keep is None:

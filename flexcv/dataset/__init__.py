@@ -2,7 +2,6 @@
 
 from .making import make_dataset as make_dataset
 from .table import Dataset as Dataset
-from .table import IntArray as IntArray
 from .task import REGRESSION as REGRESSION
 from .task import Task as Task
 from .task import decide_task as decide_task
@@ -11,7 +10,6 @@ from .task import predicts_classes as predicts_classes
 __all__ = [
     "REGRESSION",
     "Dataset",
-    "IntArray",
     "Task",
     "decide_task",
     "make_dataset",

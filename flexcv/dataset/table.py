@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from flexcv._checks import listed
 from flexcv._secrets import redact
+from flexcv.arrays import FloatArray, IntArray
 
 from .task import REGRESSION, Task
-
-IntArray: TypeAlias = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +77,7 @@ class Dataset:
         )
 
     def with_task(self, task: Task) -> Dataset:
-        """Give the dataset with its task set, and a target of classes as a category.
+        """Return the dataset with its task set, and a target of classes as a category.
 
         Parameters
         ----------
@@ -98,14 +96,14 @@ class Dataset:
         return replace(self, target=target, task=task)
 
     @property
-    def numbers(self) -> npt.NDArray[np.float64]:
+    def numbers(self) -> FloatArray:
         """The target as numbers; classes are counted from 0."""
         if self.task.is_classification:
             return np.asarray(self.target.cat.codes, dtype=float)
         return self.target.to_numpy(dtype=float)
 
     def table(self, group_names: Sequence[str] = ()) -> pd.DataFrame:
-        """Give the features, followed by the grouping columns asked for."""
+        """Return the features, followed by the grouping columns asked for."""
         if not group_names:
             return self.features
         assert self.groups is not None, "grouping columns asked of a table without any"
@@ -122,7 +120,7 @@ class Dataset:
         return None if self.groups is None else self.groups.iloc[:, 0]
 
     def group_codes(self) -> IntArray | None:
-        """Give each row the number of its splitting group, or None without groups."""
+        """Return each row the number of its splitting group, or None without groups."""
         labels = self.splitting_groups
         return None if labels is None else pd.factorize(labels)[0].astype(np.intp)
 

@@ -19,7 +19,7 @@ from flexcv._checks import listed
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Say what kind of prediction a run asks for.
+    """Return what kind of prediction a run asks for.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ class Task:
 
     @property
     def is_classification(self) -> bool:
-        """Tell whether classes are predicted."""
+        """Return whether classes are predicted."""
         return bool(self.classes)
 
     @property
     def kind(self) -> str:
-        """Give ``"regression"``, ``"binary"`` or ``"multiclass"``."""
+        """Return ``"regression"``, ``"binary"`` or ``"multiclass"``."""
         if not self.classes:
             return "regression"
         return "binary" if len(self.classes) == 2 else "multiclass"
@@ -73,7 +73,7 @@ REGRESSION = Task()
 
 
 def label_array(classes: Sequence[Any]) -> npt.NDArray[Any]:
-    """Give labels as an array; texts as objects, as a table holds them."""
+    """Return labels as an array; texts as objects, as a table holds them."""
     has_text = any(isinstance(label, str) for label in classes)
     return np.asarray(classes, dtype=object) if has_text else np.asarray(classes)
 
@@ -130,7 +130,7 @@ def decide_task(target: pd.Series[Any], models: Mapping[str, Any]) -> Task:
 
 
 def predicts_classes(estimator: Any) -> bool:
-    """Tell whether an estimator is a classifier, or gives probabilities of classes."""
+    """Return whether an estimator is a classifier or gives class probabilities."""
     try:
         if is_classifier(estimator):
             return True
@@ -141,12 +141,12 @@ def predicts_classes(estimator: Any) -> bool:
 
 
 def gives_probabilities(estimator: Any) -> bool:
-    """Tell whether an estimator has `predict_proba`, as far as it knows yet."""
+    """Return whether an estimator has `predict_proba`, as far as it knows yet."""
     return callable(getattr(estimator, "predict_proba", None))
 
 
 def classes_of(target: pd.Series[Any]) -> tuple[Any, ...]:
-    """Give the distinct values of a target, sorted, as plain Python values."""
+    """Return the distinct values of a target, sorted, as plain Python values."""
     if isinstance(target.dtype, pd.CategoricalDtype):
         target = target.cat.remove_unused_categories()
         found: Any = target.cat.categories.to_numpy()

@@ -28,7 +28,7 @@ PROTOCOL = 4  # of pickle, in which objects are asked for their state
 
 
 def described(value: Any) -> Parts:
-    """Say what a value is made of; what nobody can say is named, never raised.
+    """Return what a value is made of; what nobody can say is named, never raised.
 
     Parameters
     ----------

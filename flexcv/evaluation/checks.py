@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from flexcv._checks import listed, near_miss
+from flexcv.arrays import BoolArray, IntArray
 from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Plan
@@ -55,12 +56,12 @@ class Setup:
 
     @property
     def is_tuned(self) -> bool:
-        """Tell whether any model is tuned."""
+        """Return whether any model is tuned."""
         return any(spec.is_tuned for spec in self.specs)
 
     @property
     def uses_groups(self) -> bool:
-        """Tell whether any model, or a variant of one, reads groups."""
+        """Return whether any model, or a variant of one, reads groups."""
         return any(spec.consumes_groups or spec.variants for spec in self.specs)
 
 
@@ -316,9 +317,7 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def _are_known(
-    codes: npt.NDArray[np.intp], rows: npt.NDArray[np.intp]
-) -> npt.NDArray[np.bool_]:
+def _are_known(codes: IntArray, rows: IntArray) -> BoolArray:
     """Tell for each code whether any of the rows has it."""
     known = np.zeros(int(codes.max()) + 1, dtype=bool)
     known[codes[rows]] = True
@@ -334,7 +333,7 @@ def _correlation(values: npt.NDArray[Any], target: npt.NDArray[Any]) -> float:
     return float(abs(np.corrcoef(values, target)[0, 1]))
 
 
-def _is_constant_within(column: pd.Series[Any], codes: npt.NDArray[np.intp]) -> bool:
+def _is_constant_within(column: pd.Series[Any], codes: IntArray) -> bool:
     values = pd.factorize(column, use_na_sentinel=False)[0]
     if values.max() == 0:
         return False  # constant everywhere

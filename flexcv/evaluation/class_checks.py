@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from flexcv._checks import listed
+from flexcv.arrays import IntArray
 from flexcv.dataset import Dataset
 from flexcv.resampling import Fold, Plan
 
@@ -58,20 +58,18 @@ def classes_missing(dataset: Dataset, plan: Plan) -> Iterator[tuple[str, str]]:
             )
 
 
-def _tells(
-    levels: npt.NDArray[np.intp], codes: npt.NDArray[np.intp], n_levels: int
-) -> bool:
+def _tells(levels: IntArray, codes: IntArray, n_levels: int) -> bool:
     first = np.zeros(n_levels, dtype=np.intp)
     first[levels] = codes
     return bool((first[levels] == codes).all())
 
 
-def _missing(codes: npt.NDArray[np.intp], dataset: Dataset) -> list[object]:
+def _missing(codes: IntArray, dataset: Dataset) -> list[object]:
     counts = np.bincount(codes, minlength=len(dataset.task.classes))
     return [dataset.task.classes[place] for place in np.flatnonzero(counts == 0)]
 
 
-def _rows(fold: Fold, part: str) -> npt.NDArray[np.intp]:
+def _rows(fold: Fold, part: str) -> IntArray:
     return fold.train if part == "training" else fold.test
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from flexcv.arrays import FloatArray
 from flexcv.dataset import Dataset, Task
 from flexcv.resampling import Plan
 
@@ -41,8 +41,8 @@ def fold_diagnostics(plan: Plan, dataset: Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _target_described(values: npt.NDArray[np.float64], task: Task) -> dict[str, Any]:
-    """Give mean, spread and range of numbers, or the share of each class."""
+def _target_described(values: FloatArray, task: Task) -> dict[str, Any]:
+    """Return mean, spread and range of numbers, or the share of each class."""
     if task.is_classification:
         shares = np.bincount(values.astype(int), minlength=len(task.classes))
         named = zip(task.classes, shares / len(values), strict=True)

@@ -19,7 +19,7 @@ from flexcv.resampling import Fold, Split
 def objective_for(
     estimator: Any, objective: ObjectiveScorer, task: Task
 ) -> ObjectiveScorer:
-    """Give the objective of one model, with the classes filled in.
+    """Return the objective of one model, with the classes filled in.
 
     The default is the mean squared error of numbers; of classes the log loss, and for
     a model that gives no probabilities the share of rows mistaken.

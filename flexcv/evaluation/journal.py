@@ -156,7 +156,7 @@ class TrialLog:
 
 
 def finished(study: Study) -> list[FrozenTrial]:
-    """Give the trials that ended; one that a killed process began does not count."""
+    """Return the trials that ended; one that a killed process began does not count."""
     trials = study.get_trials(deepcopy=False)
     return [t for t in trials if t.state.is_finished() and RECORD in t.user_attrs]
 

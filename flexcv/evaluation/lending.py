@@ -51,7 +51,7 @@ def lent(estimator: Any, rows: Any) -> Iterator[bool]:
 
 
 def _spares_a_copy(estimator: Any, rows: Any) -> bool:
-    """Tell whether the rows are a large array of ours that would be copied."""
+    """Return whether the rows are a large array of ours that would be copied."""
     if not isinstance(rows, np.ndarray) or rows.nbytes < LARGE:
         return False
     is_ours = rows.flags.writeable and rows.flags.owndata

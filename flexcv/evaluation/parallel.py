@@ -92,7 +92,7 @@ def _return_as() -> str:
 
 @contextlib.contextmanager
 def _handle(shared: Shared, backend: str) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Give what a task carries instead of the table: a file's path, or itself."""
+    """Return what a task carries instead of the table: a file's path, or itself."""
     if backend == "threading":
         yield shared, {}
     elif backend == "dask":

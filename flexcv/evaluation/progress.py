@@ -87,7 +87,7 @@ class ProgressBar:
 
 
 def is_watched(stream: Any) -> bool:
-    """Tell whether somebody is looking: at a terminal or in a notebook."""
+    """Return whether somebody is looking: at a terminal or in a notebook."""
     if hasattr(stream, "isatty") and stream.isatty():
         return True
     return type(stream).__module__.startswith("ipykernel.")

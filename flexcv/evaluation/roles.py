@@ -1,4 +1,4 @@
-"""Give an estimator the columns it names.
+"""Return an estimator the columns it names.
 
 In the builder groups are a separate series; an estimator wants them as columns of the
 table, named by its parameters `groups` and `slopes`. This module is the bridge.
@@ -102,7 +102,7 @@ def _is_role(name: str, role: str) -> bool:
 
 
 def _names_its_own(parameters: dict[str, Any], prefix: str) -> bool:
-    """Tell whether the random part is written out, in `random` or in a formula."""
+    """Return whether the random part is written out, in `random` or in a formula."""
     formula = parameters.get(prefix + "formula")
     written = isinstance(formula, str) and "|" in formula
     return written or bool(parameters.get(prefix + "random"))

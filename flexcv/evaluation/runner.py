@@ -59,7 +59,7 @@ class RunSettings:
 
     @property
     def is_serial(self) -> bool:
-        """Tell whether units run one after the other in this process."""
+        """Return whether units run one after the other in this process."""
         return self.n_jobs == 1 and self.backend == "loky"
 
 
@@ -182,7 +182,7 @@ def _parallel(
 
 
 def unit_error(error: Exception) -> UnitError:
-    """Say where a model failed; its notes hold the address."""
+    """Return where a model failed; its notes hold the address."""
     if worker_died(error):
         return UnitError(
             f"a worker process died ({type(error).__name__}), most often because "

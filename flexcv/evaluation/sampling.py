@@ -76,7 +76,7 @@ def sampler_for(make: MakeSampler | None, seed: int, number: int) -> BaseSampler
 
 
 class TrialSampler(BaseSampler):
-    """Give each trial a sampler seeded by its number, and the first ones their points.
+    """Seed a sampler for each trial by its number; enqueue the first ones' points.
 
     A stopped study that goes on draws what it would have drawn, and processes that
     tune together never draw from the same generator.
@@ -113,7 +113,7 @@ class TrialSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Give the parameters to draw together, as the sampler chooses."""
+        """Return the parameters to draw together, as the sampler chooses."""
         return self._current.infer_relative_search_space(study, trial)
 
     def sample_relative(
@@ -158,7 +158,7 @@ class TrialSampler(BaseSampler):
         self._current.after_trial(study, trial, state, values)
 
     def is_exhausted(self, study: Study) -> bool:
-        """Tell whether there is nothing left to try, as with a grid in the end."""
+        """Return whether there is nothing left to try, as with a grid in the end."""
         sampler = self._sampler or sampler_for(self._make, self._seed, 0)
         ask = getattr(sampler, "is_exhausted", None)
         return ask is not None and bool(ask(study))

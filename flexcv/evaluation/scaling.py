@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_flag
+from flexcv.arrays import IntArray
 
-IntArray = npt.NDArray[np.intp]
 BLOCK = 2**18  # values copied or scaled at a time: they fit into a core's cache
 
 
@@ -33,7 +33,7 @@ class ScalingSettings:
 
     @property
     def scales_inside(self) -> bool:
-        """Tell whether the inner folds are scaled."""
+        """Return whether the inner folds are scaled."""
         return self.outside if self.inside is None else self.inside
 
 
@@ -82,12 +82,12 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: Any) -> Any:
-        """Give the known columns of `X`, scaled; `X` is not changed."""
+        """Return the known columns of `X`, scaled; `X` is not changed."""
         check_is_fitted(self)
         return self._cut(self._known_columns(X), None)
 
     def fit_cut(self, X: pd.DataFrame, rows: IntArray) -> Any:
-        """Give ``fit_transform(X.iloc[rows])``, holding one copy of the rows.
+        """Return ``fit_transform(X.iloc[rows])``, holding one copy of the rows.
 
         Tables may be large: rows are copied once and scaled where they lie.
         """
@@ -99,7 +99,7 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._around(self._scaled(values), X, rows)
 
     def cut(self, X: pd.DataFrame, rows: IntArray) -> Any:
-        """Give ``transform(X.iloc[rows])``, holding one copy of the rows."""
+        """Return ``transform(X.iloc[rows])``, holding one copy of the rows."""
         check_is_fitted(self)
         return self._cut(self._known_columns(X), rows)
 
@@ -166,7 +166,7 @@ def _numeric(X: pd.DataFrame, passthrough: Sequence[str]) -> list[str]:
 
 
 def _columns(table: Any, names: Sequence[str]) -> Any:
-    """Give the columns named; selecting all of them would copy them."""
+    """Return the columns named; selecting all of them would copy them."""
     return table if list(table.columns) == list(names) else table[list(names)]
 
 
@@ -182,7 +182,7 @@ def _copied(table: Any, rows: IntArray | None, dtype: Any) -> npt.NDArray[Any]:
 
 
 def _blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
-    """Give slices of rows that hold a moderate number of values each."""
+    """Return slices of rows that hold a moderate number of values each."""
     step = max(1, BLOCK // max(1, n_columns))
     for start in range(0, max(n_rows, 1), step):
         yield slice(start, min(start + step, n_rows))

@@ -52,13 +52,13 @@ def told(
 
 
 def is_exhausted(study: Study) -> bool:
-    """Tell whether the sampler has nothing left to try, as a grid in the end."""
+    """Return whether the sampler has nothing left to try, as a grid in the end."""
     ask_sampler = getattr(study.sampler, "is_exhausted", None)
     return ask_sampler is not None and bool(ask_sampler(study))
 
 
 def defaults_inside(estimator: Any, space: Space) -> dict[str, Any]:
-    """Give the estimator's own values of the parameters that the space contains."""
+    """Return the estimator's own values of the parameters that the space contains."""
     if callable(space):
         return {}
     return points_inside([estimator.get_params(deep=True)], space)[0]
@@ -95,7 +95,7 @@ def as_points(warm_start: Any) -> tuple[Mapping[str, Any], ...]:
 
 
 def contains(distribution: BaseDistribution, value: Any) -> bool:
-    """Tell whether a value is one that the distribution can give."""
+    """Return whether a value is one that the distribution can give."""
     if isinstance(distribution, CategoricalDistribution):
         return place_of(distribution.choices, value) is not None
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -128,7 +128,7 @@ class RacingPruner(BasePruner):
         self.p_threshold = check_number("p_threshold", p_threshold, 0.0)
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Tell whether to stop the trial; its intermediate values are fold scores."""
+        """Return whether to stop the trial; its intermediate values are fold scores."""
         done = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished()]
         if not any(t.state == TrialState.COMPLETE for t in done):
             return False

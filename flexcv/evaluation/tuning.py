@@ -24,6 +24,7 @@ from flexcv.errors import FlexcvError
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
 from flexcv.storage.values import is_exact
 
+from .answers import class_probabilities
 from .choices import Space, choices_by_place, params_from
 from .journal import (
     RECORD,
@@ -34,7 +35,6 @@ from .journal import (
     finished,
     record_check,
 )
-from .responses import class_probabilities
 from .sampling import MakeSampler, TrialSampler, check_sampler
 from .search import (
     RacingPruner,
@@ -79,7 +79,7 @@ class TuningSettings:
 
     @property
     def direction(self) -> Direction:
-        """Give Optuna's word for the direction."""
+        """Return Optuna's word for the direction."""
         return "maximize" if self.objective.greater_is_better else "minimize"
 
 
@@ -198,7 +198,7 @@ def _study(
 def _first_points(
     estimator: Any, space: Space, settings: TuningSettings
 ) -> list[dict[str, Any]]:
-    """Give the points to try first: the model's own, then those of a warm start."""
+    """Return the points to try first: the model's own, then those of a warm start."""
     own = defaults_inside(estimator, space) if settings.try_defaults else {}
     points = [own, *points_inside(settings.warm_start, space)]
     return [point for point in points if point]
@@ -276,7 +276,7 @@ def _reports(
 
 
 def _copier(model: Any) -> Callable[[], Any]:
-    """Give a function that makes unfitted copies.
+    """Return a function that makes unfitted copies.
 
     With nothing but plain values inside, the shallow copy of an unfitted estimator is
     a clone at a tenth of the cost.
@@ -316,7 +316,7 @@ class _Best:
             self.after(trial)
 
     def after(self, trial: FrozenTrial) -> tuple[float, float]:
-        """Give the trial's value and the best one; NaN where there is none."""
+        """Return the trial's value and the best one; NaN where there is none."""
         value = math.nan if trial.value is None else trial.value
         if trial.state == TrialState.COMPLETE:
             known = value if math.isnan(self._value) else self._value

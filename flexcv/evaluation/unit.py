@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.dataset import Dataset
 from flexcv.errors import StorageError, UnknownGroupsWarning
 from flexcv.model_mapping import ModelSpec
@@ -26,8 +26,8 @@ from flexcv.records import Finding, FoldResult, Predictions
 from flexcv.resampling import Fold
 
 from .advice import add_advice
+from .answers import answer
 from .lending import lent
-from .responses import answer
 from .roles import (
     assign_roles,
     columns_in_their_units,
@@ -37,8 +37,6 @@ from .roles import (
 from .scaling import FeatureTable
 from .unit_tuning import UnitSettings, cut_rows, model_seed, prepared, tuned_on
 from .watching import trace_of, watched
-
-IntArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +73,8 @@ class FittedFold:
     predicted_test: npt.NDArray[Any]
     train_rows: IntArray
     test_rows: IntArray
-    probabilities_train: npt.NDArray[np.float64] | None = None
-    probabilities_test: npt.NDArray[np.float64] | None = None
+    probabilities_train: FloatArray | None = None
+    probabilities_test: FloatArray | None = None
 
     @classmethod
     def of(

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 
+from flexcv.arrays import IntArray
 from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold, Split
@@ -31,8 +31,6 @@ from .roles import (
 )
 from .scaling import FeatureTable, ScalingSettings
 from .tuning import InnerFold, TellTrial, Tuned, TuningSettings, tune
-
-IntArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ def _tuned_with(
 def _store(
     spec: ModelSpec, fold: Fold, settings: UnitSettings, storage: Any = None
 ) -> TrialStore | None:
-    """Say where the trials of a unit are kept, and by which settings."""
+    """Return where the trials of a unit are kept, and by which settings."""
     address = (spec.name, fold.repeat, fold.index)
     if storage is None and settings.folder is not None:
         storage = trials_file(settings.folder, *address)

@@ -22,8 +22,8 @@ import pandas as pd
 
 from flexcv.resampling import Fold
 
-from .curves import curves_of
 from .events import Listener, TraceAdvanced
+from .learning_curves import curves_of
 
 
 @contextlib.contextmanager
@@ -48,7 +48,7 @@ def watched(
 
 
 def can_be_watched(estimator: Any) -> bool:
-    """Tell whether an estimator declares `trace_` and takes `callbacks`."""
+    """Return whether an estimator declares `trace_` and takes `callbacks`."""
     kinds = type(estimator).__mro__
     declares = any(
         "trace_" in vars(kind) or "trace_" in vars(kind).get("__annotations__", {})
@@ -58,9 +58,9 @@ def can_be_watched(estimator: Any) -> bool:
 
 
 def trace_of(estimator: Any) -> pd.DataFrame | None:
-    """Give the trace of a fitted estimator, its iterations as the first column.
+    """Return the trace of a fitted estimator, its iterations as the first column.
 
-    Estimators of other libraries keep their curves under other names, see `curves`.
+    Estimators of other libraries keep their curves under other names: `curves_of`.
     """
     part = traced_part(estimator)
     trace = getattr(part, "trace_", None)
@@ -72,7 +72,7 @@ def trace_of(estimator: Any) -> pd.DataFrame | None:
 
 
 def traced_part(estimator: Any) -> Any:
-    """Give the estimator that iterates: itself, or the last step of a pipeline."""
+    """Return the estimator that iterates: itself, or the last step of a pipeline."""
     while steps := getattr(estimator, "steps", None):
         estimator = steps[-1][1]
     return estimator

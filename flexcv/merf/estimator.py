@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice, check_flag, check_integer, check_number
 from flexcv._rounding import on_grid
-from flexcv.errors import ConvergenceWarning
+from flexcv.arrays import FloatArray
+from flexcv.errors import ConvergenceWarning, ModelError
 from flexcv.models.alternating.alternation import (
     Round,
     alternate,
@@ -34,15 +35,23 @@ from flexcv.models.alternating.out_of_sample import (
     predictions,
 )
 from flexcv.models.alternating.outcomes import Outcome
-from flexcv.models.base import RandomPart, Training
+from flexcv.models.contract.base import RandomPart, Training
+from flexcv.models.contract.iterating import IteratedModel, is_stopped
+from flexcv.models.contract.responses import AbstractFamilyModel, new_row_interval
+from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_identifiable
 from flexcv.models.design.binary_labels import encoded_classes
+from flexcv.models.gaussian.conditional import (
+    Uncertainty,
+)
 from flexcv.models.gaussian.residual_effects import (
     SOLVERS,
     RandomColumns,
     average_part,
+    columns_of,
     distinct_columns,
 )
+from flexcv.models.laplace.families import Family, family_of
 
 from .learners import (
     chosen_learner,
@@ -50,14 +59,13 @@ from .learners import (
     outcome_of,
     refuse_normal_settings,
 )
-from .readings import FAMILIES, AbstractMERF
-
-FloatArray = npt.NDArray[np.float64]
-Callback = Callable[[Mapping[str, float]], bool | None]
 
 TOL = 1e-2  # above the tremble that a forest's likelihood keeps from refit to refit
+
 RIGID_TOL = 1e-6  # refits of a linear learner repeat exactly
+
 WORKING_TOL = 1e-4  # with a family, which has no likelihood that both halves climb
+
 LEARNED = (
     "learner_",
     "random_part_",
@@ -65,8 +73,10 @@ LEARNED = (
     "_state",
 )  # forgotten before a fit
 
+FAMILIES = ("gaussian", "binomial", "poisson")
 
-class MERF(AbstractMERF):
+
+class MERF(IteratedModel, AbstractFamilyModel):
     r"""Random effects around any regressor or classifier, by alternating refits.
 
     The model is :math:`y = f(X) + Zb + e` with :math:`b \sim N(0, D)` in each level
@@ -90,8 +100,8 @@ class MERF(AbstractMERF):
     groups, slopes, random
         The random part, as in `LinearMixedEffectsModel`; None is the plain learner.
     family
-        None for a normal outcome, ``"binomial"`` for two classes, ``"poisson"`` for
-        counts.
+        ``"gaussian"`` for a normal outcome, as None is; ``"binomial"`` for two classes,
+        ``"poisson"`` for counts.
     max_iterations
         The most refits; 0 is the plain learner.
     tol
@@ -172,6 +182,15 @@ class MERF(AbstractMERF):
     (3, 2)
     """
 
+    keep_random_effects: bool
+    learner_: Any
+    learner_slope_: float
+    average_effects_: pd.Series
+    uncertainty_: Uncertainty
+    trace_: pd.DataFrame
+    _effects_kept: dict[int, pd.DataFrame]
+    _feature_names: list[Any]
+
     def __init__(
         self,
         estimator: Any = None,
@@ -233,6 +252,40 @@ class MERF(AbstractMERF):
         finally:
             del self._fit_params
 
+    def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
+        """Predict with an interval for a new row of each group.
+
+        Known levels add the conditional variance of their effects to sigma^2,
+        unknown levels the variance of the effects themselves.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        level
+            Coverage of the intervals.
+
+        Returns
+        -------
+        Columns prediction, lower and upper.
+        """
+        if not self._is_normal():
+            raise ModelError(
+                "`predict_interval` is for normal outcomes, and this model has "
+                f"family={self.family!r}; use predict_proba, predict or predict_linear."
+            )
+        return new_row_interval(self, X, level)
+
+    @property
+    def random_effects_trace_(self) -> pd.DataFrame:
+        """The predicted effects after each iteration: iteration, group, level."""
+        check_is_fitted(self)
+        if not self.keep_random_effects:
+            raise AttributeError(
+                "`random_effects_trace_` is kept with keep_random_effects=True."
+            )
+        return pd.concat(self._effects_kept, names=["iteration"])
+
     def _check_settings(self) -> None:
         check_integer("max_iterations", self.max_iterations, 0)
         check_integer("patience", self.patience, 1)
@@ -242,8 +295,10 @@ class MERF(AbstractMERF):
         check_integer("n_quadrature", self.n_quadrature, 1)
         if self.family is not None:
             check_choice("family", self.family, FAMILIES)
-            refuse_normal_settings(self.family, self.solver, self.warm_start)
-        chosen_learner(self.estimator, self.family)
+        family = self._family_name()
+        if family is not None:
+            refuse_normal_settings(family, self.solver, self.warm_start)
+        chosen_learner(self.estimator, family)
         if self.tol is not None and self.tol != "auto":
             check_number("tol", self.tol, 0.0)
 
@@ -265,8 +320,8 @@ class MERF(AbstractMERF):
         target = target if is_plain else on_grid(target)
         rows = LearnerRows(table, random, target, self._fit_params)
         generator = generator_from(self.random_state)
-        given = chosen_learner(self.estimator, self.family)
-        learner = on_its_scale(seeded(given, generator), self.family)
+        given = chosen_learner(self.estimator, self._family_name())
+        learner = on_its_scale(seeded(given, generator), self._family_name())
         train, valid = rows.split(self.validation_fraction, generator)
         for name in LEARNED:
             self.__dict__.pop(name, None)
@@ -275,7 +330,7 @@ class MERF(AbstractMERF):
         self._effects_kept: dict[int, pd.DataFrame] = {}
         refits = self._refits(learner, train)
         outcome = outcome_of(
-            learner, train, self.family, self.solver, self.n_quadrature
+            learner, train, self._family_name(), self.solver, self.n_quadrature
         )
         if is_plain:
             self._keep_plain(refits, outcome, random)
@@ -308,12 +363,12 @@ class MERF(AbstractMERF):
 
     def _is_done(self, rows: Sequence[Mapping[str, float]]) -> bool:
         """Call the callbacks, then look whether to stop."""
-        stop = [callback(rows[-1]) is True for callback in _as_list(self.callbacks)]
+        stop = is_stopped(self.callbacks, rows[-1])
         tol = self._tolerance()
         if tol is not None:
             changes = [row["change"] for row in rows]
             self.converged_ = has_settled(changes, tol, self.patience)
-        self.stopped_ = any(stop)
+        self.stopped_ = stop
         return self.stopped_ or self.converged_
 
     def _tolerance(self) -> float | None:
@@ -322,7 +377,7 @@ class MERF(AbstractMERF):
         rigid = is_rigid(self.learner_, len(self.fitted_))
         if not rigid or self.fit_prediction_ != "in_sample":
             return TOL
-        return RIGID_TOL if self.family is None else WORKING_TOL
+        return RIGID_TOL if self._is_normal() else WORKING_TOL
 
     def _keep_plain(
         self, refits: LearnerRefits, outcome: Outcome, random: RandomColumns
@@ -369,7 +424,7 @@ class MERF(AbstractMERF):
         del self._state
 
     def _loss(self, outcome: Outcome, valid: LearnerRows) -> float:
-        """Give the loss of rows kept out of training."""
+        """Return the loss of rows kept out of training."""
         predicted = predictions(self.learner_, valid.X, len(valid.target))
         predicted *= self.learner_slope_
         predicted += average_part(valid.random.columns, self._average())
@@ -377,7 +432,7 @@ class MERF(AbstractMERF):
         return outcome.loss(valid.target, predicted)
 
     def _numbers(self, y: Any) -> Any:
-        """Give a target of numbers; two classes become zeros and ones."""
+        """Return a target of numbers; two classes become zeros and ones."""
         if self.family != "binomial" or y is None:
             return y
         self.classes_, target = encoded_classes(y)
@@ -395,8 +450,30 @@ class MERF(AbstractMERF):
             stacklevel=6,
         )
 
+    def _response_family(self) -> Family | None:
+        name = self._family_name()
+        return None if name is None else family_of(name)
 
-def _as_list(callbacks: Any) -> list[Callback]:
-    if callbacks is None:
-        return []
-    return [callbacks] if callable(callbacks) else list(callbacks)
+    def _fixed_part(self, source: Columns) -> FloatArray:
+        table = self._learner_table(source.table)
+        if not len(source.table):  # learners refuse to predict nothing
+            return np.zeros(0)
+        predicted = predictions(self.learner_, table, len(source.table))
+        predicted *= self.learner_slope_
+        if self.average_effects_.any():
+            columns = columns_of(self.random_encoder_, source)
+            predicted += average_part(columns, self._average())
+        return predicted
+
+    def _average(self) -> FloatArray:
+        return np.asarray(self.average_effects_, dtype=np.float64)
+
+    def _learner_table(self, table: pd.DataFrame) -> Any:
+        """Return what the learner reads: a table where columns have names."""
+        if not self._feature_names:
+            raise ValueError(
+                "`X` must have a feature beside the grouping columns, got none; add a "
+                "column for the learner."
+            )
+        features = table[self._feature_names]
+        return features if hasattr(self, "feature_names_in_") else features.to_numpy()

@@ -21,7 +21,7 @@ SMALLEST_LEAF = 5  # single labels make logits of forests that follow every row
 
 
 def chosen_learner(given: Any, family: str | None) -> Any:
-    """Give the learner, a forest by default, or say why it does not fit the family."""
+    """Return the learner, a forest by default, or refuse one that does not fit."""
     if given is None:
         return _forest(family)
     if is_classifier(given) and family != "binomial":
@@ -46,7 +46,7 @@ def on_its_scale(learner: Any, family: str | None) -> Any:
 def outcome_of(
     learner: Any, rows: LearnerRows, family: str | None, solver: str, n_quadrature: int
 ) -> Outcome:
-    """Give the outcome that the alternation asks.
+    """Return the outcome that the alternation asks.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def refuse_normal_settings(family: str, solver: str, warm_start: bool) -> None:
 
 
 def _forest(family: str | None) -> Any:
-    """Give a forest; leaves of labels and counts hold more rows than one."""
+    """Return a forest; leaves of labels and counts hold more rows than one."""
     if family is None:
         return RandomForestRegressor()
     kind = RandomForestClassifier if family == "binomial" else RandomForestRegressor

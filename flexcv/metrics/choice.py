@@ -22,7 +22,7 @@ class LostFunction:
         self.name = name
 
     def __call__(self, _y_true: Any, _y_pred: Any) -> NoReturn:
-        """Say what is missing."""
+        """Return what is missing."""
         raise ValueError(
             f"the function of metric {self.name!r} was not stored with the results; "
             f"pass Metric({self.name!r}, function, greater_is_better) instead of its "
@@ -59,7 +59,7 @@ def choose_metric(metric: Any, scored: Sequence[Metric]) -> Metric:
 
 
 def is_greater_better(metric: Metric, direction: str | None) -> bool:
-    """Give the direction: what was asked for, else the metric's own."""
+    """Return the direction: what was asked for, else the metric's own."""
     if direction is not None:
         if direction not in {"min", "max"}:
             raise ValueError(f"`direction` must be 'min' or 'max', got {direction!r}.")
@@ -73,7 +73,7 @@ def is_greater_better(metric: Metric, direction: str | None) -> bool:
 
 
 def guarded(metric: Metric) -> Metric:
-    """Give NaN where a metric has no value, as r2 of a single row has none."""
+    """Return NaN where a metric has no value, as r2 of a single row has none."""
     if isinstance(metric.function, LostFunction):
         return metric
 

@@ -12,18 +12,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import rankdata
 
+from flexcv.arrays import BoolArray, FloatArray, IntArray
 from flexcv.errors import UndefinedScoreError
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
 Classes = Sequence[Any]
 
 
 def class_codes(labels: Any, classes: Classes) -> IntArray:
-    """Give each label its place among the classes.
+    """Return each label its place among the classes.
 
     Examples
     --------
@@ -81,7 +79,7 @@ def brier(y_true: Any, probabilities: Any, classes: Classes) -> float:
 
 
 def roc_auc(y_true: Any, probabilities: Any, classes: Classes) -> float:
-    """Give the chance that a row of the last class has the larger probability.
+    """Return the chance that a row of the last class has the larger probability.
 
     The area under the ROC curve; ties count half.
 
@@ -132,7 +130,7 @@ def balanced_accuracy(y_true: Any, y_pred: Any, classes: Classes) -> float:
 
 
 def accuracy(y_true: Any, y_pred: Any, classes: Classes) -> float:
-    """Give the share of rows whose class is recognised.
+    """Return the share of rows whose class is recognised.
 
     Parameters
     ----------
@@ -143,12 +141,12 @@ def accuracy(y_true: Any, y_pred: Any, classes: Classes) -> float:
 
 
 def error_rate(y_true: Any, y_pred: Any, classes: Classes) -> float:
-    """Give the share of rows whose class is mistaken; as in `accuracy`."""
+    """Return the share of rows whose class is mistaken; as in `accuracy`."""
     return 1.0 - accuracy(y_true, y_pred, classes)
 
 
 def probability_table(probabilities: Any, classes: Classes) -> FloatArray:
-    """Give probabilities with a column per class, or say that there are none."""
+    """Return probabilities with a column per class, or say that there are none."""
     table = np.asarray(probabilities, dtype=float)
     if np.isnan(table).any():
         raise UndefinedScoreError("the model gives no probabilities")
@@ -182,7 +180,7 @@ def _have_text(classes: Classes) -> bool:
     return any(isinstance(label, str) for label in classes)
 
 
-def _area(is_class: npt.NDArray[np.bool_], score: FloatArray, label: Any) -> float:
+def _area(is_class: BoolArray, score: FloatArray, label: Any) -> float:
     n_inside = int(is_class.sum())
     n_outside = len(is_class) - n_inside
     if n_inside == 0 or n_outside == 0:

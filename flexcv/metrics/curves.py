@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import sklearn.metrics as skm
 
+from flexcv.arrays import BoolArray, FloatArray
+
 from .classes import class_codes
 
-FloatArray = npt.NDArray[np.float64]
 NORMAL_QUANTILE = 1.959963984540054  # of 95 % intervals
 N_BINS = 10
 
@@ -20,7 +20,7 @@ N_BINS = 10
 def roc_table(
     y_true: Any, probabilities: FloatArray, classes: Sequence[Any]
 ) -> pd.DataFrame:
-    """Give the ROC curve of the last of two classes, or of each one of more.
+    """Return the ROC curve of the last of two classes, or of each one of more.
 
     Parameters
     ----------
@@ -136,16 +136,14 @@ def confusion_table(y_true: Any, y_pred: Any, classes: Sequence[Any]) -> pd.Data
 
 def _against_rest(
     y_true: Any, probabilities: FloatArray, classes: Sequence[Any]
-) -> Iterator[tuple[str, npt.NDArray[np.bool_], FloatArray]]:
-    """Give each class to look at: its name, its rows and its probabilities."""
+) -> Iterator[tuple[str, BoolArray, FloatArray]]:
+    """Return each class to look at: its name, its rows and its probabilities."""
     codes = class_codes(y_true, classes)
     for place in [1] if len(classes) == 2 else range(len(classes)):
         yield str(classes[place]), codes == place, probabilities[:, place]
 
 
-def _roc(
-    label: str, is_class: npt.NDArray[np.bool_], score: FloatArray
-) -> pd.DataFrame:
+def _roc(label: str, is_class: BoolArray, score: FloatArray) -> pd.DataFrame:
     false_positive, true_positive, threshold = skm.roc_curve(is_class, score)
     return pd.DataFrame(
         {
@@ -158,7 +156,7 @@ def _roc(
 
 
 def _calibration(
-    label: str, is_class: npt.NDArray[np.bool_], score: FloatArray, n_bins: int
+    label: str, is_class: BoolArray, score: FloatArray, n_bins: int
 ) -> pd.DataFrame:
     edges = np.unique(np.quantile(score, np.linspace(0, 1, n_bins + 1)[1:-1]))
     bins = np.searchsorted(edges, score, side="left")
@@ -172,7 +170,7 @@ def _calibration(
 
 
 def wilson_interval(share: Any, n_rows: Any) -> tuple[Any, Any]:
-    r"""Give Wilson's 95 % interval of a share of independent rows.
+    r"""Return Wilson's 95 % interval of a share of independent rows.
 
     .. math:: \frac{\hat p + z^2/2n \pm z\sqrt{\hat p(1-\hat p)/n + z^2/4n^2}}
               {1 + z^2/n}

@@ -99,7 +99,7 @@ _DIRECTIONS = {m.function: m.greater_is_better for m in KNOWN_METRICS.values()}
 
 
 def ignores_labels(metric: Metric) -> bool:
-    """Tell whether classes may be numbered from 0 before scoring, which is faster."""
+    """Return whether classes may be numbered from 0 before scoring, which is faster."""
     known = CLASS_METRICS.get(metric.name)
     return known is not None and known.function is metric.function
 
@@ -117,7 +117,7 @@ class MetricsDict(dict[str, Any]):
 
 
 def default_metrics(kind: str) -> tuple[Metric, ...]:
-    """Give the metrics of a kind of target.
+    """Return the metrics of a kind of target.
 
     Parameters
     ----------

@@ -57,11 +57,11 @@ class Metric:
 
     @property
     def needs_probabilities(self) -> bool:
-        """Tell whether it scores probabilities."""
+        """Return whether it scores probabilities."""
         return self.response == "predict_proba"
 
     def among(self, classes: Sequence[Any]) -> Metric:
-        """Give the metric with the classes filled in, where it takes them.
+        """Return the metric with the classes filled in, where it takes them.
 
         Parameters
         ----------

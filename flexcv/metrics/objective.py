@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from flexcv.arrays import FloatArray
 from flexcv.errors import UndefinedScoreError
 
 from .classes import error_rate, log_loss
@@ -18,7 +18,6 @@ from .known import named_metric, one_metric
 from .metric import Metric, check_response
 from .trying import certain_probabilities, refuse_misfit
 
-FloatArray = npt.NDArray[np.float64]
 FOUR_ARRAYS = 4  # y_valid, y_pred, y_train_in, y_pred_train
 
 
@@ -69,11 +68,11 @@ class ObjectiveScorer:
 
     @property
     def needs_probabilities(self) -> bool:
-        """Tell whether it scores probabilities."""
+        """Return whether it scores probabilities."""
         return self.response == "predict_proba"
 
     def among(self, classes: Sequence[Any]) -> ObjectiveScorer:
-        """Give the objective for these classes; what does not fit them is refused.
+        """Return the objective for these classes; what does not fit them is refused.
 
         Parameters
         ----------
@@ -92,7 +91,7 @@ class ObjectiveScorer:
         return replace(self, function=filled, takes_classes=False)
 
     def is_defined(self, y_valid: Any, classes: Sequence[Any]) -> bool:
-        """Tell whether rows of these classes can be scored at all.
+        """Return whether rows of these classes can be scored at all.
 
         Parameters
         ----------
@@ -112,7 +111,7 @@ class ObjectiveScorer:
 
     @property
     def needs_train(self) -> bool:
-        """Tell whether the inner training part must be predicted too."""
+        """Return whether the inner training part must be predicted too."""
         return _count_arguments(self.function) == FOUR_ARRAYS
 
     def __call__(

@@ -70,12 +70,12 @@ class ScorerFunction:
 
     @property
     def scores_numbers(self) -> bool:
-        """Tell whether it is a scorer of numbers, not of classes."""
+        """Return whether it is a scorer of numbers, not of classes."""
         return skm.get_scorer(self.name)._score_func.__name__ in NUMBER_FUNCTIONS
 
     @property
     def response(self) -> str:
-        """Say which method of a model it scores."""
+        """Return which method of a model it scores."""
         asked = skm.get_scorer(self.name)._response_method
         return "predict_proba" if "predict_proba" in asked else "predict"
 
@@ -128,6 +128,6 @@ def metric_of(name: str) -> Metric:
 
 
 def is_scorer(metric: Metric) -> bool:
-    """Tell whether a metric is one of scikit-learn's scorers, by its own name."""
+    """Return whether a metric is one of scikit-learn's scorers, by its own name."""
     function = metric.function
     return isinstance(function, ScorerFunction) and function.name == metric.name

@@ -89,13 +89,13 @@ def refuse_misfit(owner: str, function: Any, classes: Sequence[Any]) -> None:
 
 
 def _needs_above_zero(metric: Metric) -> bool:
-    """Tell whether it is a scorer that takes no prediction of zero."""
+    """Return whether it is a scorer that takes no prediction of zero."""
     function = metric.function
     return isinstance(function, ScorerFunction) and "deviance" in function.name
 
 
 def _known_as(function: Any) -> tuple[str, str]:
-    """Give the name of a function and what it scores; empty texts of a user's own."""
+    """Return the name of a function and what it scores; empty texts of a user's own."""
     if isinstance(function, ScorerFunction):
         return function.name, "numbers" if function.scores_numbers else "classes"
     if not callable(getattr(function, "__hash__", None)):
@@ -124,7 +124,7 @@ def refuse_without_probabilities(owner: str, models: Sequence[str]) -> None:
 
 
 def certain_probabilities(labels: Any, classes: Sequence[Any]) -> Any:
-    """Give probabilities that are 1 for these labels, as a metric is given them."""
+    """Return probabilities that are 1 for these labels, as a metric is given them."""
     table = np.eye(len(classes))[class_codes(labels, classes)]
     return table[:, -1] if len(classes) == 2 else table
 

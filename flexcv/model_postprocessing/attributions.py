@@ -104,7 +104,7 @@ def _chosen(fitted: FittedFold, part: str, max_rows: int) -> tuple[pd.DataFrame,
 def _findings(
     fitted: FittedFold, part: str, positions: Any, names: list[Any], values: Any
 ) -> Iterator[Finding]:
-    """Give one finding; where more than two classes are explained, one for each.
+    """Return one finding; where more than two classes are explained, one for each.
 
     Of two classes the last one is explained.
     """
@@ -123,7 +123,7 @@ def _findings(
 def _finding(
     fitted: FittedFold, part: str, positions: Any, names: list[Any], values: Any
 ) -> Finding:
-    """Give a row per explained row and feature, with the feature's raw value."""
+    """Return a row per explained row and feature, with the feature's raw value."""
     X, rows = getattr(fitted, f"X_{part}"), getattr(fitted, f"{part}_rows")
     raw = X.iloc[positions]
     frames = [
@@ -142,7 +142,7 @@ def _finding(
 
 
 def _numbers(raw: pd.DataFrame, name: Any) -> Any:
-    """Give the raw values of a numeric column; missing where there is none."""
+    """Return the raw values of a numeric column; missing where there is none."""
     if name in raw.columns and pd.api.types.is_numeric_dtype(raw[name]):
         return raw[name].to_numpy(dtype=float)
     return np.full(len(raw), np.nan)

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from flexcv.arrays import IntArray
 from flexcv.evaluation import FittedFold
 from flexcv.results import Finding
 
@@ -45,16 +45,16 @@ class ModelPostProcessor(ABC):
 
     @abstractmethod
     def look(self, fitted: FittedFold) -> Iterable[Finding]:
-        """Give the findings about one fitted fold."""
+        """Return the findings about one fitted fold."""
 
 
 def final_model(fitted: FittedFold) -> Any:
-    """Give the fitted estimator itself, past the steps of all pipelines."""
+    """Return the fitted estimator itself, past the steps of all pipelines."""
     return _steps(fitted.estimator)[-1]
 
 
 def final_table(fitted: FittedFold, X: pd.DataFrame) -> pd.DataFrame:
-    """Give a table as the fitted estimator itself reads it, with named columns."""
+    """Return a table as the fitted estimator itself reads it, with named columns."""
     inside: Any = X
     names: list[Any] = list(X.columns)
     for step in _steps(fitted.estimator)[:-1]:
@@ -79,14 +79,14 @@ def require(model: Any, names: Iterable[str], owner: ModelPostProcessor) -> None
             )
 
 
-def rows_of(dataset: Any, size: int) -> npt.NDArray[np.intp]:
+def rows_of(dataset: Any, size: int) -> IntArray:
     """Choose rows that lie evenly over a part, at most so many."""
     places = np.linspace(0, len(dataset) - 1, min(size, len(dataset)))
     return np.unique(places.round().astype(np.intp))
 
 
 def _steps(estimator: Any) -> list[Any]:
-    """Give the steps of a pipeline, with those of pipelines inside it."""
+    """Return the steps of a pipeline, with those of pipelines inside it."""
     steps = getattr(estimator, "steps", None)
     if steps is None:
         return [estimator]

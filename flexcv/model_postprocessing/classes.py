@@ -45,7 +45,7 @@ class ClassifierModelPostProcessor(ModelPostProcessor):
         self._n_bins = check_integer("n_bins", n_bins, 2)
 
     def look(self, fitted: FittedFold) -> Iterable[Finding]:
-        """Give the findings about one fitted classifier."""
+        """Return the findings about one fitted classifier."""
         task = fitted.test.task
         if not task.is_classification:
             raise TypeError(

@@ -11,7 +11,7 @@ from sklearn.inspection import permutation_importance
 
 from flexcv._checks import check_integer
 from flexcv.evaluation import FittedFold
-from flexcv.evaluation.responses import class_probabilities
+from flexcv.evaluation.answers import class_probabilities
 from flexcv.metrics import log_loss
 from flexcv.results import Finding
 
@@ -47,7 +47,7 @@ class RandomForestModelPostProcessor(ModelPostProcessor):
         self._settings = ShapSettings(shap, max_rows)
 
     def look(self, fitted: FittedFold) -> Iterable[Finding]:
-        """Give importances and SHAP values of one fitted forest."""
+        """Return importances and SHAP values of one fitted forest."""
         model = final_model(fitted)
         require(model, ["feature_importances_"], self)
         names = final_table(fitted, fitted.X_train.head(1)).columns
@@ -73,7 +73,7 @@ class XGBoostModelPostProcessor(ModelPostProcessor):
         self._settings = ShapSettings(shap, max_rows)
 
     def look(self, fitted: FittedFold) -> Iterable[Finding]:
-        """Give importances and SHAP values of one fitted model."""
+        """Return importances and SHAP values of one fitted model."""
         model = final_model(fitted)
         require(model, ["get_booster"], self)
         names = list(final_table(fitted, fitted.X_train.head(1)).columns)
@@ -119,7 +119,7 @@ class PermutationImportancePostProcessor(ModelPostProcessor):
         self._random_state = check_integer("random_state", random_state, 0)
 
     def look(self, fitted: FittedFold) -> Iterable[Finding]:
-        """Give the importances on one test part."""
+        """Return the importances on one test part."""
         found = permutation_importance(
             fitted.estimator,
             fitted.X_test,
@@ -156,7 +156,7 @@ class SVRModelPostProcessor(ModelPostProcessor):
         )
 
     def look(self, fitted: FittedFold) -> Iterable[Finding]:
-        """Give the findings about one fitted model."""
+        """Return the findings about one fitted model."""
         model = final_model(fitted)
         require(model, ["support_", "kernel"], self)
         count = len(model.support_)
@@ -178,7 +178,7 @@ class SVRModelPostProcessor(ModelPostProcessor):
 
 
 def _default_scoring(fitted: FittedFold) -> Any:
-    """Give the score whose fall is the importance, by what is predicted."""
+    """Return the score whose fall is the importance, by what is predicted."""
     task = fitted.test.task
     if not task.is_classification:
         return "neg_root_mean_squared_error"
@@ -188,7 +188,7 @@ def _default_scoring(fitted: FittedFold) -> Any:
 
 
 def _negative_log_loss(classes: Sequence[Any]) -> Any:
-    """Give a scorer that also works where a part lacks some of the classes."""
+    """Return a scorer that also works where a part lacks some of the classes."""
 
     def scorer(estimator: Any, X: Any, y: Any) -> float:
         table = class_probabilities(estimator, X, classes, "the model")

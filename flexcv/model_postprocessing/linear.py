@@ -6,16 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from flexcv.arrays import FloatArray
 from flexcv.evaluation import FittedFold
 from flexcv.results import Finding
 
 from .base import ModelPostProcessor, final_model, final_table, require
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class LinearModelPostProcessor(ModelPostProcessor):
@@ -46,7 +44,7 @@ class LinearModelPostProcessor(ModelPostProcessor):
         self._level = level
 
     def look(self, fitted: FittedFold) -> Iterable[Finding]:
-        """Give the findings about one fitted model."""
+        """Return the findings about one fitted model."""
         fit = self._fit(fitted)
         table = coefficient_table(fit, self._level)
         yield Finding("coefficients", table, "fixed_effects")
@@ -121,7 +119,7 @@ class LeastSquares:
 
 
 def coefficient_table(fit: LeastSquares, level: float) -> pd.DataFrame:
-    """Give estimates, standard errors, t tests and intervals."""
+    """Return estimates, standard errors, t tests and intervals."""
     error = np.sqrt(np.diagonal(fit.covariance))
     with np.errstate(divide="ignore", invalid="ignore"):
         t = fit.coefficients / error
@@ -141,7 +139,7 @@ def coefficient_table(fit: LeastSquares, level: float) -> pd.DataFrame:
 
 
 def variance_inflation(design: FloatArray, names: list[str]) -> pd.DataFrame:
-    """Give 1 / (1 - R2) of each column explained by the others; inf if redundant.
+    """Return 1 / (1 - R2) of each column explained by the others; inf if redundant.
 
     Examples
     --------
@@ -165,7 +163,7 @@ def variance_inflation(design: FloatArray, names: list[str]) -> pd.DataFrame:
 
 
 def residual_table(fit: LeastSquares, rows: Any) -> pd.DataFrame:
-    """Give each training row's residual and influence.
+    """Return each training row's residual and influence.
 
     A row with leverage one is fitted exactly whatever its target, and has no
     standardised residual.

@@ -42,7 +42,7 @@ class LMERModelPostProcessor(ModelPostProcessor):
     """
 
     def look(self, fitted: FittedFold) -> Iterable[Finding]:
-        """Give the findings about one fitted model."""
+        """Return the findings about one fitted model."""
         model = final_model(fitted)
         require(model, ["fixed_effects_", "variance_components_"], self)
         fixed = model.fixed_effects_.rename_axis("name").reset_index()
@@ -70,7 +70,7 @@ class MERFModelPostProcessor(ModelPostProcessor):
     for_variants: ClassVar[bool] = True
 
     def look(self, fitted: FittedFold) -> Iterable[Finding]:
-        """Give the findings about one fitted MERF."""
+        """Return the findings about one fitted MERF."""
         model = final_model(fitted)
         require(model, ["learner_", "trace_", "known_groups"], self)
         trace = model.trace_
@@ -114,7 +114,7 @@ def _fit_table(model: Any) -> pd.DataFrame:
 
 
 def _roc(frame: pd.DataFrame, classes: Sequence[Any]) -> pd.DataFrame:
-    """Give the ROC curves of the test part without and with random effects."""
+    """Return the ROC curves of the test part without and with random effects."""
     test = frame[frame["part"].eq("test")]
     titles = {"base": "without random effects", "mixed": "with random effects"}
     curves = []

@@ -1,8 +1,8 @@
 """Mixed-effects and linear models as scikit-learn estimators."""
 
+from flexcv.models.contract.base import AbstractMixedModel as AbstractMixedModel
 from flexcv.models.design.terms import RandomTerm as RandomTerm
 
-from .base import AbstractMixedModel as AbstractMixedModel
 from .boosting import MixedEffectsBoosting as MixedEffectsBoosting
 from .deep_mixture import DeepMixtureLMM as DeepMixtureLMM
 from .generalized import GeneralizedLinearMixedModel as GeneralizedLinearMixedModel

@@ -7,31 +7,54 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
+from flexcv._checks import check_choice
+from flexcv.arrays import FloatArray
+from flexcv.models.alternating.learner_rows import generator_from
+from flexcv.models.contract.base import RandomPart, Training
+from flexcv.models.contract.iterating import IteratedModel, is_stopped
+from flexcv.models.contract.responses import (
+    GAUSSIAN,
+    AbstractFamilyModel,
+    new_row_interval,
+)
+from flexcv.models.design._effects import Columns
+from flexcv.models.design._identify import require_identifiable
 from flexcv.models.design.binary_labels import encoded_classes
 from flexcv.models.gaussian.conditional import (
     learn_uncertainty,
 )
-from flexcv.models.gaussian.residual_effects import RandomColumns
+from flexcv.models.gaussian.residual_effects import (
+    RandomColumns,
+    average_part,
+    columns_of,
+    distinct_columns,
+)
 from flexcv.models.laplace.families import FAMILIES, Family, family_of
-from flexcv.models.trees.fit import AbstractBoosting
-from flexcv.models.trees.laplace import LaplaceLikelihood
+from flexcv.models.trees.boosted_trees import LEARNERS, BoostedTrees
+from flexcv.models.trees.feature_values import learn_features, order_by_content
+from flexcv.models.trees.folds import held_out_rows
+from flexcv.models.trees.laplace_likelihood import LaplaceLikelihood
 from flexcv.models.trees.likelihoods import Likelihood, NormalLikelihood
 from flexcv.models.trees.noise import noise_variance
-from flexcv.models.trees.rounds import Checkpoint
-from flexcv.models.trees.settings import require_choice
-
-from ._validate import FloatArray
-from .responses import AbstractFamilyModel, new_row_interval
-
-GAUSSIAN = "gaussian"
+from flexcv.models.trees.rounds import Checkpoint, Followed, boosted, followed
+from flexcv.models.trees.settings import (
+    pace_of,
+    require_others,
+    shape_of,
+)
+from flexcv.models.trees.trace import boosting_frame, boosting_row
 
 
 def _is_gaussian(model: MixedEffectsBoosting) -> bool:
     return model.family == GAUSSIAN
 
 
-class MixedEffectsBoosting(AbstractBoosting, AbstractFamilyModel):
+LEARNED = ("trees_", "random_part_", "uncertainty_")  # forgotten before a fit
+
+
+class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
     r"""Boosted trees with random effects, for numbers, classes and counts.
 
     The model is :math:`y = F(X) + Zb + e` with :math:`b \sim N(0, D)` in each level of
@@ -126,6 +149,14 @@ class MixedEffectsBoosting(AbstractBoosting, AbstractFamilyModel):
     (20, 1)
     """
 
+    trace_: pd.DataFrame
+    trees_: BoostedTrees
+    learner: str
+    folds: Any
+    patience: int | None
+    callbacks: Any
+    random_state: Any
+    max_bins: int
     family: str
 
     def __init__(
@@ -186,7 +217,7 @@ class MixedEffectsBoosting(AbstractBoosting, AbstractFamilyModel):
             family asks.
         """
         self.__dict__.pop("random_part_", None)
-        require_choice("family", self.family, (GAUSSIAN, *FAMILIES))
+        check_choice("family", self.family, (GAUSSIAN, *FAMILIES))
         if self._has_classes() and y is not None:
             self.classes_, y = encoded_classes(y)
         super().fit(X, y)
@@ -211,6 +242,12 @@ class MixedEffectsBoosting(AbstractBoosting, AbstractFamilyModel):
         Columns prediction, lower and upper.
         """
         return new_row_interval(self, X, level)
+
+    @property
+    def feature_importances_(self) -> FloatArray:
+        """Each feature's share of what the splits gained."""
+        check_is_fitted(self)
+        return self.trees_.importances()
 
     def _response_family(self) -> Family | None:
         return None if _is_gaussian(self) else family_of(self.family)
@@ -242,3 +279,72 @@ class MixedEffectsBoosting(AbstractBoosting, AbstractFamilyModel):
             residuals = target - best.fitted, target - best.honest
             variance = noise_variance(random, state, self.uncertainty_, *residuals)
             self.noise_ = float(np.sqrt(variance))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _fit_design(self, training: Training) -> None:
+        pace, shape = pace_of(self), shape_of(self)
+        require_others(self)
+        require_identifiable(training.design)
+        for name in LEARNED:
+            self.__dict__.pop(name, None)
+        target, n_rows = training.target, len(training.target)
+        random = distinct_columns(training.design, training.source.ones)
+        _require_rows(n_rows)
+        likelihood = self._likelihood(random, target)
+        encoder = learn_features(training.source.table, training.features)
+        values = encoder.values(training.source.table)
+        places = order_by_content(values)
+        encoder, values = encoder.take(places), values.T[places].T
+        reader = LEARNERS[self.learner](values, self.max_bins)
+        generator = generator_from(self.random_state)
+        factors = training.design.factors
+        codes = factors[0].codes if factors else None
+        folds = held_out_rows(self.folds, codes, n_rows, generator)
+        grower = reader.grower(reader.read(values), shape)
+        rounds = boosted(likelihood, grower, folds, n_rows, pace, generator)
+        found = self._followed(rounds, random, self.patience if folds else None)
+        start = likelihood.start(np.arange(n_rows))
+        self.trees_ = BoostedTrees(encoder, places, reader, start, found.trees)
+        self._keep(found, random)
+        self._tell_noise(found.best, random, target)
+
+    def _followed(self, rounds: Any, random: RandomColumns, patience: Any) -> Followed:
+        """Follow the rounds, tell the callbacks and write the trace."""
+        rows: list[dict[str, float]] = []
+
+        def told(now: Checkpoint, before: Checkpoint | None) -> bool:
+            rows.append(boosting_row(now, before, random))
+            return is_stopped(self.callbacks, rows[-1])
+
+        try:
+            return followed(rounds, patience, told)
+        finally:
+            self.trace_ = boosting_frame(rows, random)
+
+    def _keep(self, found: Followed, random: RandomColumns) -> None:
+        """Take over the state where boosting was best."""
+        state = found.best.state
+        self.n_iter_, self.converged_ = found.best.n_trees, found.settled
+        self.random_part_ = RandomPart(state.effects, state.covariances)
+        names = pd.Index(random.names, name="effect")
+        self.average_effects_ = pd.Series(state.average, index=names)
+        self.loglik_, self.fitted_ = state.loglik, found.best.honest
+
+    def _fixed_part(self, source: Columns) -> FloatArray:
+        predicted = self.trees_.predict(source.table)
+        if self.average_effects_.any():
+            columns = columns_of(self.random_encoder_, source)
+            predicted += average_part(columns, np.asarray(self.average_effects_))
+        return predicted
+
+
+def _require_rows(n_rows: int) -> None:
+    if n_rows < 2:
+        raise ValueError(
+            f"boosting needs at least two rows, got n_samples = {n_rows}; pass more "
+            "rows."
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -11,10 +11,15 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._checks import check_choice, check_integer, check_interval
+from flexcv.arrays import FloatArray
 from flexcv.errors import ConvergenceWarning, ModelError
+from flexcv.models.contract.base import RandomPart, Training
+from flexcv.models.contract.iterating import is_stopped
 from flexcv.models.design._identify import require_identifiable
 from flexcv.models.design.columns import RandomEncoder, learn_fixed
 from flexcv.models.design.terms import RandomTerm
+from flexcv.models.design.validate import require_column
 from flexcv.models.mixtures.ascent import Schedule, Step
 from flexcv.models.mixtures.curve_basis import (
     EXTRAPOLATION,
@@ -25,6 +30,7 @@ from flexcv.models.mixtures.curve_basis import (
     learn_splines,
     require_times,
 )
+from flexcv.models.mixtures.curves import AbstractCurveMixture
 from flexcv.models.mixtures.learned import (
     least_squares,
     population_moments,
@@ -35,24 +41,16 @@ from flexcv.models.mixtures.learned import (
 )
 from flexcv.models.mixtures.moments import sweep
 from flexcv.models.mixtures.parameters import Parameters, Priors
-from flexcv.models.mixtures.readings import AbstractCurveMixture
 from flexcv.models.mixtures.search import Outcome, by_weight, search
 from flexcv.models.mixtures.settings import (
-    check_positive,
     check_range,
-    check_whole,
-    check_word,
     generator_from,
     mixture_sizes,
 )
 from flexcv.models.mixtures.sums import SubjectSums, subject_sums
 from flexcv.models.mixtures.units import learn_units
 
-from ._validate import FloatArray, require_column
-from .base import RandomPart, Training
-
 EXACT_VARIANCE = 1e-12  # of the residuals, relative to the target's: rounding
-Callback = Callable[[Mapping[str, float]], bool | None]
 
 
 class DeepMixtureLMM(AbstractCurveMixture):
@@ -261,22 +259,31 @@ class DeepMixtureLMM(AbstractCurveMixture):
 
     def _priors(self) -> Priors:
         names = Priors.__slots__
-        return Priors(**{n: check_positive(n, getattr(self, n)) for n in names})
+        return Priors(
+            **{
+                n: check_interval(n, getattr(self, n), 0.0, closed="neither")
+                for n in names
+            }
+        )
 
     def _schedule(self) -> Schedule:
-        check_whole("n_init", self.n_init, 1)
-        max_iter = check_whole("max_iter", self.max_iter, 1)
+        check_integer("n_init", self.n_init, 1)
+        max_iter = check_integer("max_iter", self.max_iter, 1)
         if not isinstance(self.simplify, bool):
             raise TypeError(f"`simplify` must be True or False, got {self.simplify!r}.")
-        return Schedule(max_iter, check_positive("tol", self.tol), self.simplify)
+        return Schedule(
+            max_iter,
+            check_interval("tol", self.tol, 0.0, closed="neither"),
+            self.simplify,
+        )
 
     def _learn_basis(self, training: Training) -> Basis:
-        check_word("knots", self.knots, KNOTS)
-        check_word("extrapolation", self.extrapolation, EXTRAPOLATION)
-        degree = check_whole("degree", self.degree, 1)
+        check_choice("knots", self.knots, KNOTS)
+        check_choice("extrapolation", self.extrapolation, EXTRAPOLATION)
+        degree = check_integer("degree", self.degree, 1)
         n_basis = self.n_basis
         if n_basis is not None:
-            check_whole("n_basis", n_basis, 2)
+            check_integer("n_basis", n_basis, 2)
         if self.basis is not None:
             return column_basis(self._own_columns())
         if self.time is None:
@@ -307,8 +314,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         def watch(start: int, step: Step) -> bool:
             row = trace_row(start, step, self.units_.scale)
             kept.append({"iteration": len(kept) + 1, **row})
-            answers = [call(kept[-1]) is True for call in _as_list(self.callbacks)]
-            return any(answers)
+            return is_stopped(self.callbacks, kept[-1])
 
         outcomes = search(sums, sizes, self.n_init, priors, schedule, generator, watch)
         self.trace_ = trace_frame(kept)
@@ -392,9 +398,3 @@ class DeepMixtureLMM(AbstractCurveMixture):
             "std_error": errors,
         }
         return pd.DataFrame(columns, index=pd.Index(names, name="name"))
-
-
-def _as_list(callbacks: Any) -> list[Callback]:
-    if callbacks is None:
-        return []
-    return [callbacks] if callable(callbacks) else list(callbacks)

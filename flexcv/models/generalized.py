@@ -8,14 +8,24 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.utils.validation import check_is_fitted
 
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import ConvergenceWarning, SeparationWarning
+from flexcv.models.contract.base import RandomPart, Training
+from flexcv.models.contract.formula_model import AbstractFormulaModel
+from flexcv.models.contract.responses import AbstractFamilyModel
 from flexcv.models.design._identify import require_apart, require_groups_apart
 from flexcv.models.design._notation import read_formula
 from flexcv.models.design._tokens import written_name
 from flexcv.models.design._tree import Call, Node
 from flexcv.models.design.binary_labels import encoded_classes, success_shares
+from flexcv.models.design.effects_table import deviation_tables
+from flexcv.models.gaussian.comparison import criteria, ratio_table, require_comparable
 from flexcv.models.gaussian.optimize import MAX_ITERATIONS
+from flexcv.models.gaussian.summary import Summary
 from flexcv.models.laplace.engine import (
     GeneralizedEstimate,
     Rows,
@@ -23,19 +33,15 @@ from flexcv.models.laplace.engine import (
     in_users_basis,
     laplace_problem,
 )
-from flexcv.models.laplace.families import family_of
+from flexcv.models.laplace.families import Family, family_of
 from flexcv.models.laplace.fit import fit_laplace
 from flexcv.models.laplace.problem import LaplaceProblem
 from flexcv.models.laplace.separation import looks_separated, separating_columns
 
-from ._validate import FloatArray, IntArray
-from .base import RandomPart, Training
-from .generalized_readings import AbstractGeneralizedModel
-
 FEW_STEPS = 20  # of a search whose end is infinitely far
 
 
-class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
+class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
     r"""Mixed model for yes or no, shares, counts and positive numbers.
 
     The mean of row i is :math:`g^{-1}(x_i'\beta + z_i'b)` with link g; random effects b
@@ -109,6 +115,16 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
     array([0.99, 0.76])
     """
 
+    family: str
+    estimate_: GeneralizedEstimate
+    family_: Family
+    dropped_: tuple[str, ...]
+    n_rows_: int
+    converged_: bool
+    singular_: bool
+    separated_: bool
+    n_quadrature: int
+
     def __init__(
         self,
         groups: Any = None,
@@ -136,10 +152,6 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         self.known_groups = known_groups
         self.na_action = na_action
 
-    def _has_classes(self) -> bool:
-        """Say whether the outcome is two classes: no numbers of trials are named."""
-        return self.family == "binomial" and self.weights is None
-
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
@@ -159,6 +171,139 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         family_of(self.family, self.link)
         return super().fit(X, y, sample_weight)
 
+    @property
+    def loglik_(self) -> float:
+        """Marginal log-likelihood, all constants included."""
+        check_is_fitted(self)
+        return self.estimate_.loglik
+
+    @property
+    def criterion_(self) -> float:
+        """-2 log-likelihood."""
+        return -2.0 * self.loglik_
+
+    @property
+    def dispersion_(self) -> float:
+        """Variance over squared mean (gamma), or size (negative binomial); else 1."""
+        check_is_fitted(self)
+        return self.estimate_.dispersion
+
+    @property
+    def n_parameters_(self) -> int:
+        """Fixed effects, free covariance entries and the dispersion."""
+        check_is_fitted(self)
+        return len(self.estimate_.fit.parameters)
+
+    @property
+    def aic_(self) -> float:
+        """Akaike's criterion."""
+        return self.criterion_ + 2.0 * self.n_parameters_
+
+    @property
+    def bic_(self) -> float:
+        """Schwarz's criterion, counting rows."""
+        return self.criterion_ + float(np.log(self.n_rows_)) * self.n_parameters_
+
+    @property
+    def trace_(self) -> pd.DataFrame:
+        """Each evaluation of the search: criterion and internal parameters."""
+        check_is_fitted(self)
+        trace = self.estimate_.fit.trace
+        values = np.array([parameters for _, parameters in trace])
+        columns = {f"parameter_{k}": line for k, line in enumerate(values.T)}
+        criterion = [value for value, _ in trace]
+        steps = range(1, len(trace) + 1)
+        return pd.DataFrame({"iteration": steps, "criterion": criterion} | columns)
+
+    @property
+    def fixed_effects_(self) -> pd.DataFrame:
+        """Fixed effects with standard errors, z tests and intervals.
+
+        Errors come from the second derivatives of the marginal likelihood in all
+        parameters together, so they count that the variances are estimated.
+        """
+        check_is_fitted(self)
+        return _fixed_table(self.estimate_, self._kept_names())
+
+    def conditional_sd(self) -> dict[str, pd.DataFrame]:
+        """Return the standard deviations of the random effects given the data."""
+        roots = [
+            np.sqrt(np.maximum(np.einsum("naa->na", cov), 0.0))
+            for cov in self.estimate_.conditional
+        ]
+        return deviation_tables(self.random_effects_, roots)
+
+    def predict_mean(self, X: Any) -> FloatArray:
+        r"""Return the expected outcome; a probability for two classes.
+
+        Known levels enter with their predicted effect. Over the effects b of unknown
+        levels, or of all under ``known_groups="population"``, it is averaged:
+        :math:`E_b\,g^{-1}(\eta + z'b)`.
+
+        Parameters
+        ----------
+        X
+            A table with the columns that the model reads.
+        """
+        return self._with_gaps(X, super().predict_mean)
+
+    def predict_linear(self, X: Any) -> FloatArray:
+        """Return the linear predictor, with known effects, and zero for unknown ones.
+
+        Parameters
+        ----------
+        X
+            A table with the columns that the model reads.
+        """
+        return self._with_gaps(X, super().predict_linear)
+
+    def summary(self) -> Summary:
+        """Return the tables that people know, to print or to show in a notebook."""
+        check_is_fitted(self)
+        method = "Laplace's approximation"
+        if self.n_quadrature > 1:
+            method = f"{self.n_quadrature}-point quadrature"
+        figures = {
+            "family": f"{self.family_.name} ({self.family_.link})",
+            "log-likelihood": f"{self.loglik_:.4f}",
+            "AIC": f"{self.aic_:.2f}",
+            "BIC": f"{self.bic_:.2f}",
+            "converged": "yes" if self.converged_ else "no",
+            "rows": str(self.n_rows_),
+        }
+        if self.family_.has_dispersion:
+            figures["dispersion"] = f"{self.dispersion_:.4g}"
+        for encoder in self.random_encoder_.factors:
+            figures[f"levels of {encoder.name}"] = str(len(encoder.levels))
+        return Summary(
+            f"Generalised linear mixed model fitted by {method}",
+            figures,
+            self.variance_components_.set_index(["group", "name"]),
+            self.fixed_effects_,
+            tuple(self._notes()),
+        )
+
+    def likelihood_ratio_test(
+        self, *others: GeneralizedLinearMixedModel
+    ) -> pd.DataFrame:
+        """Compare with models nested in this one, or around it.
+
+        Parameters
+        ----------
+        others
+            Models of the same family and number of quadrature nodes, fitted to the
+            same rows in the same order, with the same weights and offset.
+        """
+        check_is_fitted(self)
+        models = [self, *others]
+        fixed = require_comparable(models)
+        rows = [criteria(m.loglik_, m.n_parameters_, m.n_rows_) for m in models]
+        return ratio_table(rows, [model._described() for model in models], fixed)
+
+    def _has_classes(self) -> bool:
+        """Return whether the outcome is two classes: no numbers of trials are named."""
+        return self.family == "binomial" and self.weights is None
+
     def _coded_target(self, y: Any) -> Any:
         if self._has_classes() and y is not None:
             self.classes_, y = encoded_classes(y)
@@ -174,7 +319,7 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         return self.family == "binomial" and of_target and str(left) == counted
 
     def _shares(self, target: FloatArray, trials: FloatArray) -> FloatArray:
-        """Give shares of successes where the binomial target counts them."""
+        """Return shares of successes where the binomial target counts them."""
         if self.family != "binomial" or self.weights is None:
             return target
         left = None if self.formula is None else read_formula(self.formula).left
@@ -225,7 +370,7 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         )
 
     def _constant_left(self, y: FloatArray, training: Training) -> float:
-        """Give what trials that count several times add to the log-likelihood.
+        """Return what trials that count several times add to the log-likelihood.
 
         So many trials in one row would count the orders of successes of all together.
         """
@@ -298,3 +443,44 @@ class GeneralizedLinearMixedModel(AbstractGeneralizedModel):
         else:
             return
         warnings.warn(message, ConvergenceWarning, stacklevel=5)
+
+    def _kept_names(self) -> list[str]:
+        names = self.fixed_encoder_.names
+        return [names[k] for k in self.estimate_.basis.kept]
+
+    def _notes(self) -> list[str]:
+        notes = self._gap_notes()
+        if self.singular_:
+            notes.append("Singular fit: a variance is zero or a correlation is one.")
+        if self.separated_:
+            notes.append("Separated: some fixed effects have no finite estimate.")
+        elif not self.converged_:
+            notes.append("Not converged: do not trust these numbers.")
+        if self.dropped_:
+            notes.append(f"Dropped as redundant: {', '.join(self.dropped_)}.")
+        return notes
+
+    def _described(self) -> str:
+        """Return the model in one line, as a formula."""
+        fixed = [n for n in self._kept_names() if n != "Intercept"] or ["1"]
+        return " + ".join([*fixed, *(str(term) for term in self._terms())])
+
+    def _response_family(self) -> Family:
+        return self.family_
+
+
+def _fixed_table(
+    fitted: GeneralizedEstimate, names: list[str], level: float = 0.95
+) -> pd.DataFrame:
+    error = np.sqrt(np.maximum(fitted.beta_cov.diagonal(), 0.0))
+    z = fitted.beta / np.where(error > 0.0, error, np.nan)
+    reach = stats.norm.ppf(0.5 + 0.5 * level) * error
+    columns = {
+        "estimate": fitted.beta,
+        "std_error": error,
+        "z": z,
+        "p": 2.0 * stats.norm.sf(np.abs(z)),
+        "lower": fitted.beta - reach,
+        "upper": fitted.beta + reach,
+    }
+    return pd.DataFrame(columns, index=pd.Index(names, name="name"))

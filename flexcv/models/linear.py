@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv.arrays import FloatArray
 from flexcv.errors import ConvergenceWarning
+from flexcv.models.contract.base import RandomPart, Training
+from flexcv.models.contract.formula_model import AbstractFormulaModel
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import (
     require_groups_apart,
@@ -17,20 +21,31 @@ from flexcv.models.design._identify import (
     require_residual_left,
     require_residuals,
 )
+from flexcv.models.design.effects_table import deviation_tables
+from flexcv.models.gaussian.bootstrap import bootstrap_intervals
+from flexcv.models.gaussian.comparison import (
+    Candidate,
+    likelihood_ratio_table,
+    require_comparable,
+)
 from flexcv.models.gaussian.engine import (
     Estimate,
     estimate,
     has_large_variance,
     search_table,
 )
+from flexcv.models.gaussian.inference import conditional_covariances
+from flexcv.models.gaussian.intervals import profile_intervals
+from flexcv.models.gaussian.prediction import prediction_reach, simulated_effects
 from flexcv.models.gaussian.rows import sums_and_basis
+from flexcv.models.gaussian.summary import (
+    Summary,
+    fixed_effects_table,
+    intraclass_shares,
+)
 
-from ._validate import FloatArray
-from .base import RandomPart, Training
-from .readings import AbstractLinearMixedModel
 
-
-class LinearMixedEffectsModel(AbstractLinearMixedModel):
+class LinearMixedEffectsModel(AbstractFormulaModel):
     r"""Linear mixed-effects model, y = X beta + Z b + e, by REML or ML.
 
     Random effects b of a level are normal with covariance sigma^2 D, residuals e
@@ -80,6 +95,13 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
     array([5. , 2.5])
     """
 
+    estimate_: Estimate
+    dropped_: tuple[str, ...]
+    criterion_: float
+    converged_: bool
+    singular_: bool
+    reml: bool
+
     def __init__(
         self,
         groups: Any = None,
@@ -102,6 +124,202 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         self.offset = offset
         self.known_groups = known_groups
         self.na_action = na_action
+
+    @property
+    def trace_(self) -> pd.DataFrame:
+        """How the search for the variances went: iteration, criterion and theta.
+
+        Row 0 is where it began; the last is where it ended. A model without random
+        effects searches nothing and has no trace.
+        """
+        check_is_fitted(self)
+        if not self.estimate_.problem.shapes:
+            raise AttributeError("a model without random effects has no `trace_`.")
+        return search_table(self.estimate_)
+
+    @property
+    def theta_(self) -> FloatArray:
+        """Free entries of the relative covariance factors, as lme4 stacks them."""
+        check_is_fitted(self)
+        shapes = self.estimate_.problem.shapes
+        parts = [
+            s.theta(f) for s, f in zip(shapes, self.estimate_.factors, strict=True)
+        ]
+        return np.concatenate([np.zeros(0), *parts])
+
+    @property
+    def loglik_(self) -> float:
+        """Log-likelihood, restricted when fitted by REML."""
+        return -0.5 * self.criterion_
+
+    @property
+    def n_parameters_(self) -> int:
+        """Fixed effects, free covariance entries and the residual variance."""
+        return len(self.estimate_.beta) + len(self.theta_) + 1
+
+    @property
+    def aic_(self) -> float:
+        """Akaike's criterion."""
+        return self.criterion_ + 2.0 * self.n_parameters_
+
+    @property
+    def bic_(self) -> float:
+        """Schwarz's criterion."""
+        n_rows = self.estimate_.problem.sums.n_rows
+        return self.criterion_ + float(np.log(n_rows)) * self.n_parameters_
+
+    @property
+    def fixed_effects_(self) -> pd.DataFrame:
+        """Fixed effects with standard errors and Satterthwaite's t tests."""
+        check_is_fitted(self)
+        return fixed_effects_table(self.estimate_, self._kept_names())
+
+    def icc(self) -> pd.Series:
+        """Return each factor's share of a row's variance, given the fixed part."""
+        check_is_fitted(self)
+        names = [encoder.name for encoder in self.random_encoder_.factors]
+        return pd.Series(intraclass_shares(self.estimate_), index=names, name="icc")
+
+    def conditional_sd(self) -> dict[str, pd.DataFrame]:
+        """Return the standard deviations of the random effects given the data."""
+        check_is_fitted(self)
+        covs = conditional_covariances(self.estimate_)
+        roots = [np.sqrt(np.maximum(np.einsum("naa->na", c), 0.0)) for c in covs]
+        return deviation_tables(self.random_effects_, roots)
+
+    def summary(self) -> Summary:
+        """Return the tables that people know, to print or to show in a notebook."""
+        check_is_fitted(self)
+        method = "REML" if self.reml else "maximum likelihood"
+        figures = {
+            "log-likelihood": f"{self.loglik_:.4f}",
+            "criterion (-2 log-likelihood)": f"{self.criterion_:.4f}",
+            "AIC": f"{self.aic_:.2f}",
+            "BIC": f"{self.bic_:.2f}",
+            "converged": "yes" if self.converged_ else "no",
+            "rows": str(self.estimate_.problem.sums.n_rows),
+        }
+        for encoder in self.random_encoder_.factors:
+            figures[f"levels of {encoder.name}"] = str(len(encoder.levels))
+        return Summary(
+            f"Linear mixed model fitted by {method}",
+            figures,
+            self.variance_components_.set_index(["group", "name"]),
+            self.fixed_effects_,
+            tuple(self._notes()),
+        )
+
+    def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
+        """Predict with an interval for a new observation.
+
+        The interval counts the residual, what is unknown of the random effects
+        (everything, for an unknown level) and what is unknown of the fixed effects.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        level
+            Coverage of the intervals.
+        """
+        check_is_fitted(self)
+        require_level(level)
+        names = ["prediction", "lower", "upper"]
+        values = self._with_gaps(X, partial(self._interval, level), (len(names),))
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return pd.DataFrame(values, index=index, columns=names)
+
+    def simulate(
+        self, X: Any, n_draws: int = 1, random_state: Any = None
+    ) -> pd.DataFrame:
+        """Draw new targets for a table, with new random effects for every level.
+
+        Factors have the variances, and columns the coding, that training learned.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        n_draws
+            How many columns of targets to draw.
+        random_state
+            A seed or a generator.
+        """
+        check_is_fitted(self)
+        source, rng = self._source(X), _generator(random_state)
+        design = self.random_encoder_.redrawn(source)
+        fixed = self._fixed_part(source)
+        sd = self.sigma_ / np.sqrt(self._new_weights(source))
+        sizes = [factor.n_levels for factor in design.factors]
+        draws = []
+        for _ in range(n_draws):
+            effects = simulated_effects(self.estimate_, sizes, rng)
+            noise = sd * rng.normal(size=len(sd))
+            draws.append(fixed + design.effects_sum(effects) + noise)
+        return pd.DataFrame(np.column_stack(draws), index=source.table.index)
+
+    def profile_intervals(self, level: float = 0.95) -> pd.DataFrame:
+        """Return profile-likelihood intervals of all parameters.
+
+        Parameters
+        ----------
+        level
+            Coverage of the intervals.
+        """
+        check_is_fitted(self)
+        require_level(level)
+        return profile_intervals(
+            self.estimate_, self._kept_names(), self._groups(), level
+        )
+
+    def bootstrap_intervals(
+        self, n_draws: int = 500, random_state: Any = None, level: float = 0.95
+    ) -> pd.DataFrame:
+        """Return parametric-bootstrap intervals of all parameters.
+
+        Parameters
+        ----------
+        n_draws
+            How many data sets to draw from the fitted model.
+        random_state
+            A seed or a generator.
+        level
+            Coverage of the intervals.
+        """
+        check_is_fitted(self)
+        require_level(level)
+        return bootstrap_intervals(
+            self.estimate_,
+            self._kept_names(),
+            self._groups(),
+            n_draws=n_draws,
+            rng=_generator(random_state),
+            level=level,
+        )
+
+    def likelihood_ratio_test(
+        self, *others: LinearMixedEffectsModel, refit: bool = True
+    ) -> pd.DataFrame:
+        """Compare with models nested in this one, or around it.
+
+        Parameters
+        ----------
+        others
+            Models fitted to the same rows in the same order, with the same weights and
+            offset.
+        refit
+            Whether restricted fits are refitted by maximum likelihood. Without that
+            they are compared by their restricted likelihoods, and may differ in the
+            random part only.
+        """
+        check_is_fitted(self)
+        models = [self, *others]
+        rows = require_comparable(models)
+        candidates = [
+            Candidate(model._described(), model.estimate_, own)
+            for model, own in zip(models, rows, strict=True)
+        ]
+        return likelihood_ratio_table(candidates, refit=refit)
 
     def _fit_design(self, training: Training) -> None:
         if not isinstance(self.reml, bool):
@@ -144,18 +362,6 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
             fitted = estimate(sums, basis, blocks, reml=self.reml, start=start)
         return fitted
 
-    @property
-    def trace_(self) -> pd.DataFrame:
-        """How the search for the variances went: iteration, criterion and theta.
-
-        Row 0 is where it began; the last is where it ended. A model without random
-        effects searches nothing and has no trace.
-        """
-        check_is_fitted(self)
-        if not self.estimate_.problem.shapes:
-            raise AttributeError("a model without random effects has no `trace_`.")
-        return search_table(self.estimate_)
-
     def _new_weights(self, source: Columns) -> FloatArray:
         if self.weights is None or self.weights not in source.table.columns:
             return np.ones(len(source.table))
@@ -175,3 +381,51 @@ class LinearMixedEffectsModel(AbstractLinearMixedModel):
         coefficients = np.zeros(len(self.fixed_encoder_.names))
         coefficients[fitted.basis.kept] = fitted.beta
         self.coefficients_ = coefficients
+
+    def _kept_names(self) -> list[str]:
+        names = self.fixed_encoder_.names
+        return [names[k] for k in self.estimate_.basis.kept]
+
+    def _notes(self) -> list[str]:
+        notes = self._gap_notes()
+        if self.singular_:
+            notes.append("Singular fit: a variance is zero or a correlation is one.")
+        if not self.converged_:
+            notes.append("Not converged: do not trust these numbers.")
+        if self.dropped_:
+            notes.append(f"Dropped as redundant: {', '.join(self.dropped_)}.")
+        return notes
+
+    def _interval(self, level: float, X: Any) -> FloatArray:
+        """Return prediction, lower and upper bound of rows without missing values."""
+        source = self._source(X)
+        design = self._known_design(source)
+        columns = self.fixed_encoder_.columns(source)
+        kept = [columns[k] for k in self.estimate_.basis.kept]
+        weights = self._new_weights(source)
+        reach = prediction_reach(self.estimate_, kept, design, weights, level)
+        centre = self._linear(source, design)
+        return np.column_stack([centre, centre - reach, centre + reach])
+
+    def _described(self) -> str:
+        """Return the model in one line, as a formula."""
+        fixed = [n for n in self._kept_names() if n != "Intercept"] or ["1"]
+        return " + ".join([*fixed, *(str(term) for term in self._terms())])
+
+    def _groups(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [(e.name, e.names) for e in self.random_encoder_.factors]
+
+
+def require_level(level: float) -> None:
+    """Refuse a coverage outside (0, 1)."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(
+            f"`level` must lie between 0 and 1, got {level!r}; 0.95 is usual."
+        )
+
+
+def _generator(random_state: Any) -> np.random.Generator:
+    """Return a generator from a seed, a generator or None."""
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31))
+    return np.random.default_rng(random_state)

@@ -14,12 +14,12 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from flexcv._checks import check_choice
+from flexcv.arrays import FloatArray
 from flexcv.errors import ModelError
+from flexcv.models.contract.responses import mean_at, new_row_interval
 from flexcv.models.laplace.families import Binomial, Family, Poisson
-from flexcv.models.networks.model import AbstractNeuralModel
-
-from ._validate import FloatArray, near_miss
-from .responses import mean_at, new_row_interval
+from flexcv.models.networks.fitting import AbstractNeuralModel
 
 FAMILIES: dict[str, Family | None] = {"gaussian": None, "poisson": Poisson()}
 
@@ -200,12 +200,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         return new_row_interval(self, X, level)
 
     def _family(self) -> Family | None:
-        if self.family not in FAMILIES:
-            hint = near_miss(self.family, FAMILIES)
-            raise ValueError(
-                f"`family` must be one of {list(FAMILIES)}, got {self.family!r}{hint}"
-            )
-        return FAMILIES[self.family]
+        return FAMILIES[check_choice("family", self.family, FAMILIES)]
 
 
 class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # type: ignore[misc]
@@ -284,7 +279,7 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
         return np.asarray(self.classes_[second.astype(np.intp)])
 
     def predict_proba(self, X: Any) -> FloatArray:
-        """Give the probability of each class, shape (n_rows, 2).
+        """Return the probability of each class, shape (n_rows, 2).
 
         Known levels have theirs at their own effects, unknown ones the mean
         probability over levels.

@@ -9,11 +9,11 @@ import statsmodels.api as sm
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv.arrays import FloatArray
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._table import prediction_table, training_table
 from flexcv.models.design.columns import FixedEncoder, RandomEncoder, learn_fixed
-
-from ._validate import FloatArray, sample_weights, target_values
+from flexcv.models.design.validate import sample_weights, target_values
 
 
 class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -80,6 +80,6 @@ class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(design @ np.append(self.intercept_, self.coef_))
 
     def summary(self) -> Any:
-        """Give statsmodels' summary: a table that prints and shows as HTML."""
+        """Return statsmodels' summary: a table that prints and shows as HTML."""
         check_is_fitted(self)
         return self.result_.summary(xname=list(self.fixed_encoder_.names))

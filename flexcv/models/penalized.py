@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flexcv.models.contract.base import Training
 from flexcv.models.penalties.base import AbstractPenalizedModel
 from flexcv.models.penalties.coordinate_descent import PenalisedRows, coefficient_path
 from flexcv.models.penalties.fit import (
@@ -19,8 +20,6 @@ from flexcv.models.penalties.fit import (
     whitened_at,
 )
 from flexcv.models.penalties.rounds import PenalisedRound, penalised_rounds
-
-from .base import Training
 
 
 class PenalizedLinearMixedModel(AbstractPenalizedModel):
@@ -139,7 +138,7 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         self.known_groups = known_groups
 
     def path(self, X: Any, y: Any, alphas: Any = None) -> pd.DataFrame:
-        """Give the coefficients along alphas, at the fitted variances.
+        """Return the coefficients along alphas, at the fitted variances.
 
         Parameters
         ----------

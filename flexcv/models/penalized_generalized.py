@@ -11,16 +11,20 @@ import pandas as pd
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._checks import check_choice, check_integer
+from flexcv.arrays import FloatArray
 from flexcv.errors import SeparationWarning
+from flexcv.models.contract.base import Training
+from flexcv.models.contract.responses import AbstractFamilyModel, predicts_classes
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_apart
 from flexcv.models.design.binary_labels import encoded_classes
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.laplace.families import Family, family_of
-from flexcv.models.penalties.base import AbstractPenalizedModel, check_at_least
+from flexcv.models.penalties.base import AbstractPenalizedModel
 from flexcv.models.penalties.coordinate_descent import PenalisedRows
 from flexcv.models.penalties.fit import PenalisedFit, PenaltySettings
-from flexcv.models.penalties.laplace import (
+from flexcv.models.penalties.laplace_rounds import (
     FreePart,
     laplace_rounds,
     null_path,
@@ -29,10 +33,6 @@ from flexcv.models.penalties.laplace import (
 )
 from flexcv.models.penalties.likelihood import LikelihoodRows, likelihood_rows
 from flexcv.models.penalties.rounds import PenalisedRound
-
-from ._validate import FloatArray, near_miss
-from .base import Training
-from .responses import AbstractFamilyModel, predicts_classes
 
 FAMILIES = ("binomial", "poisson")
 
@@ -170,7 +170,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
 
     @available_if(predicts_classes)  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> FloatArray:
-        """Give the linear predictor, with the effects of known levels.
+        """Return the linear predictor, with the effects of known levels.
 
         Parameters
         ----------
@@ -180,7 +180,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         return self.predict_linear(X)
 
     def path(self, X: Any, y: Any, alphas: Any = None) -> pd.DataFrame:
-        """Give the coefficients along alphas, at the fitted variances.
+        """Return the coefficients along alphas, at the fitted variances.
 
         Parameters
         ----------
@@ -215,19 +215,13 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         return self._family()
 
     def _family(self) -> Family:
-        if self.family not in FAMILIES:
-            hint = near_miss(self.family, FAMILIES) or "; choose one of them."
-            listed = ", ".join(repr(name) for name in FAMILIES)
-            raise ValueError(
-                f"`family` must be one of {listed}, got {self.family!r}{hint}"
-            )
-        return family_of(self.family, self.link)
+        return family_of(check_choice("family", self.family, FAMILIES), self.link)
 
     def _require_apart(self, design: RandomDesign) -> None:
         require_apart(design, rows_repeat=self.family != "binomial")
 
     def _check_quadrature(self, design: RandomDesign) -> None:
-        check_at_least("n_quadrature", self.n_quadrature, 1)
+        check_integer("n_quadrature", self.n_quadrature, 1)
         effects = [factor.n_effects for factor in design.factors]
         if self.n_quadrature > 1 and effects not in ([], [1]):
             raise ValueError(
@@ -237,7 +231,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
             )
 
     def _numbers(self, y: Any) -> Any:
-        """Give the target as numbers, by the classes of the fit."""
+        """Return the target as numbers, by the classes of the fit."""
         if self.family != "binomial":
             return y
         check_is_fitted(self)

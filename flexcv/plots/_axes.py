@@ -20,7 +20,7 @@ MANY_POINTS = 2000  # from here on points are drawn as pixels, so that files sta
 
 
 def axes_or_new(ax: Axes | None, height: float = 4.0, width: float = 6.4) -> Axes:
-    """Give `ax`, or axes on a figure of their own, readable on light and dark."""
+    """Return `ax`, or axes on a figure of their own, readable on light and dark."""
     if ax is not None:
         return ax
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
@@ -52,12 +52,12 @@ def zero_line(ax: Axes) -> None:
 
 
 def colour(number: int) -> str:
-    """Give the colour of the model with this number."""
+    """Return the colour of the model with this number."""
     return COLOURS[number % len(COLOURS)]
 
 
 def marker(number: int) -> str:
-    """Give the marker of the model with this number."""
+    """Return the marker of the model with this number."""
     return MARKERS[number % len(MARKERS)]
 
 
@@ -79,7 +79,7 @@ def add_legend(ax: Axes, names: Sequence[Any]) -> None:
 
 
 def models_of(frame: pd.DataFrame) -> list[Any]:
-    """Give the models of a frame, in their order."""
+    """Return the models of a frame, in their order."""
     return list(dict.fromkeys(frame["model"]))
 
 
@@ -110,7 +110,7 @@ def pick(name: str, frame: pd.DataFrame, column: str, value: Any) -> pd.DataFram
 
 
 def spread(n_points: int, width: float) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Give small offsets, the same on every call, that keep points apart."""
+    """Return small offsets, the same on every call, that keep points apart."""
     if n_points < 2:
         return np.zeros(n_points)
     return np.linspace(-width, width, n_points)

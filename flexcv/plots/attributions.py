@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+
+from flexcv.arrays import FloatArray
 
 from ._axes import (
     add_note,
@@ -20,7 +21,6 @@ from ._axes import (
 
 LOW_TO_HIGH = LinearSegmentedColormap.from_list("low to high", [colour(0), colour(1)])
 N_BINS = 40  # points in the same bin of a row are stacked
-FloatArray = npt.NDArray[np.float64]
 
 
 def plot_attributions(
@@ -79,13 +79,13 @@ def plot_attributions(
 
 
 def _shares(values: FloatArray) -> FloatArray:
-    """Give each value's rank from 0 to 1; equal values are alike."""
+    """Return each value's rank from 0 to 1; equal values are alike."""
     ranks = pd.Series(values).rank(method="average", pct=True)
     return np.asarray(ranks.fillna(0.5), dtype=float)
 
 
 def _stacked(values: FloatArray, width: float) -> FloatArray:
-    """Give heights that keep points of a row apart where they are dense."""
+    """Return heights that keep points of a row apart where they are dense."""
     bins = np.floor(values / width * N_BINS).astype(int)
     place = pd.Series(bins).groupby(bins).cumcount().to_numpy()
     counts = pd.Series(bins).groupby(bins).transform("size").to_numpy()

@@ -157,7 +157,7 @@ def plot_confusion(
 
 
 def _lines(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Give each line with its name: the model, the class, or both, as they differ."""
+    """Return each line with its name: the model, the class, or both, as they differ."""
     frame = frame if "model" in frame else frame.assign(model="")
     has_models, has_classes = (len(set(frame[n])) > 1 for n in ("model", "class"))
     for (model, label), part in frame.groupby(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from scipy import stats
+
+from flexcv.arrays import FloatArray
 
 from ._axes import (
     INK,
@@ -25,8 +26,6 @@ from ._axes import (
     rows_height,
     zero_line,
 )
-
-FloatArray = npt.NDArray[np.float64]
 
 COLUMNS = ["model", "part", "y_true", "y_pred"]
 

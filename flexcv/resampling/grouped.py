@@ -11,21 +11,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from flexcv._checks import check_integer
+from flexcv.arrays import FloatArray, IntArray
 
 from .stratified import pairs_from, strata_of
-
-IntArray = npt.NDArray[np.intp]
-FloatArray = npt.NDArray[np.float64]
 
 
 def assign_groups(
     counts: FloatArray, n_splits: int, rng: np.random.Generator
 ) -> IntArray:
-    """Give each group a fold, balancing rows and strata.
+    """Return each group a fold, balancing rows and strata.
 
     Parameters
     ----------
@@ -62,13 +59,13 @@ class _WholeGroupsKFold:
         self.random_state = random_state
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Tell how many folds `split` gives."""
+        """Return how many folds `split` gives."""
         return self.n_splits
 
     def split(
         self, X: Any, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[IntArray, IntArray]]:
-        """Give (train, test) row positions, fold by fold."""
+        """Return (train, test) row positions, fold by fold."""
         if groups is None:
             raise ValueError(
                 f"{type(self).__name__} needs groups; pass one label per row."

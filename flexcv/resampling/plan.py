@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from flexcv._checks import check_flag, check_integer
+from flexcv.arrays import IntArray
 from flexcv.dataset import Dataset
 from flexcv.errors import PlanError
 
@@ -26,7 +26,6 @@ from .registry import (
     title_of,
 )
 
-IntArray = npt.NDArray[np.intp]
 SEED_RANGE = 2**31 - 1  # what every random_state accepts
 
 
@@ -74,7 +73,7 @@ class Fold:
 
     @property
     def splits(self) -> tuple[Split, ...]:
-        """Give the outer split, then the inner ones."""
+        """Return the outer split, then the inner ones."""
         return (Split(self.train, self.test), *self.inner)
 
 
@@ -104,7 +103,7 @@ class Plan:
 
     @property
     def question(self) -> str:
-        """Say which question the outer splits answer."""
+        """Return which question the outer splits answer."""
         if self.keeps_groups is None:
             return "new rows"
         return "new groups" if self.keeps_groups else "known groups"
@@ -115,7 +114,7 @@ class Plan:
         return len({fold.repeat for fold in self.folds})
 
     def to_frame(self) -> pd.DataFrame:
-        """Give a row per split: repeat, fold, inner (-1 is the outer one), sizes."""
+        """Return a row per split: repeat, fold, inner (-1 is the outer one), sizes."""
         rows = []
         for fold in self.folds:
             for number, split in enumerate(fold.splits, start=-1):
@@ -132,7 +131,7 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """Give a short text that is equal exactly when all splits and seeds are."""
+        """Return a short text that is equal exactly when all splits and seeds are."""
         digest = hashlib.sha256()
         for fold in self.folds:
             digest.update(f"{fold.repeat},{fold.index},{fold.seed};".encode())
@@ -364,5 +363,5 @@ def _keeps_groups(splits: list[Split], codes: IntArray | None) -> bool | None:
 
 
 def seed_number(seed: np.random.SeedSequence) -> int:
-    """Give a seed as the whole number that every `random_state` accepts."""
+    """Return a seed as the whole number that every `random_state` accepts."""
     return int(seed.generate_state(1)[0] % SEED_RANGE)

@@ -100,7 +100,7 @@ class FixedPairs:
         y: Any = None,
         groups: Any = None,
     ) -> Iterable[tuple[Any, Any]]:
-        """Give the pairs."""
+        """Return the pairs."""
         return self.pairs
 
     def __repr__(self) -> str:
@@ -163,7 +163,7 @@ def inside_of(method: SplitMethod) -> CrossValMethod | None:
 
 
 def needs_groups(method: SplitMethod) -> bool:
-    """Tell whether a named splitter cannot work without groups."""
+    """Return whether a named splitter cannot work without groups."""
     return isinstance(method, CrossValMethod) and _STRATEGIES[method].needs_groups
 
 

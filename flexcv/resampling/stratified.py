@@ -11,17 +11,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from flexcv._checks import check_integer
+from flexcv.arrays import IntArray
 
-IntArray = npt.NDArray[np.intp]
 MAX_BINS = 10  # quantile bins of a continuous target
 
 
 def quantile_bins(target: Any, n_bins: int) -> IntArray:
-    """Give each row its quantile bin, from 0; the target is not changed.
+    """Return each row its quantile bin, from 0; the target is not changed.
 
     Ties stay in one bin and empty bins vanish, so fewer bins may come out than were
     asked for; a target with at most `n_bins` values keeps one bin per value.
@@ -50,7 +49,7 @@ def quantile_bins(target: Any, n_bins: int) -> IntArray:
 
 
 def strata_of(target: Any, n_splits: int) -> IntArray:
-    """Give each row its stratum: its class, or its bin of a continuous target.
+    """Return each row its stratum: its class, or its bin of a continuous target.
 
     Texts, truth values and categories are classes, however many there are.
     """
@@ -66,7 +65,7 @@ def strata_of(target: Any, n_splits: int) -> IntArray:
 
 
 def deal(strata: IntArray, n_splits: int, rng: np.random.Generator) -> IntArray:
-    """Give each row a fold so that folds share every stratum evenly."""
+    """Return each row a fold so that folds share every stratum evenly."""
     order = np.lexsort((rng.random(len(strata)), strata))
     folds = np.empty(len(strata), dtype=np.intp)
     folds[order] = rng.permutation(n_splits)[np.arange(len(strata)) % n_splits]
@@ -88,13 +87,13 @@ class _DealtKFold:
         self.random_state = random_state
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Tell how many folds `split` gives."""
+        """Return how many folds `split` gives."""
         return self.n_splits
 
     def split(
         self, X: Any, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[IntArray, IntArray]]:
-        """Give (train, test) row positions, fold by fold."""
+        """Return (train, test) row positions, fold by fold."""
         strata = self._strata(y, groups)
         if len(strata) < self.n_splits:
             raise ValueError(

@@ -11,7 +11,7 @@ CLEAR = 0.95  # a probability that settles a comparison
 
 
 def sentence(row: Mapping[str, Any], level: float, greater_is_better: bool) -> str:
-    """Say what the interval says, and then what the test over folds says."""
+    """Return what the interval says, and then what the test over folds says."""
     return f"{_interval(row, level, greater_is_better)} {_test(row)}"
 
 

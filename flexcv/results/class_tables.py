@@ -17,21 +17,21 @@ Compute = Callable[[Any, Any, Any], pd.DataFrame]
 def roc_of(
     predictions: pd.DataFrame, task: Task, model: str | None, part: str
 ) -> pd.DataFrame:
-    """Give the ROC curves of the rows of all folds, with the model in front."""
+    """Return the ROC curves of the rows of all folds, with the model in front."""
     return _of_probabilities(predictions, task, model, part, roc_table)
 
 
 def calibration_of(
     predictions: pd.DataFrame, task: Task, model: str | None, part: str
 ) -> pd.DataFrame:
-    """Give the calibration of the rows of all folds, with the model in front."""
+    """Return the calibration of the rows of all folds, with the model in front."""
     return _of_probabilities(predictions, task, model, part, calibration_table)
 
 
 def confusion_of(
     predictions: pd.DataFrame, task: Task, model: str | None, part: str
 ) -> pd.DataFrame:
-    """Give the confusion of the rows of all folds, with the model in front."""
+    """Return the confusion of the rows of all folds, with the model in front."""
     rows = _chosen(predictions, task, model, part)
     tables = {
         name: confusion_table(

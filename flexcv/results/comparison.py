@@ -18,14 +18,14 @@ from scipy import stats
 
 from flexcv._checks import check_flag, check_integer, check_number
 
-from ._aligned import (
+from ._wording import sentence
+from .aligned import (
     by_model,
     check_same_folds,
     check_same_rows,
     fold_scores,
     held_out_ratio,
 )
-from ._wording import sentence
 from .fold_tests import CorrectedTest, corrected_t_test, practical_probabilities
 from .group_bootstrap import (
     MIN_GROUPS,
@@ -176,7 +176,7 @@ def score_intervals(
     n_bootstrap: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Give each model's score with an interval.
+    """Return each model's score with an interval.
 
     Parameters
     ----------
@@ -263,7 +263,7 @@ class _PooledScores:
             }
 
     def folds(self, *models: Any) -> pd.Index:
-        """Give (repeat, fold) of the folds that all these models predicted."""
+        """Return (repeat, fold) of the folds that all these models predicted."""
         shared = None
         for model in models:
             table = self._tables.get(model, self._nothing)
@@ -274,7 +274,7 @@ class _PooledScores:
         return shared
 
     def single(self, model: Any) -> Interval | None:
-        """Give the interval of one model's score."""
+        """Return the interval of one model's score."""
         folds = self.folds(model)
         if not self._enough(model, folds):
             return None
@@ -282,7 +282,7 @@ class _PooledScores:
         return self._interval(scores, model, folds, symmetric=False)
 
     def difference(self, a: Any, b: Any) -> Interval | None:
-        """Give the interval of the score of A minus the score of B."""
+        """Return the interval of the score of A minus the score of B."""
         folds = self.folds(a, b)
         if not self._enough(a, folds):
             return None
@@ -342,7 +342,7 @@ def _test_columns(
 
 
 def _fold_interval(test: CorrectedTest, level: float) -> Interval:
-    """Give the interval of the corrected test; NaN from a single fold."""
+    """Return the interval of the corrected test; NaN from a single fold."""
     if np.isnan(test.scale):
         return test.mean, np.nan, np.nan, NO_INTERVAL
     reach = test.scale * float(stats.t.ppf(0.5 + level / 2.0, test.df))

@@ -42,7 +42,7 @@ class FoldFindings(Sequence[Finding]):
     @overload
     def __getitem__(self, number: slice) -> Sequence[Finding]: ...
     def __getitem__(self, number: int | slice) -> Finding | Sequence[Finding]:
-        """Give the finding of one fold, by its place."""
+        """Return the finding of one fold, by its place."""
         findings = [finding for _, finding in self._found]
         return findings[number]
 

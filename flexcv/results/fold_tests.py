@@ -64,7 +64,7 @@ def corrected_t_test(differences: Sequence[float], ratio: float) -> CorrectedTes
 def practical_probabilities(
     test: CorrectedTest, rope: float
 ) -> tuple[float, float, float]:
-    r"""Give the probabilities that the difference is above, within and below the rope.
+    r"""Compute the probabilities of a difference above, within and below the rope.
 
     The posterior of the mean difference is a t distribution with the location, scale
     and degrees of freedom of the corrected test: the Bayesian correlated t-test with

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-FloatArray = npt.NDArray[np.float64]
+from flexcv.arrays import FloatArray, IntArray
+
 Score = Callable[[Any, Any], float]
 
 MIN_GROUPS = 8  # fewer do not show how scores spread
@@ -53,7 +53,7 @@ class GroupScores:
     n_models: int
 
     def __sub__(self, other: GroupScores) -> GroupScores:
-        """Give the scores of a difference, paired by group."""
+        """Return the scores of a difference, paired by group."""
         return GroupScores(
             self.estimate - other.estimate,
             self.by_group - other.by_group,
@@ -118,7 +118,7 @@ def bootstrap_interval(
     seed: int,
     symmetric: bool,
 ) -> tuple[float, float]:
-    r"""Give lower and upper end of a bootstrap-t interval over groups.
+    r"""Return lower and upper end of a bootstrap-t interval over groups.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def count_groups(predictions: pd.DataFrame) -> int:
 
 
 def has_groups(predictions: pd.DataFrame) -> bool:
-    """Tell whether predictions name the group of each row."""
+    """Return whether predictions name the group of each row."""
     return "group" in predictions and bool(predictions["group"].notna().all())
 
 
@@ -200,8 +200,8 @@ def _units(test: pd.DataFrame) -> pd.Series[Any]:
     return test["group"] if has_groups(test) else test["row"]
 
 
-def _group_codes(test: pd.DataFrame, seed: int) -> tuple[npt.NDArray[np.intp], int]:
-    """Give each test row its group as a number; merge very many into blocks."""
+def _group_codes(test: pd.DataFrame, seed: int) -> tuple[IntArray, int]:
+    """Return each test row its group as a number; merge very many into blocks."""
     codes, labels = pd.factorize(_units(test), sort=True)
     if len(labels) <= MAX_BLOCKS:
         return codes, len(labels)
@@ -212,7 +212,7 @@ def _group_codes(test: pd.DataFrame, seed: int) -> tuple[npt.NDArray[np.intp], i
 def _repeat_scores(
     test: pd.DataFrame,
     of_repeat: pd.DataFrame,
-    codes: npt.NDArray[np.intp],
+    codes: IntArray,
     n_groups: int,
     function: Score,
 ) -> GroupScores:

@@ -50,7 +50,7 @@ def page(title: str, subtitle: str, sections: Iterable[tuple[str, str]]) -> str:
 
 
 def table(frame: pd.DataFrame, *, index: bool = False, digits: int = 3) -> str:
-    """Give a table that scrolls by itself where it is too wide.
+    """Return a table that scrolls by itself where it is too wide.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def chance(value: float) -> str:
 
 
 def facts(pairs: Mapping[str, Any]) -> str:
-    """Give names and values as a grid of cards; empty values are left out."""
+    """Return names and values as a grid of cards; empty values are left out."""
     cards = "".join(
         f"<div><dt>{_text(name)}</dt><dd>{_text(str(number(value)))}</dd></div>"
         for name, value in pairs.items()
@@ -109,12 +109,12 @@ def facts(pairs: Mapping[str, Any]) -> str:
 
 
 def note(text: str, kind: str = "note") -> str:
-    """Give a paragraph that stands out."""
+    """Return a paragraph that stands out."""
     return f'<p class="{kind}">{_text(text)}</p>'
 
 
 def folded(title: str, content: str, *, is_open: bool = False) -> str:
-    """Give content behind a headline that opens."""
+    """Return content behind a headline that opens."""
     state = " open" if is_open else ""
     return (
         f"<details{state}><summary>{_text(title)}</summary>{content}</details>"
@@ -124,7 +124,7 @@ def folded(title: str, content: str, *, is_open: bool = False) -> str:
 
 
 def pictures(figures: Iterable[tuple[str, Any]]) -> str:
-    """Give pictures side by side where there is room.
+    """Return pictures side by side where there is room.
 
     Parameters
     ----------

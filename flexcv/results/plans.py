@@ -54,7 +54,7 @@ class PlansCompared(Mapping[str, R]):
         self._results = dict(results)
 
     def __getitem__(self, plan: str) -> R:
-        """Give the results of one plan."""
+        """Return the results of one plan."""
         if plan not in self._results:
             hint = near_miss(plan, self) or f"; known are {', '.join(self)}."
             raise KeyError(f"no plan is called {plan!r}{hint}")
@@ -87,7 +87,7 @@ class PlansCompared(Mapping[str, R]):
         return table
 
     def table(self, metric: str | None = None) -> pd.DataFrame:
-        """Give each model's mean over folds: models down, plans across.
+        """Return each model's mean over folds: models down, plans across.
 
         Parameters
         ----------

@@ -35,7 +35,7 @@ def write_report(
     title: str = "",
     metric: Any = None,
 ) -> str:
-    """Give the page, and write it when there is a path.
+    """Return the page, and write it when there is a path.
 
     Parameters
     ----------

@@ -21,13 +21,13 @@ from flexcv.records import FoldResult, Predictions
 from flexcv.storage.results import load_parts
 from flexcv.storage.saving import save_results
 
-from ._aligned import fold_scores
+from .aligned import fold_scores
 from .comparison import pairwise_comparison, score_intervals
 from .facts import data_facts
 from .findings import FoldFindings, collect_findings
 from .known_groups import COUNT, scores_by_known_group
 from .plans import PlansCompared, named_by_question, plan_folders
-from .responses import labels_of, metric_meant, scorable, scorable_by, truth
+from .scorable import labels_of, metric_meant, scorable, scorable_by, truth
 from .scoring import best_fold, scored, scores_by_name, undefined
 from .tables import (
     AVERAGES,
@@ -267,7 +267,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         n_bootstrap: int = 2000,
         seed: int = 0,
     ) -> pd.DataFrame:
-        """Give each model's score with its interval: mean, lower, upper, method.
+        """Return each model's score with its interval: mean, lower, upper, method.
 
         Parameters
         ----------
@@ -287,7 +287,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         )
 
     def scores_of(self, metric: Any) -> pd.DataFrame:
-        """Give the test scores of one metric, computed where the run did not.
+        """Return the test scores of one metric, computed where the run did not.
 
         Columns: model, repeat, fold, part, metric, value.
 
@@ -396,7 +396,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         metric_name: str | None = None,
         direction: str | None = None,
     ) -> Any:
-        """Give the fitted model of the fold with the best test score.
+        """Return the fitted model of the fold with the best test score.
 
         Parameters
         ----------
@@ -415,11 +415,11 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         return self._estimator(best_fold(folds, metric_name, greater))
 
     def get_predictions(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
-        """Give the test predictions of one model on one fold, shape (n_test,)."""
+        """Return the test predictions of one model on one fold, shape (n_test,)."""
         return self._predicted(self._fold(model_name, fold_id, repeat).test)
 
     def get_probabilities(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
-        """Give the probabilities of one model on one fold, shape (n_test, n_classes).
+        """Return the probabilities of one model on one fold, shape (n_test, n_classes).
 
         Columns are in the order of `task.classes`; None from a model without them.
         """
@@ -427,7 +427,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         return None if test is None else test.probabilities
 
     def get_true_values(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
-        """Give the true test values of one fold, shape (n_test,)."""
+        """Return the true test values of one fold, shape (n_test,)."""
         return self._truth(self._fold(model_name, fold_id, repeat).test)
 
     def __repr__(self) -> str:
@@ -472,7 +472,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         return self.metrics[names.index(name)]
 
     def _estimator(self, fold: FoldResult) -> Any:
-        """Give a fitted model; one that was not kept is fitted again, once."""
+        """Return a fitted model; one that was not kept is fitted again, once."""
         if fold.estimator is not None or fold.error:
             return fold.estimator
         if self._refit is None:

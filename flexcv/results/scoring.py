@@ -16,7 +16,7 @@ from flexcv.metrics import Metric, ignores_labels
 from flexcv.metrics.choice import LostFunction
 from flexcv.records import PARTS, FoldResult, Predictions, Score
 
-from .responses import response_of, truth
+from .scorable import response_of, truth
 
 NAN = float("nan")
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from flexcv.arrays import IntArray
 from flexcv.dataset import REGRESSION, Task
 from flexcv.records import FoldResult, Predictions
 
@@ -27,7 +28,7 @@ PREDICTION_COLUMNS = [
 
 
 def address(fold: FoldResult) -> dict[str, Any]:
-    """Give model, repeat and fold as the first columns of a row."""
+    """Return model, repeat and fold as the first columns of a row."""
     return {"model": fold.model, "repeat": fold.repeat, "fold": fold.fold}
 
 
@@ -126,7 +127,7 @@ def _repeated(names: list[str], values: list[str], sizes: list[int]) -> Any:
     return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))
 
 
-def _labels(groups: pd.Series[Any] | None, rows: npt.NDArray[np.intp]) -> Any:
+def _labels(groups: pd.Series[Any] | None, rows: IntArray) -> Any:
     if groups is None:
         return pd.array([pd.NA] * len(rows), dtype="object")
     return groups.iloc[rows].array

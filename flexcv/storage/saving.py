@@ -124,7 +124,7 @@ def begin_results(
     keys: Sequence[Key],
     stored: Mapping[Key, StoredUnit],
 ) -> None:
-    """Say which units a run will have, so that a killed one can be read.
+    """Return which units a run will have, so that a killed one can be read.
 
     Parameters
     ----------

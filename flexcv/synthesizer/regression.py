@@ -17,8 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flexcv._checks import check_integer, check_number
-
-FloatArray = NDArray[np.float64]
+from flexcv.arrays import FloatArray
 
 
 def generate_regression(

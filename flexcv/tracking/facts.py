@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from flexcv._secrets import redact_params
+from flexcv.arrays import IntArray
 from flexcv.dataset import Dataset
 from flexcv.metrics import Metric
 from flexcv.model_mapping import ModelSpec
-from flexcv.records import IntArray
 
 DIRECTION = "direction/"  # and the name of a metric
 GREATER, SMALLER = "greater is better", "smaller is better"

@@ -18,7 +18,7 @@ from flexcv.dataset import Dataset, Task
 from flexcv.evaluation.importances import is_complete
 from flexcv.metrics.curves import calibration_table, confusion_table, roc_table
 from flexcv.records import Predictions
-from flexcv.results.responses import labels_of, truth
+from flexcv.results.scorable import labels_of, truth
 
 from .svg import Curve, Panel, picture
 

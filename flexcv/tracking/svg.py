@@ -13,9 +13,8 @@ from html import escape
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from flexcv.arrays import FloatArray
 
 WIDTH, HEIGHT = 380, 270  # of a panel, in pixels
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 44  # margins around the axes

@@ -50,7 +50,7 @@ def drawn(seed, n_groups=60, n_rows=15, family="binomial", variance=1.0):
 
 
 def nobody(table):
-    """Give the same rows for groups that training did not show."""
+    """Return the same rows for groups that training did not show."""
     return table.assign(g=-1)
 
 
@@ -285,7 +285,7 @@ def test_a_learner_without_weights_gets_the_working_response():
         (
             MERF(None, "g", family="binomal"),
             "labels",
-            "`family` must be one of 'binomial', 'poisson', got 'binomal'; did you "
+            "`family` must be one of 'gaussian', 'binomial', 'poisson', got 'binomal'; did you "
             "mean 'binomial'?",
         ),
     ],

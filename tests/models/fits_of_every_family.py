@@ -134,7 +134,7 @@ def predictions(name, model, spread):
 
 
 def every_prediction():
-    """Give the predictions of all models, by name.
+    """Return the predictions of all models, by name.
 
     Without group effects searches end on a bound, where they begin several times.
     """

@@ -58,7 +58,7 @@ def fit_table(table: pd.DataFrame, y: pd.Series, slopes: tuple[str, ...]) -> Est
 
 
 def best_known(fitted: Estimate, seed: int) -> float:
-    """Give the lowest internal criterion over starts and two optimisers."""
+    """Return the lowest internal criterion over starts and two optimisers."""
     problem, rng = fitted.problem, np.random.default_rng(seed)
     size = len(problem.start())
     values = [fitted.minimum.value]

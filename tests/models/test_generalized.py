@@ -27,7 +27,7 @@ from flexcv.models.laplace.marginal import marginal_mean
 
 
 def table_of(kind="binary", seed=0, groups=40, each=15) -> pd.DataFrame:
-    """Give two features, a grouping column and a target."""
+    """Return two features, a grouping column and a target."""
     rng = np.random.default_rng(seed)
     g = np.repeat(np.arange(groups), each)
     table = pd.DataFrame({"x": rng.normal(size=len(g)), "z": rng.normal(size=len(g))})
@@ -556,8 +556,7 @@ def test_settings_that_do_not_fit_are_refused():
         slopes="x",
     )
     refused(
-        "the poisson family has the links ['log'], got 'logit'; choose one of them or "
-        "leave `link` out.",
+        "`link` must be 'log' with 'poisson', got 'logit'; did you mean 'log'?",
         lambda t: t["y"],
         family="poisson",
         link="logit",

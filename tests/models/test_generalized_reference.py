@@ -32,7 +32,7 @@ CLOSE = [name for name in FITS if name != "cbpp_probit"]
 
 
 def table_and_target(name):
-    """Give a reference's table with its target, trials and offset as columns."""
+    """Return a reference's table with its target, trials and offset as columns."""
     table = read_table(name)
     if name == "cbpp":
         return table, table["incidence"] / table["size"]
@@ -44,7 +44,7 @@ def table_and_target(name):
 
 
 def fit(name):
-    """Give the fitted model and the reference."""
+    """Return the fitted model and the reference."""
     reference = json.loads((FOLDER / "lme4" / f"{name}.json").read_text())
     formula = reference["formula"].split("~")[1].replace("+ offset(log(expo))", "")
     table, y = table_and_target(reference["data"])
@@ -55,7 +55,7 @@ def fit(name):
 
 
 def fit_gamma():
-    """Give the fitted gamma model and glmmTMB's."""
+    """Return the fitted gamma model and glmmTMB's."""
     path = FOLDER / "glmmTMB" / "sim_gamma_log.json"
     table = read_table("sim_gamma")
     model = GeneralizedLinearMixedModel(family="gamma", formula="x + (1 | g)")

@@ -29,7 +29,7 @@ FITS = sorted(
 
 
 def read_table(name: str) -> pd.DataFrame:
-    """Give a table with R's factors and level orders."""
+    """Return a table with R's factors and level orders."""
     path = next((FOLDER / "data").glob(f"{name}.csv*"))
     table = pd.read_csv(path)
     for column, levels in MANIFEST.get(name, {}).get("levels", {}).items():

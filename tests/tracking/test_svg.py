@@ -14,7 +14,7 @@ def texts(drawn):
 
 
 def curves(drawn):
-    """Give the paths that are no axis, tick or rule."""
+    """Return the paths that are no axis, tick or rule."""
     paths = ET.fromstring(drawn).iter(f"{SVG}path")
     return [path for path in paths if path.get("stroke-width")]
 

@@ -55,7 +55,7 @@ def recorded(path, key):
 
 
 def logged(content, header=7, block=32768):
-    """Give each record of a file in LevelDB's log format, after W&B's own header."""
+    """Return each record of a file in LevelDB's log format, after W&B's own header."""
     at, parts = header, []
     while at < len(content):
         if block - at % block < 7:  # the rest of a block that no record fits into

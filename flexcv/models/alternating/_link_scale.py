@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import logit
 from sklearn.base import BaseEstimator, clone, is_classifier
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 RAREST = 0.005  # share that stands for a probability of zero
 SLOWEST = 1e-3  # rate, relative to the average, that stands for zero
@@ -41,13 +41,13 @@ class OnLinkScale(BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: Any) -> FloatArray:
-        """Give logits of label 1, or logarithms of rates."""
+        """Return logits of label 1, or logarithms of rates."""
         if is_classifier(self.learner):
             return self.on_link(self.learner_.predict_proba(X), self.learner_)
         return self.on_link(self.learner_.predict(X), self.learner_)
 
     def on_link(self, values: Any, fitted: Any) -> FloatArray:
-        """Give what the learner, or a part of it, predicted on the link's scale.
+        """Return what the learner, or a part of it, predicted on the link's scale.
 
         Parameters
         ----------
@@ -65,7 +65,7 @@ class OnLinkScale(BaseEstimator):  # type: ignore[misc]
 
 
 def learns_rates(learner: Any) -> bool:
-    """Tell whether a regressor predicts rates: by Poisson's loss, or as averages.
+    """Return whether a regressor predicts rates: by Poisson's loss, or as averages.
 
     A tree or a forest predicts averages of targets, which are no rates below zero.
 
@@ -83,7 +83,7 @@ def learns_rates(learner: Any) -> bool:
 
 
 def has_poisson_loss(learner: Any) -> bool:
-    """Tell whether a learner's own loss is Poisson's, which takes counts only.
+    """Return whether a learner's own loss is Poisson's, which takes counts only.
 
     Examples
     --------
@@ -104,5 +104,5 @@ def _innermost(learner: Any) -> Any:
 
 
 def _only_class(shares: FloatArray, fitted: Any) -> FloatArray:
-    """Give the probability of label 1 where training showed one label."""
+    """Return the probability of label 1 where training showed one label."""
     return shares[:, 0] * float(fitted.classes_[0] == 1)

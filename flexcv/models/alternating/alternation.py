@@ -57,7 +57,7 @@ class Round:
 def alternate(
     refitted: Callable[[Task, Refit | None], Refit], outcome: Outcome
 ) -> Iterator[Round]:
-    """Give round after round, without end; the caller decides when to stop.
+    """Return round after round, without end; the caller decides when to stop.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def rounded(task: Task) -> Task:
 
 
 def relative_change(new: ResidualEffects, old: ResidualEffects) -> float:
-    """Give by how much the likelihood per row changed, relative to what it was.
+    """Return by how much the likelihood per row changed, relative to what it was.
 
     The ratio of the likelihoods is taken, not of their logarithms: that number does
     not depend on the units of the target and has no pole where a logarithm is zero.
@@ -104,7 +104,7 @@ def relative_change(new: ResidualEffects, old: ResidualEffects) -> float:
 
 
 def has_settled(changes: Sequence[float], tol: float, patience: int) -> bool:
-    """Tell whether the newest `patience` changes all lie below `tol`.
+    """Return whether the newest `patience` changes all lie below `tol`.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def has_settled(changes: Sequence[float], tol: float, patience: int) -> bool:
 def trace_row(
     finished: Round, random: RandomColumns, validation_loss: float
 ) -> dict[str, float]:
-    """Give one row of a trace: likelihoods, variances, change, loss and seconds."""
+    """Return one row of a trace: likelihoods, variances, change, loss and seconds."""
     state = finished.random
     traces = [float(np.trace(d)) for d in state.covariances]
     log_dets = [float(np.linalg.slogdet(d)[1]) for d in state.covariances]
@@ -143,7 +143,7 @@ def trace_row(
 def trace_frame(
     rows: Sequence[Mapping[str, float]], random: RandomColumns
 ) -> pd.DataFrame:
-    """Give the trace as a table with a row per iteration."""
+    """Return the trace as a table with a row per iteration."""
     columns = [*BEFORE, *component_names(random), *AFTER]
     numbers = pd.Index([int(row["iteration"]) for row in rows], name="iteration")
     values = [[row[column] for column in columns] for row in rows]

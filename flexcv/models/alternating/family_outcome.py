@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 from flexcv.models.gaussian.conditional import Uncertainty
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
@@ -54,11 +54,11 @@ class FamilyOutcome:
     n_quadrature: int = 1
 
     def start(self) -> ResidualEffects:
-        """Give no effects, and a constant that fits the mean."""
+        """Return no effects, and a constant that fits the mean."""
         return starting_effects(self.random)
 
     def task(self, refit: Refit | None, state: ResidualEffects) -> Task:
-        """Give labels with weights, or the working response."""
+        """Return labels with weights, or the working response."""
         if refit is None:
             return self._first_task()
         fixed = state.slope * _filled(refit.fitted)
@@ -97,19 +97,19 @@ class FamilyOutcome:
         )
 
     def without_effects(self, fitted: FloatArray) -> ResidualEffects:
-        """Give no effects and the likelihood of the fitted values as they are."""
+        """Return no effects and the likelihood of the fitted values as they are."""
         nothing = no_effects(self.random, np.zeros(len(self.y)))
         loglik = -len(self.y) * self.loss(self.y, _filled(fitted))
         return replace(nothing, sigma2=np.nan, loglik=loglik)
 
     def uncertainty(self, fitted: FloatArray, state: ResidualEffects) -> Uncertainty:  # noqa: ARG002
-        """Give the conditional covariances of the effects at their modes."""
+        """Return the conditional covariances of the effects at their modes."""
         if len(state.conditional) != 1:
             return Uncertainty(state.covariances)
         return Uncertainty(state.covariances, state.conditional[0].transpose(1, 2, 0))
 
     def loss(self, target: FloatArray, linear: FloatArray) -> float:
-        """Give minus the mean log-likelihood: the log loss of two classes."""
+        """Return minus the mean log-likelihood: the log loss of two classes."""
         terms = self.family.terms(target, linear, np.ones(len(target)))
         return -float(terms.loglik.mean())
 
@@ -135,7 +135,7 @@ class FamilyOutcome:
         return estimate_generalized(rows, start)
 
     def _first_task(self) -> Task:
-        """Give labels as they are, or the outcome on the scale of the link."""
+        """Return labels as they are, or the outcome on the scale of the link."""
         return Task(self.y if self.direct else self.family.start(self.y))
 
     def _n_nodes(self) -> int:
@@ -146,7 +146,7 @@ class FamilyOutcome:
     def _offset(
         self, fixed: FloatArray, kind: str, state: ResidualEffects
     ) -> FloatArray:
-        """Give W gamma + Z b, with honest fits b of the other rows of the level."""
+        """Return W gamma + Z b, with honest fits b of the other rows of the level."""
         average = np.zeros(len(self.y))
         if state.average.any():
             average += average_part(self.random.columns, state.average)
@@ -171,7 +171,7 @@ class FamilyOutcome:
 
 
 def _quadratic(random: RandomColumns, conditional: FloatArray) -> FloatArray:
-    """Give z'Pz of each row."""
+    """Return z'Pz of each row."""
     factor = random.design.factors[0]
     z = np.stack(factor.columns, axis=1)
     return np.asarray(np.einsum("na,nab,nb->n", z, conditional[factor.codes], z))

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.gaussian.residual_effects import RandomColumns
 
@@ -112,7 +112,7 @@ class LearnerRefits:
         )
 
     def _params(self, weights: FloatArray | None) -> Mapping[str, Any]:
-        """Give the arguments of `fit`; the task's weights multiply the user's."""
+        """Return the arguments of `fit`; the task's weights multiply the user's."""
         name = None if weights is None else weight_argument(self.learner)
         given = self.rows.fit_params
         if name is None:
@@ -138,7 +138,7 @@ def seeded(learner: Any, generator: np.random.RandomState) -> Any:
 
 
 def generator_from(random_state: Any) -> np.random.RandomState:
-    """Give a generator; None draws fresh entropy and leaves the global one alone."""
+    """Return a generator; None draws fresh entropy and leaves the global one alone."""
     if random_state is None:
         fresh = np.random.SeedSequence().generate_state(1)
         return np.random.RandomState(fresh)

@@ -20,7 +20,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 KINDS = ("auto", "oob", "cv", "in_sample")
 ROWS_PER_COEFFICIENT = 20  # from here on in-sample residuals are at most 5 % short
@@ -99,7 +99,7 @@ def refit(
 
 
 def offers_oob(learner: Any) -> bool:
-    """Tell whether a learner, or a pipeline's last step, predicts out of bag.
+    """Return whether a learner, or a pipeline's last step, predicts out of bag.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def offers_oob(learner: Any) -> bool:
 
 
 def is_rigid(fitted: Any, n_rows: int) -> bool:
-    """Tell whether a fitted learner is linear and has many rows per coefficient."""
+    """Return whether a fitted learner is linear and has many rows per coefficient."""
     coefficients = getattr(last_step(fitted), "coef_", None)
     if coefficients is None:
         return False
@@ -168,7 +168,7 @@ def _refit_oob(
 
 
 def _out_of_bag(fitted: Any) -> FloatArray | None:
-    """Give out-of-bag predictions, NaN where there are none; None without any."""
+    """Return out-of-bag predictions, NaN where there are none; None without any."""
     ensemble, on_link = last_step(fitted), getattr(fitted, "on_link", None)
     values = getattr(ensemble, "oob_prediction_", None)
     if values is not None:
@@ -214,7 +214,7 @@ def _cross_fitted(
 
 
 def splitter(folds: Any) -> Any:
-    """Give shuffled folds over rows for a number, a splitter as it is.
+    """Return shuffled folds over rows for a number, a splitter as it is.
 
     The shuffle is the same in every refit, so that refits differ by the target alone.
     """
@@ -225,7 +225,7 @@ def splitter(folds: Any) -> Any:
 
 
 def asks_for_groups(chosen: Any) -> bool:
-    """Tell whether a splitter reads groups; one that does not say is given them."""
+    """Return whether a splitter reads groups; one that does not say is given them."""
     routing = getattr(chosen, "get_metadata_routing", None)
     return routing is None or bool(routing().split.requests.get("groups"))
 
@@ -259,7 +259,7 @@ def _cut(value: Any, rows: IntArray, n_rows: int) -> Any:
 
 
 def last_step(learner: Any) -> Any:
-    """Give the estimator that predicts, which in a pipeline is the last step."""
+    """Return the estimator that predicts, which in a pipeline is the last step."""
     while hasattr(learner, "steps"):
         learner = learner.steps[-1][1]
     return learner

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 from flexcv.models.gaussian.conditional import Uncertainty, learn_uncertainty
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
@@ -30,22 +30,22 @@ class Outcome(Protocol):
     """The outcome of the training rows and what follows from its distribution."""
 
     def start(self) -> ResidualEffects:
-        """Give the random part before the first round."""
+        """Return the random part before the first round."""
 
     def task(self, refit: Refit | None, state: ResidualEffects) -> Task:
-        """Give what the learner is fitted to next."""
+        """Return what the learner is fitted to next."""
 
     def solve(self, fitted: FloatArray, state: ResidualEffects) -> ResidualEffects:
-        """Give the random part that goes with fitted values of the learner."""
+        """Return the random part that goes with fitted values of the learner."""
 
     def without_effects(self, fitted: FloatArray) -> ResidualEffects:
-        """Give the random part of a learner alone."""
+        """Return the random part of a learner alone."""
 
     def uncertainty(self, fitted: FloatArray, state: ResidualEffects) -> Uncertainty:
-        """Give the conditional covariances of the effects."""
+        """Return the conditional covariances of the effects."""
 
     def loss(self, target: FloatArray, linear: FloatArray) -> float:
-        """Give what new rows lose on average at their linear predictor."""
+        """Return what new rows lose on average at their linear predictor."""
 
     @property
     def n_plain(self) -> int:
@@ -71,28 +71,28 @@ class NormalOutcome:
     solver: Solver
 
     def start(self) -> ResidualEffects:
-        """Give the classical start."""
+        """Return the classical start."""
         return starting_effects(self.random)
 
     def task(self, refit: Refit | None, state: ResidualEffects) -> Task:
-        """Give the target less the effects, with honest fits those of other rows."""
+        """Return the target less the effects, with honest fits those of other rows."""
         return Task(self.target - self._effects(refit, state))
 
     def solve(self, fitted: FloatArray, state: ResidualEffects) -> ResidualEffects:
-        """Give the random part of the residuals."""
+        """Return the random part of the residuals."""
         return self.solver(self.random, self.target - fitted, state)
 
     def without_effects(self, fitted: FloatArray) -> ResidualEffects:
-        """Give a random part that is all residual."""
+        """Return a random part that is all residual."""
         return no_effects(self.random, self.target - fitted)
 
     def uncertainty(self, fitted: FloatArray, state: ResidualEffects) -> Uncertainty:
-        """Give the conditional covariances of the effects."""
+        """Return the conditional covariances of the effects."""
         design = self.random.take(np.flatnonzero(np.isfinite(fitted))).design
         return learn_uncertainty(design, state.sigma2, state.covariances)
 
     def loss(self, target: FloatArray, linear: FloatArray) -> float:
-        """Give the mean squared error."""
+        """Return the mean squared error."""
         return float(np.mean((target - linear) ** 2))
 
     @property

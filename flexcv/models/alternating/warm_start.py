@@ -16,7 +16,7 @@ STAYING = 0.5  # share of the trees that a refit keeps
 
 
 def can_renew(learner: Any) -> bool:
-    """Tell whether a learner, or a pipeline's last step, is a forest that can go on.
+    """Return whether a learner, or a pipeline's last step, is a forest that can go on.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def can_renew(learner: Any) -> bool:
 
 
 def renewed(fitted: Any) -> Any:
-    """Give a copy of a fitted forest that keeps its newer trees and grows the rest.
+    """Return a copy of a fitted forest that keeps its newer trees and grows the rest.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ import numpy as np
 from sklearn.utils.validation import has_fit_parameter
 
 from flexcv._rounding import on_grid, significant
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 from flexcv.models.laplace.families import Family
 
 from ._link_scale import OnLinkScale
@@ -56,7 +56,7 @@ class Task(NamedTuple):
 def working_task(
     family: Family, y: FloatArray, fixed: FloatArray, offset: FloatArray
 ) -> Task:
-    """Give the working response of f and its weights.
+    """Return the working response of f and its weights.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def working_task(
 
 
 def weighted_labels(y: FloatArray, offset: FloatArray) -> Task:
-    """Give labels and the weights that take the offset out of their odds.
+    """Return labels and the weights that take the offset out of their odds.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def weighted_labels(y: FloatArray, offset: FloatArray) -> Task:
 
 
 def weighted_rates(y: FloatArray, offset: FloatArray) -> Task:
-    """Give rates without the offset, and the weights that go with them.
+    """Return rates without the offset, and the weights that go with them.
 
     Parameters
     ----------

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from formulaic.transforms.contrasts import Contrasts
 
-from flexcv.models._validate import FloatArray, IntArray, is_categorical, numeric_values
+from flexcv.arrays import FloatArray, IntArray
+from flexcv.models.design.validate import is_categorical, numeric_values
 
 from ._expressions import Expression
 from ._levels import level_positions, level_text
@@ -31,20 +32,20 @@ class Columns:
         self._known: dict[object, Any] = {}
 
     def numeric(self, name: Any) -> FloatArray:
-        """Give a numeric column; the same object each time."""
+        """Return a numeric column; the same object each time."""
         if name not in self._known:
             self._known[name] = numeric_values(self.table[name], name)
         values: FloatArray = self._known[name]
         return values
 
     def once(self, key: object, make: Callable[[], Any]) -> Any:
-        """Give what `make` gave the first time it was asked for under this key."""
+        """Return what `make` gave the first time it was asked for under this key."""
         if key not in self._known:
             self._known[key] = make()
         return self._known[key]
 
     def values_of(self, name: Any) -> pd.Series:
-        """Give numbers as floats and labels as they are, without the table's index."""
+        """Return numbers as floats and labels as they are, without the index."""
         if is_categorical(self.table[name]):
             return pd.Series(np.asarray(self.table[name], dtype=object))
         return pd.Series(self.numeric(name))
@@ -64,7 +65,7 @@ class Effect(Protocol):
         ...
 
     def columns(self, source: Columns) -> list[FloatArray]:
-        """Give the columns for a table."""
+        """Return the columns for a table."""
         ...
 
 
@@ -76,7 +77,7 @@ class Constant:
     used: tuple[Any, ...] = ()
 
     def columns(self, source: Columns) -> list[FloatArray]:
-        """Give a column of ones."""
+        """Return a column of ones."""
         return [source.ones]
 
 
@@ -97,7 +98,7 @@ class Numeric:
         return (self.name,)
 
     def columns(self, source: Columns) -> list[FloatArray]:
-        """Give the column."""
+        """Return the column."""
         return [source.numeric(self.name)]
 
 
@@ -147,7 +148,7 @@ class Category:
         return (self.name,) if self.labels is None else self.labels.used
 
     def columns(self, source: Columns) -> list[FloatArray]:
-        """Give the columns; refuse a level that training did not show."""
+        """Return the columns; refuse a level that training did not show."""
         if not self.full and self.contrasts is not None:
             made: list[FloatArray]
             made = source.once(
@@ -164,7 +165,7 @@ class Category:
         return [np.ascontiguousarray(line[codes]) for line in matrix.T]
 
     def _indicator(self, source: Columns, place: int) -> FloatArray:
-        """Give one where the row has the level, else zero."""
+        """Return one where the row has the level, else zero."""
         key = (self.label, "is", self.levels[place])
         codes = self._codes(source)
         values: FloatArray = source.once(key, lambda: (codes == place).astype(float))
@@ -202,7 +203,7 @@ class Product:
         return tuple(name for part in self.parts for name in part.used)
 
     def columns(self, source: Columns) -> list[FloatArray]:
-        """Give every product of one column per part."""
+        """Return every product of one column per part."""
         made: list[FloatArray] = source.once(self.names, lambda: self._products(source))
         return made
 
@@ -214,16 +215,16 @@ class Product:
 
 
 def effect_names(effects: Sequence[Effect]) -> tuple[str, ...]:
-    """Give the names of all columns, in order."""
+    """Return the names of all columns, in order."""
     return tuple(name for effect in effects for name in effect.names)
 
 
 def columns_used(effects: Sequence[Effect]) -> tuple[Any, ...]:
-    """Give the table's columns that effects read, each once."""
+    """Return the table's columns that effects read, each once."""
     return tuple(dict.fromkeys(name for effect in effects for name in effect.used))
 
 
 def categories_used(effects: Sequence[Effect]) -> set[Any]:
-    """Give the columns whose levels have effects of their own."""
+    """Return the columns whose levels have effects of their own."""
     parts = [p for e in effects for p in getattr(e, "parts", (e,))]
     return {name for p in parts if isinstance(p, Category) for name in p.used}

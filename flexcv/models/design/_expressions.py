@@ -14,12 +14,9 @@ import numpy as np
 import pandas as pd
 from formulaic.utils.stateful_transforms import stateful_eval
 
-from flexcv.models._validate import (
-    FloatArray,
-    is_categorical,
-    near_miss,
-    numeric_values,
-)
+from flexcv._checks import near_miss
+from flexcv.arrays import FloatArray
+from flexcv.models.design.validate import is_categorical, numeric_values
 
 from ._functions import CONSTANTS, NAMESPACE, function_code
 from ._levels import category_levels, level_positions

@@ -10,7 +10,8 @@ from formulaic.transforms import TRANSFORMS
 from formulaic.utils.stateful_transforms import stateful_transform
 from scipy.interpolate import BSpline
 
-from flexcv.models._validate import FloatArray, near_miss
+from flexcv._checks import near_miss
+from flexcv.arrays import FloatArray
 
 CATEGORIES = ("C", "factor", "as.factor", "ordered", "as.ordered")
 ORDERED = ("ordered", "as.ordered")

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import ModelError, NotIdentifiableError
-from flexcv.models._validate import FloatArray, IntArray
 
 from ._effects import INTERCEPT
 from .columns import RandomDesign, RandomFactor

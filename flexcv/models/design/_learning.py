@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from formulaic.transforms.contrasts import Contrasts, CustomContrasts, PolyContrasts
 
-from flexcv.models._validate import is_categorical
+from flexcv.models.design.validate import is_categorical
 
 from ._effects import Category, Columns, Constant, Effect, Numeric, Product
 from ._expansion import FULL, TREATMENT, Term, codings, expanded

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from flexcv.models._validate import IntArray, require_no_missing
+from flexcv.arrays import IntArray
+from flexcv.models.design.validate import require_no_missing
 
 from .labels import label_places, plain_index
 

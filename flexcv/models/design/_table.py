@@ -9,13 +9,14 @@ import pandas as pd
 from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
-from flexcv.models._validate import near_miss, require_unique_columns
+from flexcv._checks import near_miss
+from flexcv.models.design.validate import require_unique_columns
 
 
 def training_table(
     estimator: Any, X: Any, y: Any, *, named: bool
 ) -> tuple[pd.DataFrame, Any]:
-    """Give the training table and target; remember the features' names.
+    """Return the training table and target; remember the features' names.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def training_table(
 
 
 def prediction_table(estimator: Any, X: Any) -> pd.DataFrame:
-    """Give a table for prediction, with the columns that training had."""
+    """Return a table for prediction, with the columns that training had."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None and isinstance(X, pd.DataFrame):
         named = estimator.random_encoder_.factors or _has_formula(estimator)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 from .columns import RandomDesign, RandomFactor
 
@@ -105,7 +105,7 @@ class Table:
         return self._means[id(column)]
 
     def chunks(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Give rows and their columns (as lines), the target last."""
+        """Return rows and their columns (as lines), the target last."""
         if self._single is not None:
             yield slice(0, self.n_rows), self._single
             return
@@ -158,7 +158,7 @@ class Table:
             self._single[-1] -= coefficients @ self._single[self.fixed]
 
     def rounding(self) -> FloatArray:
-        """Give each fixed column's sum of squares that is only rounding error."""
+        """Return each fixed column's sum of squares that is only rounding error."""
         shifts = np.array([self.shifts[place] for place in self.fixed])
         return self._total * (CONSTANT * shifts) ** 2
 
@@ -169,7 +169,7 @@ class Table:
         return [line for line in lines if self.is_constant(line)]
 
     def is_constant(self, line: int) -> bool:
-        """Say whether a line is the column of ones."""
+        """Return whether a line is the column of ones."""
         return self.columns[line] is self._constant
 
 
@@ -205,7 +205,7 @@ def fixed_basis(table: Table, known: FloatArray | None = None) -> FixedBasis:
 
 
 def _scaled_gram(table: Table) -> tuple[FloatArray, FloatArray]:
-    """Give scales of the fixed columns and the target, and sums of their products."""
+    """Return scales of the fixed columns and the target, and sums of their products."""
     lines = [*table.fixed, len(table.columns)]
     gram = np.zeros((len(lines), len(lines)))
     for _, block in table.chunks():
@@ -227,7 +227,7 @@ def _are_nearly_dependent(correlation: FloatArray) -> bool:
 
 
 def _scales(gram: FloatArray, table: Table) -> FloatArray:
-    """Give root sums of squares; infinite for a column that is constant."""
+    """Return root sums of squares; infinite for a column that is constant."""
     squares = gram.diagonal().copy()
     empty = squares[:-1] <= table.rounding()
     scale = np.sqrt(np.maximum(squares, np.finfo(float).tiny))
@@ -236,7 +236,7 @@ def _scales(gram: FloatArray, table: Table) -> FloatArray:
 
 
 def _independent(gram: FloatArray, table: Table) -> IntArray:
-    """Give the columns that earlier ones do not determine."""
+    """Return the columns that earlier ones do not determine."""
     p = len(gram) - 1
     correlation = gram[:p, :p]
     if p and correlation.diagonal().min() > 0.5:
@@ -257,7 +257,7 @@ def _independent(gram: FloatArray, table: Table) -> IntArray:
 
 
 def _adds(correlation: FloatArray, kept: list[int], column: int, table: Table) -> bool:
-    """Say whether a column adds a direction to those kept."""
+    """Return whether a column adds a direction to those kept."""
     if not kept:
         return True
     square = correlation[np.ix_(kept, kept)]
@@ -269,7 +269,7 @@ def _adds(correlation: FloatArray, kept: list[int], column: int, table: Table) -
 
 
 def _share_left(table: Table, kept: list[int], column: int) -> float:
-    """Give the share of a column that the kept ones leave, from the rows themselves."""
+    """Compute the share of a column that the kept ones leave, from the rows."""
     lines = [table.fixed[k] for k in (*kept, column)]
     rows = np.concatenate([block[lines] for _, block in table.chunks()], axis=1)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -279,7 +279,7 @@ def _share_left(table: Table, kept: list[int], column: int) -> float:
 
 
 def fixed_back(table: Table, basis: FixedBasis) -> FloatArray:
-    """Give the matrix from internal to user's coefficients: scales, then shifts."""
+    """Return the matrix from internal to user's coefficients: scales, then shifts."""
     back, lines = np.diag(1.0 / basis.scale), table.fixed
     if table.turn is not None:
         back, lines = table.turn / basis.scale, table.before_turn
@@ -311,7 +311,7 @@ def random_basis(
 
 
 def _orthogonal(moments: FloatArray) -> FloatArray:
-    """Give C with C'MC = I, or only scaled columns where M is near singular."""
+    """Return C with C'MC = I, or only scaled columns where M is near singular."""
     squares = moments.diagonal()
     scale = 1.0 / np.sqrt(np.where(squares > 0.0, squares, 1.0))
     if len(moments) == 1:
@@ -384,7 +384,7 @@ def raw_sums(
 
 
 def _picked(block: FloatArray, lines: Sequence[int]) -> FloatArray:
-    """Give some lines, without a copy when they are all."""
+    """Return some lines, without a copy when they are all."""
     return block if list(lines) == list(range(len(block))) else block[lines]
 
 

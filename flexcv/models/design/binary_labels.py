@@ -10,13 +10,13 @@ import pandas as pd
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 SHOWN = 5  # classes that an error message lists
 
 
 def encoded_classes(y: Any) -> tuple[npt.NDArray[Any], FloatArray]:
-    """Give the two classes, sorted, and one where a row belongs to the second.
+    """Return the two classes, sorted, and one where a row belongs to the second.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def encoded_classes(y: Any) -> tuple[npt.NDArray[Any], FloatArray]:
 def success_shares(
     target: FloatArray, trials: FloatArray, *, counted: bool = False
 ) -> FloatArray:
-    """Give shares of successes, of which a target above one holds the counts.
+    """Return shares of successes, of which a target above one holds the counts.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def success_shares(
 
 
 def _plain(y: Any) -> npt.NDArray[Any]:
-    """Give labels as a vector of one kind, without missing ones."""
+    """Return labels as a vector of one kind, without missing ones."""
     if isinstance(y, list) and all(np.isscalar(label) for label in y):
         y = pd.Series(y)  # an array would turn a mixture into text
     if hasattr(y, "dtype") and not isinstance(y.dtype, np.dtype):

@@ -13,9 +13,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from flexcv.models._validate import (
-    FloatArray,
-    IntArray,
+from flexcv.arrays import FloatArray, IntArray
+from flexcv.models.design.validate import (
     require_column,
     require_no_missing,
     require_one_kind,
@@ -82,14 +81,14 @@ class RandomDesign:
         return self.n_rows
 
     def with_unknown_levels(self) -> RandomDesign:
-        """Give the same design as if no level were known."""
+        """Return the same design as if no level were known."""
         factors = (
             replace(factor, codes=np.full(self.n_rows, -1)) for factor in self.factors
         )
         return RandomDesign(tuple(factors), self.n_rows)
 
     def effects_sum(self, effects: Sequence[FloatArray]) -> FloatArray:
-        """Give Z b row by row, zero where the level is unknown.
+        """Return Z b row by row, zero where the level is unknown.
 
         Parameters
         ----------
@@ -130,11 +129,11 @@ class FixedEncoder:
         return effect_names(self.effects)
 
     def columns(self, source: Columns) -> list[FloatArray]:
-        """Give the fixed columns of a table."""
+        """Return the fixed columns of a table."""
         return [c for effect in self.effects for c in effect.columns(source)]
 
     def offset(self, source: Columns) -> FloatArray:
-        """Give the sum of what is added with coefficient one."""
+        """Return the sum of what is added with coefficient one."""
         total = np.zeros(len(source.table))
         for effect in self.offsets:
             total += effect.columns(source)[0]
@@ -156,7 +155,7 @@ class FactorEncoder:
         return tuple(n for block in self.effects for n in effect_names(block))
 
     def factor(self, source: Columns, codes: IntArray | None = None) -> RandomFactor:
-        """Give the numbers for a table; training passes the codes it made."""
+        """Return the numbers for a table; training passes the codes it made."""
         parts = [
             [c for effect in block for c in effect.columns(source)]
             for block in self.effects
@@ -171,12 +170,12 @@ class FactorEncoder:
         )
 
     def with_own_levels(self, source: Columns) -> RandomFactor:
-        """Give the numbers for a table whose levels are its own, as if all were new."""
+        """Return the numbers for a table whose levels count as new, all of them."""
         codes, levels = _learn_levels(source.table, self.group_columns)
         return replace(self.factor(source, codes), levels=levels)
 
     def column_labels(self, table: pd.DataFrame) -> list[ColumnLabels]:
-        """Give the labels of each grouping column, in a table and in training."""
+        """Return the labels of each grouping column, in a table and in training."""
         return [
             ColumnLabels(name, plain_index(table[name].unique()), known)
             for name, known in zip(self.group_columns, self._labels(), strict=True)
@@ -219,12 +218,12 @@ class RandomEncoder:
         return (*groups, *(name for block in blocks for name in columns_used(block)))
 
     def design(self, source: Columns) -> RandomDesign:
-        """Give the random design of a table with known and unknown levels."""
+        """Return the random design of a table with known and unknown levels."""
         made = tuple(encoder.factor(source) for encoder in self.factors)
         return RandomDesign(made, len(source.table))
 
     def redrawn(self, source: Columns) -> RandomDesign:
-        """Give the random design of a table whose levels are all new, and its own."""
+        """Return the random design of a table whose levels are all new, and its own."""
         made = tuple(encoder.with_own_levels(source) for encoder in self.factors)
         return RandomDesign(made, len(source.table))
 
@@ -322,7 +321,7 @@ def learn_random(
 
 
 def sorted_levels(column: pd.Series) -> tuple[IntArray, pd.Index]:
-    """Give codes and the labels that occur, sorted or in category order."""
+    """Return codes and the labels that occur, sorted or in category order."""
     codes, uniques = pd.factorize(column)
     labels = plain_index(uniques)
     if isinstance(column.dtype, pd.CategoricalDtype):

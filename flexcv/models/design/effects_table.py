@@ -49,7 +49,7 @@ def tidy_effects(
 def deviation_tables(
     effects: dict[str, pd.DataFrame], deviations: Any
 ) -> dict[str, pd.DataFrame]:
-    """Give arrays of standard deviations the labels of the effects."""
+    """Return arrays of standard deviations the labels of the effects."""
     return {
         name: pd.DataFrame(values, index=frame.index, columns=frame.columns)
         for (name, frame), values in zip(effects.items(), deviations, strict=True)
@@ -57,5 +57,5 @@ def deviation_tables(
 
 
 def _label(level: Any) -> str:
-    """Give a level as text, a:b for an interaction."""
+    """Return a level as text, a:b for an interaction."""
     return ":".join(map(str, level)) if isinstance(level, tuple) else str(level)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import BoolArray, FloatArray, IntArray
 
 OUTSIDE = 1e-6  # of a dropped column, relative to what it is compared with
 
@@ -32,7 +31,7 @@ class ColumnSpace:
     relation: FloatArray
     scale: FloatArray
 
-    def outside(self, columns: Sequence[FloatArray]) -> npt.NDArray[np.bool_]:
+    def outside(self, columns: Sequence[FloatArray]) -> BoolArray:
         """Return which rows break the relation, so that training cannot tell them.
 
         Parameters

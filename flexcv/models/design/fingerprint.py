@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 from ._effects import INTERCEPT
 
@@ -68,7 +68,7 @@ class Fingerprint:
         return _is_within(self._columns(other), other._columns(self))
 
     def _columns(self, other: Fingerprint) -> FloatArray:
-        """Give the sketched columns, centred where both models have an intercept."""
+        """Return the sketched columns, centred where both models have an intercept."""
         columns, ones = self.sketch[:, :-1], self.sketch[:, -1]
         if INTERCEPT not in self.names or INTERCEPT not in other.names:
             return columns
@@ -115,7 +115,7 @@ def fingerprint(
 
 
 def _mark(values: FloatArray) -> tuple[float, float]:
-    """Give u'Vv of the values as a square, so that one pass without a copy will do."""
+    """Compute u'Vv of the values as a square: one pass without a copy will do."""
     left, right = _directions(len(values))
     square = values[: len(left) * len(right)].reshape(len(left), len(right))
     rest = values[square.size :]

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Rows = npt.NDArray[np.bool_]
+from flexcv.arrays import BoolArray
+
+Rows = BoolArray
 
 
 def complete_rows(X: Any, names: Collection[Any] | None = None) -> Rows:

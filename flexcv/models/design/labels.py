@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import pandas as pd
 
+from flexcv.arrays import IntArray
 from flexcv.errors import UnknownGroupsWarning
-from flexcv.models._validate import IntArray
 
 EXACT_WHOLE = 2**53  # whole numbers below have one decimal spelling each
 KINDS = {
@@ -102,7 +102,7 @@ def are_of_one_kind(labels: pd.Index, known: pd.Index) -> bool:
 
 
 def _as_objects(labels: pd.Index) -> pd.Index:
-    """Give labels as Python's objects; short decimal numbers as they are written."""
+    """Return labels as Python's objects; short decimal numbers as they are written."""
     dtype = labels.dtype
     if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize < 8:
         labels = pd.Index(np.asarray(labels).astype(str).astype(np.float64))
@@ -128,7 +128,7 @@ def _place_of(label: Any, texts: dict[str, int], spelled: dict[str, int]) -> int
 
 
 def _spellings(label: Any) -> Iterator[str]:
-    """Give the texts that stand for a label, the one that a file would hold first."""
+    """Return the texts that stand for a label, the one that a file would hold first."""
     yield str(label)
     if isinstance(label, Integral) and not isinstance(label, bool):
         yield str(int(label))

@@ -85,7 +85,7 @@ def random_terms(
     slopes: ColumnName | Sequence[ColumnName] | None = (),
     random: RandomSpecification | None = None,
 ) -> tuple[RandomTerm, ...]:
-    """Give the random terms that an estimator's arguments name.
+    """Return the random terms that an estimator's arguments name.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def _long_form(random: RandomSpecification) -> tuple[RandomTerm, ...]:
 
 
 def names_of_term(slope: ColumnName) -> set[str]:
-    """Give the names in a slope that is written as a term, such as ``I(days^2)``."""
+    """Return the names in a slope that is written as a term, such as ``I(days^2)``."""
     try:
         return names_in(tree_of(str(slope))) or set()
     except ValueError:  # no formula: a column whose name has signs
@@ -190,7 +190,7 @@ def _as_group(group: object) -> ColumnName | tuple[ColumnName, ...]:
 
 
 def _as_names(names: object) -> tuple[ColumnName, ...]:
-    """Give one name or many as a tuple; text is one name."""
+    """Return one name or many as a tuple; text is one name."""
     if isinstance(names, (str, int)):
         return (names,)
     if not isinstance(names, Sequence) and not hasattr(names, "tolist"):

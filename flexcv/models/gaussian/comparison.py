@@ -171,7 +171,7 @@ def _row(candidate: Candidate, refit: bool) -> dict[str, float]:
 
 
 def criteria(loglik: float, n_parameters: int, n_rows: int) -> dict[str, float]:
-    """Give what a model of a comparison is judged by."""
+    """Return what a model of a comparison is judged by."""
     return {
         "n_parameters": n_parameters,
         "aic": -2.0 * loglik + 2.0 * n_parameters,

@@ -16,8 +16,8 @@ from scipy.sparse import csr_array
 from scipy.sparse import hstack as sparse_hstack
 from scipy.stats import norm
 
+from flexcv.arrays import FloatArray
 from flexcv.errors import ModelError
-from flexcv.models._validate import FloatArray
 from flexcv.models.design.columns import RandomDesign, RandomFactor
 
 from .em import design_products, posterior, residual_sums
@@ -46,7 +46,7 @@ class Uncertainty:
     joint: FloatArray | None = None
 
     def variances(self, design: RandomDesign, known_groups: bool = True) -> FloatArray:
-        """Give the variance of Z b for each row.
+        """Return the variance of Z b for each row.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class Uncertainty:
 def unknown_variances(
     design: RandomDesign, covariances: Sequence[FloatArray], known_groups: bool = True
 ) -> FloatArray:
-    """Give the variance of that part of Z b whose levels training did not show.
+    """Return the variance of that part of Z b whose levels training did not show.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def unknown_variances(
 def learn_uncertainty(
     design: RandomDesign, sigma2: float, covariances: Sequence[FloatArray]
 ) -> Uncertainty:
-    """Give the conditional covariances for a training design."""
+    """Return the conditional covariances for a training design."""
     known = tuple(covariances)
     if len(design.factors) == 1:
         factor = design.factors[0]
@@ -125,14 +125,14 @@ def learn_uncertainty(
 
 
 def sparse_design(design: RandomDesign) -> csr_array:
-    """Give Z, ordered by factor, level and effect; zero for unknown levels."""
+    """Return Z, ordered by factor, level and effect; zero for unknown levels."""
     return csr_array(sparse_hstack([_indicators(f) for f in design.factors]))
 
 
 def normal_interval(
     predicted: FloatArray, variance: FloatArray, level: float, X: Any
 ) -> pd.DataFrame:
-    """Give prediction, lower and upper; the index is that of `X`, if it has one."""
+    """Return prediction, lower and upper; the index is that of `X`, if it has one."""
     if not 0.0 < level < 1.0:
         raise ValueError(
             f"`level` must lie between 0 and 1, got {level!r}; 0.95 is usual."
@@ -149,7 +149,7 @@ def normal_interval(
 def _joint_covariance(
     design: RandomDesign, sigma2: float, covariances: Sequence[FloatArray]
 ) -> FloatArray:
-    """Give sigma^2 L (L'Z'Z L + sigma^2 I)^-1 L' with D = L L', also for singular D."""
+    """Compute sigma^2 L (L'Z'Z L + sigma^2 I)^-1 L'; D = L L' may be singular."""
     z = sparse_design(design)
     roots = [
         np.kron(np.eye(factor.n_levels), _root(covariance))

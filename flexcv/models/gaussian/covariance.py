@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,30 +51,30 @@ class CovarianceShape:
         return len(self.rows)
 
     def factor(self, theta: FloatArray) -> FloatArray:
-        """Give Lambda from theta."""
+        """Return Lambda from theta."""
         size = self.n_effects
         factor = np.zeros((size, size))
         factor[self.rows, self.cols] = theta
         return factor
 
     def theta(self, factor: FloatArray) -> FloatArray:
-        """Give theta from Lambda."""
+        """Return theta from Lambda."""
         return factor[self.rows, self.cols]
 
     def directions(self, factor: FloatArray) -> FloatArray:
-        """Give dD/dtheta, shape (theta, effects, effects)."""
+        """Return dD/dtheta, shape (theta, effects, effects)."""
         half = np.zeros((len(self.rows), len(factor), len(factor)))
         half[np.arange(len(self.rows)), self.rows] = factor.T[self.cols]
         return half + half.transpose(0, 2, 1)
 
     def curvature(self, gradient: FloatArray) -> FloatArray:
-        """Give the sum over D's entries of gradient times the second derivatives."""
+        """Return the sum over D's entries of gradient times the second derivatives."""
         return gradient[self.rows[:, None], self.rows] * self.twice_same_column
 
 
 @lru_cache(maxsize=256)
 def covariance_shape(blocks: tuple[int, ...]) -> CovarianceShape:
-    """Give the shape of Lambda for blocks of correlated effects."""
+    """Return the shape of Lambda for blocks of correlated effects."""
     rows: list[int] = []
     cols: list[int] = []
     start = 0
@@ -99,7 +99,7 @@ def split_theta(
 
 
 def changed_basis(factor: FloatArray, basis: FloatArray) -> FloatArray:
-    """Give the triangular factor of C D C' from Lambda and the basis C.
+    """Return the triangular factor of C D C' from Lambda and the basis C.
 
     By an orthogonal triangularisation of C Lambda, so a singular D stays exact.
 
@@ -115,14 +115,8 @@ def changed_basis(factor: FloatArray, basis: FloatArray) -> FloatArray:
     return np.asarray((signs[:, None] * upper).T) + 0.0
 
 
-def tidy_factor(factor: FloatArray) -> FloatArray:
-    """Turn the columns of Lambda so that its diagonal is not negative."""
-    signs = np.where(np.diagonal(factor) < 0.0, -1.0, 1.0)
-    return factor * signs + 0.0
-
-
 def correlations(covariance: FloatArray) -> FloatArray:
-    """Give correlations, NaN where a variance is zero.
+    """Return correlations, NaN where a variance is zero.
 
     Examples
     --------

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
-from .pls import LOG_2PI, GroupSums, resolvent
+from .one_factor import LOG_2PI, GroupSums, resolvent
 
 START_SIGMA2 = 1.0  # the classical start, in squared units of the target
 PINV_CUTOFF = 1e-15  # relative to the largest singular value, as in numpy's pinv
@@ -63,7 +63,7 @@ class Posterior(NamedTuple):
 def design_products(
     columns: Sequence[FloatArray], codes: IntArray, n_levels: int
 ) -> FloatArray:
-    """Give Z'Z of each level, shape (effects, effects, levels).
+    """Return Z'Z of each level, shape (effects, effects, levels).
 
     Examples
     --------
@@ -144,7 +144,7 @@ def em_step(
 
 
 def posterior(sums: GroupSums, sigma2: float, covariance: FloatArray) -> Posterior:
-    """Give the effects' conditional mean and covariance, and the likelihood.
+    """Return the effects' conditional mean and covariance, and the likelihood.
 
     Examples
     --------
@@ -168,7 +168,7 @@ def posterior(sums: GroupSums, sigma2: float, covariance: FloatArray) -> Posteri
 
 
 def residual_loss(sums: GroupSums, effects: FloatArray) -> float:
-    """Give the sum of squares |r - Z b|^2 from the sums.
+    """Return the sum of squares |r - Z b|^2 from the sums.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def generalised_loss(
     covariances: Sequence[FloatArray],
     effects: Sequence[FloatArray],
 ) -> float:
-    """Give the generalised log-likelihood (GLL) of Hajjem et al., a loss.
+    """Return the generalised log-likelihood (GLL) of Hajjem et al., a loss.
 
     It plugs the predicted effects in, so unlike the marginal likelihood it has no
     extreme worth looking for; it is kept for comparison with other software.
@@ -216,7 +216,7 @@ def generalised_loss(
 
 
 def _square_root(covariance: FloatArray) -> FloatArray:
-    """Give a symmetric root, which exists while a variance is zero."""
+    """Return a symmetric root, which exists while a variance is zero."""
     if len(covariance) <= 2:
         return covariance  # these sizes are solved in closed form, without a root
     values, axes = np.linalg.eigh(covariance)

@@ -10,27 +10,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .covariance import changed_basis, covariance_shape
-from .links import learn_links
+from .one_factor import LARGE, Profile
 from .optimize import Minimum, minimise
-from .pls import LARGE, GroupSums, Profile
-from .problem import Problem, Sums, level_blocks
+from .problem import Problem
 from .rows import Basis
 from .rows import sums_and_basis as sums_and_basis
-from .staged import StagedSums
+from .sums import Sums
 
 OTHER_STARTS = (0.1, 5.0)
 NEAR_SINGULAR = 0.05  # relative standard deviation below which zero is tried
 RUNS = 10  # at most, each in units of the end of the one before
 PROBED = 1e-6  # gain of a run in new units that is none
 KNOWN = 1e-4  # rounding error of a criterion whose lowest place is known
-TOLD = 1e-2  # of the largest moment of a level, where all its effects are told
-SHARES = (-1.0, 0.0, 1.0)  # of the first deviation, in its covariances with others
-TINY = 1e-300
 SINGULAR = 1e-4  # relative standard deviation that counts as zero
 
 
@@ -92,10 +87,7 @@ def estimate(
     start
         An internal theta to begin from, such as ``previous.minimum.theta``.
     """
-    links = None
-    if isinstance(sums, StagedSums):
-        links = learn_links(sums.links, sparse=issparse(sums.moments))
-    problem = Problem(sums, tuple(covariance_shape(b) for b in blocks), reml, links)
+    problem = Problem(sums, tuple(covariance_shape(b) for b in blocks), reml)
     return at_minimum(problem, basis, search(problem, start))
 
 
@@ -112,9 +104,8 @@ def search(problem: Problem, start: FloatArray | None = None) -> Minimum:
         return Minimum(nothing, value, nothing, np.zeros((0, 0)), 0, True)
     begin = first_guess(problem) if start is None else start
     best = _minimum(problem, begin)
-    if isinstance(problem.sums, GroupSums) and problem.sums.within is not None:
-        for guess in _guesses_by_level(problem):
-            best = _lower(best, _minimum(problem, guess))
+    for guess in problem.sums.far_factors():
+        best = _lower(best, _minimum(problem, problem.shapes[0].theta(guess)))
     if best.converged and problem.smallest(best.theta) > NEAR_SINGULAR:
         return best
     for scale in OTHER_STARTS:
@@ -124,38 +115,8 @@ def search(problem: Problem, start: FloatArray | None = None) -> Minimum:
 
 
 def _lower(best: Minimum, other: Minimum) -> Minimum:
-    """Give the lower end, the first unless the second gains more than rounding."""
+    """Return the lower end, the first unless the second gains more than rounding."""
     return other if other.value < best.value - 1e-9 else best
-
-
-def _guesses_by_level(problem: Problem) -> list[FloatArray]:
-    """Begin from what least squares gives in each level, relative to what it leaves.
-
-    Where the levels lie far from zero, a fixed effect can make up for effects that all
-    levels share, so the criterion has several valleys: correlations of both signs are
-    begun from, too.
-    """
-    sums, shape = problem.sums, problem.shapes[0]
-    assert isinstance(sums, GroupSums)
-    assert sums.within is not None
-    q = sums.n_effects
-    square, right = sums.cross[:, :q].transpose(2, 0, 1), sums.cross[:, -1].T
-    size = np.linalg.eigvalsh(square)
-    told = size[:, 0] > TOLD * size[:, -1]
-    if told.sum() < 2 * q:
-        return [problem.start()]
-    effects = np.linalg.solve(square[told], right[told][:, :, None])[:, :, 0]
-    noise = max(float(sums.within[-1, -1]), TINY) / sums.n_rows
-    moments = effects.T @ effects / (len(effects) * noise)
-    lower = np.linalg.cholesky(moments + np.diag(1e-9 * moments.diagonal() + TINY))
-    return [shape.theta(lower + share * _first_column(lower)) for share in SHARES]
-
-
-def _first_column(lower: FloatArray) -> FloatArray:
-    """Give the size of the first effect, in the places of its covariances."""
-    column = np.zeros_like(lower)
-    column[1:, 0] = lower[0, 0]
-    return column
 
 
 def _minimum(problem: Problem, begin: FloatArray) -> Minimum:
@@ -203,28 +164,15 @@ def first_guess(problem: Problem) -> FloatArray:
     if problem.exact:
         return problem.start()
     parts = []
-    for alone, shape in zip(_alone(problem.sums), problem.shapes, strict=True):
+    for alone, shape in zip(problem.sums.alone(), problem.shapes, strict=True):
         single = Problem(alone, (shape,), problem.reml)
         theta = minimise(single.objective, single.start(), max_iterations=8).theta
         parts.append(np.where(shape.rows == shape.cols, np.abs(theta) + 1e-3, theta))
     return np.concatenate(parts)
 
 
-def _alone(sums: Sums) -> list[GroupSums]:
-    """Give the sums of each factor as if it were the only one."""
-    assert isinstance(sums, StagedSums)
-    start, parts = 0, [sums.cross]
-    for q, n in sums.sizes[1:]:
-        rows = slice(start, start + q * n)
-        own = level_blocks(sums.moments, start, q, n)
-        right = sums.right[rows].reshape(q, n, -1).transpose(0, 2, 1)
-        parts.append(np.concatenate([own, right], axis=1))
-        start += q * n
-    return [GroupSums(sums.n_rows, sums.gram, cross) for cross in parts]
-
-
 def at_minimum(problem: Problem, basis: Basis, minimum: Minimum) -> Estimate:
-    """Give the fitted model at the optimiser's theta, in the user's basis."""
+    """Return the fitted model at the optimiser's theta, in the user's basis."""
     factors = problem.factors(minimum.theta)
     at = problem.at(minimum.theta)
     scale = basis.target_scale
@@ -287,7 +235,7 @@ def _with_exact_zeros(problem: Problem, found: Minimum) -> Minimum:
 
 
 def search_table(fitted: Estimate) -> pd.DataFrame:
-    """Give criterion and theta, in the user's basis, after each iteration.
+    """Return criterion and theta, in the user's basis, after each iteration.
 
     Row 0 is where the search began; columns are iteration, criterion, theta_0, ...
     """

@@ -8,27 +8,14 @@ Softw. 82(13)). All derivatives are exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray
 
 from .engine import Estimate
-from .pls import GroupSums, Profile
 from .problem import Problem
-from .staged import StagedSums, within_product
 
-CHUNK_LEVELS = 256
 FLAT = 1e-9  # curvature, relative to the largest, that counts as none
-
-
-def level_rows(problem: Problem, values: FloatArray) -> FloatArray:
-    """Give an array per level as rows ordered by factor, effect and level."""
-    if isinstance(problem.sums, GroupSums) and values.ndim == 3:
-        q, p, n = values.shape
-        return values.transpose(0, 2, 1).reshape(q * n, p)
-    return values
 
 
 def entry_sums(problem: Problem, left: FloatArray, right: FloatArray) -> FloatArray:
@@ -44,7 +31,7 @@ def entry_sums(problem: Problem, left: FloatArray, right: FloatArray) -> FloatAr
 
 
 def parameter_covariance(fitted: Estimate) -> FloatArray:
-    """Give the covariance of the internal (theta, sigma).
+    """Return the covariance of the internal (theta, sigma).
 
     Directions in which the criterion is flat, as at a variance of zero, get none.
     """
@@ -66,7 +53,7 @@ def parameter_covariance(fitted: Estimate) -> FloatArray:
 
 
 def satterthwaite(fitted: Estimate, contrasts: FloatArray | None = None) -> FloatArray:
-    """Give degrees of freedom, of each fixed effect or of each contrast.
+    """Return degrees of freedom, of each fixed effect or of each contrast.
 
     Parameters
     ----------
@@ -94,14 +81,14 @@ def satterthwaite(fitted: Estimate, contrasts: FloatArray | None = None) -> Floa
 
 
 def conditional_covariances(fitted: Estimate) -> tuple[FloatArray, ...]:
-    """Give the covariance of the effects of each level given the data.
+    """Return the covariance of the effects of each level given the data.
 
     Per factor (levels, effects, effects), as lme4's ``condVar``: fixed effects and
     variances are taken as known.
     """
     problem, at = fitted.problem, fitted.at
     factors = problem.factors(fitted.minimum.theta)
-    blocks = _within_blocks(problem, at, factors)
+    blocks = problem.sums.within_blocks(at, factors)
     covs = []
     for factor, basis, within in zip(factors, fitted.basis.random, blocks, strict=True):
         d = factor @ factor.T
@@ -111,7 +98,7 @@ def conditional_covariances(fitted: Estimate) -> tuple[FloatArray, ...]:
 
 
 def _r2_slope(fitted: Estimate) -> FloatArray:
-    """Give the gradient of the penalised residual sum of squares in theta."""
+    """Return the gradient of the penalised residual sum of squares in theta."""
     problem, at = fitted.problem, fitted.at
     scores = at.scores.reshape(-1, 1)
     entries = entry_sums(problem, scores, scores)[:, 0, 0]
@@ -121,46 +108,7 @@ def _r2_slope(fitted: Estimate) -> FloatArray:
 
 
 def _spread_in_theta(problem: Problem, fitted: Estimate) -> FloatArray:
-    rows = level_rows(problem, fitted.at.whitened)
+    rows = problem.sums.level_rows(fitted.at.whitened)
     spread = entry_sums(problem, rows, rows)
     chain = problem.chain(problem.factors(fitted.minimum.theta))
     return np.tensordot(chain, spread, axes=1)
-
-
-def _within_blocks(
-    problem: Problem, at: Profile, factors: list[FloatArray]
-) -> list[FloatArray]:
-    """Give the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
-    if not problem.shapes:
-        return []
-    if isinstance(problem.sums, GroupSums):
-        return [at.within.transpose(2, 0, 1)]
-    columns, blocks, start = within_columns(problem, at, factors), [], 0
-    for q, n in problem.sizes:
-        block = np.empty((n, q, q))
-        for first in range(0, n, CHUNK_LEVELS):
-            levels = np.arange(first, min(first + CHUNK_LEVELS, n))
-            places = (start + np.arange(q)[:, None] * n + levels).reshape(-1)
-            square = columns(places)[places].reshape(q, len(levels), q, len(levels))
-            block[levels] = np.einsum("ambm->mab", square)
-        blocks.append(block)
-        start += q * n
-    return blocks
-
-
-def within_columns(
-    problem: Problem, at: Profile, factors: list[FloatArray]
-) -> Callable[[IntArray], FloatArray]:
-    """Give the function for some columns of Z'V^-1Z, rows as in `level_rows`."""
-    if not isinstance(problem.sums, StagedSums):
-        return lambda places: at.within[:, places]
-    assert problem.links is not None
-    product = within_product(problem.sums, problem.links, factors)
-    total = sum(q * n for q, n in problem.sizes)
-
-    def columns(places: IntArray) -> FloatArray:
-        units = np.zeros((total, len(places)))
-        units[places, np.arange(len(places))] = 1.0
-        return product(units)
-
-    return columns

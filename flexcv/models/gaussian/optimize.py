@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import lapack
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 Objective = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
 
@@ -161,7 +161,7 @@ def _new_radius(radius: float, ratio: float, length: float) -> float:
 def _trust_step(
     gradient: FloatArray, hessian: FloatArray, radius: float
 ) -> tuple[FloatArray, float]:
-    """Give the best step within the radius and the decrease that it promises."""
+    """Return the best step within the radius and the decrease that it promises."""
     curvature, axes, _ = lapack.dsyevd(hessian, lower=1)
     slope = gradient @ axes
     steepest = float(np.abs(slope).max()) / LARGEST_RADIUS

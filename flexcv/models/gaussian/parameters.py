@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .covariance import CovarianceShape
 from .engine import Estimate
@@ -43,11 +43,11 @@ class Parameter:
         return len(self.rows) == 2
 
     def value(self, point: FloatArray) -> float:
-        """Give the parameter at a point (theta, log sigma)."""
+        """Return the parameter at a point (theta, log sigma)."""
         return self.value_and_slope(point)[0]
 
     def value_and_slope(self, point: FloatArray) -> tuple[float, FloatArray]:
-        """Give the parameter and its gradient."""
+        """Return the parameter and its gradient."""
         measured, slope = self.measure(point)
         if self.is_correlation:
             return measured, slope
@@ -57,11 +57,11 @@ class Parameter:
         ), value * slope
 
     def scale_of(self, value: float) -> float:
-        """Give a value on the scale of `measure`: logarithms of deviations."""
+        """Return a value on the scale of `measure`: logarithms of deviations."""
         return value if self.is_correlation else float(np.log(max(value, TINY)))
 
     def measure(self, point: FloatArray) -> tuple[float, FloatArray]:
-        """Give the logarithm of a deviation, or a correlation, and its gradient."""
+        """Return the logarithm of a deviation, or a correlation, and its gradient."""
         slope = np.zeros(len(point))
         if self.shape is None:
             slope[-1] = 1.0
@@ -79,7 +79,7 @@ class Parameter:
         return 0.5 * float(np.log(square)) + point[-1] + np.log(self.scale), slope
 
     def moved_to(self, point: FloatArray, value: float) -> FloatArray:
-        """Give a point from which the parameter's new value is near."""
+        """Return a point from which the parameter's new value is near."""
         moved = point.copy()
         if self.shape is None:
             moved[-1] = np.log(value / self.scale)
@@ -95,7 +95,7 @@ class Parameter:
 def random_parameters(
     fitted: Estimate, groups: Sequence[tuple[str, Sequence[str]]]
 ) -> list[Parameter]:
-    """Give every standard deviation, with correlations within blocks, residual last."""
+    """Return each standard deviation, correlations within blocks, residual last."""
     scale = fitted.basis.target_scale
     parameters, place = [], 0
     for (_, names), shape, basis in zip(
@@ -111,7 +111,7 @@ def random_parameters(
 def parameter_frame(
     fitted: Estimate, names: Sequence[str], groups: Sequence[tuple[str, Sequence[str]]]
 ) -> pd.DataFrame:
-    """Give all estimates in one column, named by part and parameter.
+    """Return all estimates in one column, named by part and parameter.
 
     The order is that of `random_parameters`, then the fixed effects.
     """
@@ -132,7 +132,7 @@ def parameter_frame(
 
 
 def _picked(shape: CovarianceShape, n_effects: int) -> list[tuple[int, ...]]:
-    """Give effects one by one, then pairs within a block."""
+    """Return effects one by one, then pairs within a block."""
     single: list[tuple[int, ...]] = [(k,) for k in range(n_effects)]
     pairs, start = [], 0
     for size in shape.blocks:
@@ -145,7 +145,7 @@ def _picked(shape: CovarianceShape, n_effects: int) -> list[tuple[int, ...]]:
 def _correlation(
     factor: FloatArray, first: FloatArray, second: FloatArray
 ) -> tuple[float, FloatArray]:
-    """Give a correlation and its gradient in Lambda; NaN at a variance of zero."""
+    """Return a correlation and its gradient in Lambda; NaN at a variance of zero."""
     u, v = factor.T @ first, factor.T @ second
     a, b = float(u @ u), float(v @ v)
     if min(a, b) < TINY:

@@ -19,8 +19,8 @@ from functools import cached_property
 
 import numpy as np
 
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import ModelError
-from flexcv.models._validate import FloatArray, IntArray
 from flexcv.models.design._effects import Columns
 from flexcv.models.design.columns import RandomDesign, RandomEncoder, RandomFactor
 
@@ -150,7 +150,7 @@ def distinct_columns(design: RandomDesign, ones: FloatArray) -> RandomColumns:
 
 
 def starting_effects(random: RandomColumns) -> ResidualEffects:
-    """Give the classical start: sigma^2 = 1, D = I, b = 0."""
+    """Return the classical start: sigma^2 = 1, D = I, b = 0."""
     factors = random.design.factors
     return ResidualEffects(
         START_SIGMA2,
@@ -164,7 +164,7 @@ def starting_effects(random: RandomColumns) -> ResidualEffects:
 
 
 def no_effects(random: RandomColumns, residuals: FloatArray) -> ResidualEffects:
-    """Give the random part of a model without one: all variance is residual."""
+    """Return the random part of a model without one: all variance is residual."""
     known = residuals[np.isfinite(residuals)]
     sigma2 = float(known @ known) / max(len(known), 1)
     start = starting_effects(random)
@@ -244,7 +244,7 @@ SOLVERS: dict[str, Solver] = {"profile": maximised, "em": em_moved}
 def others_effects(
     random: RandomColumns, residuals: FloatArray, state: ResidualEffects
 ) -> FloatArray:
-    """Give Z b row by row, each row's b predicted from the other rows of its level.
+    """Return Z b row by row, each row's b predicted from the other rows of its level.
 
     A row's own residual is part of its level's b. Taking that b out of the target
     would pull the target towards the fitted value that the learner gave before, round
@@ -274,7 +274,7 @@ def others_effects(
 
 
 def columns_of(encoder: RandomEncoder, source: Columns) -> tuple[FloatArray, ...]:
-    """Give the distinct random columns of a table to predict."""
+    """Return the distinct random columns of a table to predict."""
     unused = np.zeros(0, dtype=np.intp)
     factors = tuple(e.factor(source, unused) for e in encoder.factors)
     design = RandomDesign(factors, len(source.table))
@@ -282,7 +282,7 @@ def columns_of(encoder: RandomEncoder, source: Columns) -> tuple[FloatArray, ...
 
 
 def average_part(columns: tuple[FloatArray, ...], average: FloatArray) -> FloatArray:
-    """Give W gamma row by row."""
+    """Return W gamma row by row."""
     total = np.zeros(len(columns[0]) if columns else 0)
     for column, coefficient in zip(columns, average, strict=True):
         if coefficient:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csc_array, csr_array
 from scipy.sparse import hstack as sparse_hstack
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.accumulate import (
     FixedBasis,
     RawSums,
@@ -21,10 +21,11 @@ from flexcv.models.design.accumulate import (
 )
 from flexcv.models.design.columns import RandomDesign, RandomFactor
 
-from .crossed import DenseSums
-from .pls import GroupSums
-from .problem import Sums
-from .staged import StagedSums
+from .few_levels import DenseSums
+from .incidence import learn_incidence
+from .many_levels import StagedSums
+from .one_factor import GroupSums
+from .sums import Sums
 
 DENSE_COLUMNS = 300  # more columns of Z than this are treated in stages
 SPARSE_COLUMNS = 4000  # more of them beside the largest factor are kept sparse
@@ -171,7 +172,7 @@ def _group_sums(
 
 
 def _with_target(chosen: FixedBasis, gram: FloatArray, n_rows: int) -> FloatArray:
-    """Give the scales of the fixed columns, and of the target last."""
+    """Return the scales of the fixed columns, and of the target last."""
     spread = float(np.sqrt(gram[-1, -1] / n_rows))
     return np.append(chosen.scale, spread or 1.0)
 
@@ -208,9 +209,9 @@ def _several_factors(
     if z.shape[1] > DENSE_COLUMNS:
         return _staged(z, right, gram, sizes, table), basis
     cross = np.hstack([(z.T @ z).toarray(), z.T @ right.T])
-    root = np.hstack([z.toarray(), right.T]) if exact else None
-    if root is not None:
-        root = np.linalg.qr(root, mode="r")
+    root = None
+    if exact:
+        root = np.asarray(np.linalg.qr(np.hstack([z.toarray(), right.T]), mode="r"))
     return DenseSums(table.n_rows, gram, cross, sizes, table.log_weights, root), basis
 
 
@@ -231,14 +232,13 @@ def _staged(
             cross[a, b] = np.asarray((left.multiply(other)).sum(axis=0)).reshape(-1)
         cross[a, q:] = (left.T @ right.T).T
     links = tuple(csr_array(block.T @ rest) for block in blocks)
-    square = csr_array(rest.T @ rest)
-    moments = square if rest.shape[1] > SPARSE_COLUMNS else square.toarray()
+    square, is_sparse = csr_array(rest.T @ rest), rest.shape[1] > SPARSE_COLUMNS
     return StagedSums(
         table.n_rows,
         gram,
         cross,
-        links,
-        moments,
+        learn_incidence(links, sparse=is_sparse),
+        square if is_sparse else square.toarray(),
         rest.T @ right.T,
         sizes,
         table.log_weights,
@@ -246,7 +246,7 @@ def _staged(
 
 
 def _indicator_columns(factor: RandomFactor, values: FloatArray) -> csc_array:
-    """Give Z of one factor, ordered by effect, then by level."""
+    """Return Z of one factor, ordered by effect, then by level."""
     n, levels = len(factor.codes), factor.n_levels
     cols = np.concatenate([k * levels + factor.codes for k in range(len(values))])
     rows = np.tile(np.arange(n), len(values))

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .engine import Estimate
 from .inference import satterthwaite
@@ -56,7 +56,7 @@ class Summary:
     notes: tuple[str, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the coefficients' table."""
+        """Return the coefficients' table."""
         return self.fixed_effects.copy()
 
     def __str__(self) -> str:
@@ -88,7 +88,7 @@ class Summary:
 def fixed_effects_table(
     fitted: Estimate, names: Sequence[str], level: float = 0.95
 ) -> pd.DataFrame:
-    """Give estimates, standard errors, t tests and intervals of the fixed effects.
+    """Return estimates, standard errors, t tests and intervals of the fixed effects.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def fixed_effects_table(
 
 
 def intraclass_shares(fitted: Estimate) -> FloatArray:
-    """Give each factor's share of the variance of a row, on average over the rows.
+    """Return each factor's share of the variance of a row, on average over the rows.
 
     With a random intercept alone this is the intraclass correlation; with slopes the
     variance z'Dz differs from row to row and is averaged (Johnson 2014, Methods Ecol.

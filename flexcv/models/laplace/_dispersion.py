@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import digamma, expit
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from ._probabilities import bounded_exp
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,7 @@ class Levels:
         return np.bincount(self.codes, values, self.n_levels).astype(float, copy=False)
 
     def spread(self, values: FloatArray) -> FloatArray:
-        """Give each row the value of its level."""
+        """Return each row the value of its level."""
         if self.starts is not None:
             return np.repeat(values, self.counts)
         return np.asarray(values[self.codes])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import expit, log_ndtr, ndtr
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 BIGGEST = 300.0  # exp() beyond it leaves no room for squares
 
@@ -16,12 +16,12 @@ LogBoth = Callable[[FloatArray], tuple[LogTerms, LogTerms]]
 
 
 def bounded_exp(eta: FloatArray) -> FloatArray:
-    """Give exp, held where its square still is a number."""
+    """Return exp, held where its square still is a number."""
     return np.exp(np.minimum(eta, BIGGEST))
 
 
 def logistic_terms(hits: FloatArray, trials: FloatArray, eta: FloatArray) -> LogTerms:
-    """Give log-likelihood, score, information and its slope of the logit link.
+    """Return log-likelihood, score, information and its slope of the logit link.
 
     All of it from one exponential and in one block of memory: this is the inner loop
     of most fits.
@@ -52,14 +52,14 @@ def logistic_terms(hits: FloatArray, trials: FloatArray, eta: FloatArray) -> Log
 
 
 def _log_logistic(eta: FloatArray) -> LogTerms:
-    """Give log p of the logit link and three derivatives."""
+    """Return log p of the logit link and three derivatives."""
     miss = expit(-eta)
     second = -miss * (1.0 - miss)
     return -np.logaddexp(0.0, -eta), miss, second, second * (2.0 * miss - 1.0)
 
 
 def _log_normal(eta: FloatArray) -> LogTerms:
-    """Give log Phi(eta) and three derivatives."""
+    """Return log Phi(eta) and three derivatives."""
     value = log_ndtr(eta)
     ratio = np.exp(-0.5 * eta**2 - 0.5 * np.log(2.0 * np.pi) - value)
     second = -ratio * (eta + ratio)
@@ -68,7 +68,7 @@ def _log_normal(eta: FloatArray) -> LogTerms:
 
 
 def _mirrored(log_terms: Callable[[FloatArray], LogTerms]) -> LogBoth:
-    """Give log p and log (1 - p) of a symmetric link, each with derivatives."""
+    """Return log p and log (1 - p) of a symmetric link, each with derivatives."""
 
     def both(eta: FloatArray) -> tuple[LogTerms, LogTerms]:
         value, first, second, third = log_terms(-eta)
@@ -78,7 +78,7 @@ def _mirrored(log_terms: Callable[[FloatArray], LogTerms]) -> LogBoth:
 
 
 def _log_extreme(eta: FloatArray) -> tuple[LogTerms, LogTerms]:
-    """Give log p and log (1 - p) of the complementary log-log link."""
+    """Return log p and log (1 - p) of the complementary log-log link."""
     hazard = bounded_exp(eta)
     failure = (-hazard, -hazard, -hazard, -hazard)
     # h / (e^h - 1) tends to 1 with h.

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import lapack
 
+from flexcv.arrays import FloatArray
 from flexcv.errors import ModelError
-from flexcv.models._validate import FloatArray
 
 from ._levels import inverse_and_log_det
-from ._meetings import Meetings, learn_meetings
 from .group_modes import GroupRows, level_times
+from .incidence import IncidenceCells, learn_cells
 
 LARGEST_REST = 6_000  # columns of Z beside the largest factor's: S has their square
 
@@ -46,7 +46,7 @@ class CrossedRows:
     """
 
     groups: tuple[GroupRows, ...]
-    meetings: Meetings
+    meetings: IncidenceCells
 
     @property
     def n_effects(self) -> int:
@@ -86,13 +86,13 @@ class CrossedRows:
         return Factored(inverse, kept, matrices, chol, total)
 
     def turned(self, place: int, factors: Sequence[FloatArray]) -> FloatArray:
-        """Give Lambda'z of each row for one factor."""
+        """Return Lambda'z of each row for one factor."""
         return factors[place].T @ self.groups[place].columns
 
     def _rest_moments(
         self, rest: Sequence[FloatArray], weighted: Sequence[FloatArray]
     ) -> FloatArray:
-        """Give I + the rest's own block of A."""
+        """Return I + the rest's own block of A."""
         size = self.meetings.shape[1]
         total = np.zeros(size * size)
         for left, one in zip(weighted, self.meetings.places, strict=True):
@@ -133,6 +133,4 @@ def crossed_rows(groups: Sequence[GroupRows]) -> CrossedRows:
             f"all, got {rest}; leave a factor out or group more coarsely."
         )
     first = groups[0].levels
-    return CrossedRows(
-        tuple(groups), learn_meetings(first.codes, first.n_levels, sizes)
-    )
+    return CrossedRows(tuple(groups), learn_cells(first.codes, first.n_levels, sizes))

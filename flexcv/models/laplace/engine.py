@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.accumulate import Table, fixed_back, fixed_basis, random_basis
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.gaussian.covariance import changed_basis, covariance_shape
@@ -135,7 +135,7 @@ def estimate_generalized(
 
 
 def first_guess_of(problem: LaplaceProblem, rows: Rows, order: IntArray) -> FloatArray:
-    """Give internal parameters to begin from."""
+    """Return internal parameters to begin from."""
     return first_guess(problem, rows.y[order], rows.weights[order])
 
 

@@ -16,7 +16,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from scipy.special import expit, gammaln
 
-from flexcv.models._validate import FloatArray, near_miss
+from flexcv._checks import check_choice
+from flexcv.arrays import FloatArray
 
 from ._probabilities import (
     LOG_PROBABILITIES,
@@ -62,7 +63,7 @@ class Family(ABC):
 
     @abstractmethod
     def mean(self, eta: FloatArray) -> FloatArray:
-        """Give the mean at a linear predictor."""
+        """Return the mean at a linear predictor."""
 
     @abstractmethod
     def kernel(
@@ -72,11 +73,11 @@ class Family(ABC):
         weights: FloatArray,
         dispersion: float = 1.0,
     ) -> RowTerms:
-        """Give `terms` less what no parameter changes."""
+        """Return `terms` less what no parameter changes."""
 
     @abstractmethod
     def constant(self, y: FloatArray, weights: FloatArray) -> FloatArray:
-        """Give the part of each row's log-likelihood that no parameter changes."""
+        """Return the part of each row's log-likelihood that no parameter changes."""
 
     def terms(
         self,
@@ -85,7 +86,7 @@ class Family(ABC):
         weights: FloatArray,
         dispersion: float = 1.0,
     ) -> RowTerms:
-        """Give log-likelihood and derivatives of each row."""
+        """Return log-likelihood and derivatives of each row."""
         at = self.kernel(y, eta, weights, dispersion)
         return at._replace(loglik=at.loglik + self.constant(y, weights))
 
@@ -93,11 +94,11 @@ class Family(ABC):
     def fisher(
         self, eta: FloatArray, weights: FloatArray, dispersion: float = 1.0
     ) -> FloatArray:
-        """Give the expected information of each row; its working weight."""
+        """Return the expected information of each row; its working weight."""
 
     @abstractmethod
     def start(self, y: FloatArray) -> FloatArray:
-        """Give a first linear predictor from the target alone."""
+        """Return a first linear predictor from the target alone."""
 
     @abstractmethod
     def require_target(self, y: FloatArray, weights: FloatArray) -> None:
@@ -122,7 +123,7 @@ class Binomial(Family):
     name: ClassVar[str] = "binomial"
 
     def mean(self, eta: FloatArray) -> FloatArray:
-        """Give the probability of a success."""
+        """Return the probability of a success."""
         return np.asarray(PROBABILITIES[self.link](eta))
 
     def kernel(
@@ -132,7 +133,7 @@ class Binomial(Family):
         weights: FloatArray,
         dispersion: float = 1.0,  # noqa: ARG002
     ) -> RowTerms:
-        """Give log-likelihood, less its constant, and derivatives of each row."""
+        """Return log-likelihood, less its constant, and derivatives of each row."""
         hits = weights * y
         if self.link == "logit":
             return RowTerms(*logistic_terms(hits, weights, eta))
@@ -144,7 +145,7 @@ class Binomial(Family):
         return RowTerms(loglik, first, -second, -third)
 
     def constant(self, y: FloatArray, weights: FloatArray) -> FloatArray:
-        """Give the logarithm of the number of ways to the successes."""
+        """Return the logarithm of the number of ways to the successes."""
         if weights.max() == 1.0:
             return np.zeros(len(y))
         hits = weights * y
@@ -157,7 +158,7 @@ class Binomial(Family):
         weights: FloatArray,
         dispersion: float = 1.0,  # noqa: ARG002
     ) -> FloatArray:
-        """Give the expected information of each row."""
+        """Return the expected information of each row."""
         if self.link == "logit":  # canonical: expected is observed
             return logistic_terms(np.zeros_like(eta), weights, eta)[2].copy()
         success, failure = LOG_PROBABILITIES[self.link](eta)
@@ -167,7 +168,7 @@ class Binomial(Family):
         return np.asarray(weights * squares)
 
     def start(self, y: FloatArray) -> FloatArray:
-        """Give the logit of the target, moved half-way to one half."""
+        """Return the logit of the target, moved half-way to one half."""
         share = (y + 0.5) / 2.0
         return np.asarray(np.log(share / (1.0 - share)))
 
@@ -195,7 +196,7 @@ class Poisson(Family):
     name: ClassVar[str] = "poisson"
 
     def mean(self, eta: FloatArray) -> FloatArray:
-        """Give the expected count."""
+        """Return the expected count."""
         return bounded_exp(eta)
 
     def kernel(
@@ -205,14 +206,14 @@ class Poisson(Family):
         weights: FloatArray,
         dispersion: float = 1.0,  # noqa: ARG002
     ) -> RowTerms:
-        """Give log-likelihood, less its constant, and derivatives of each row."""
+        """Return log-likelihood, less its constant, and derivatives of each row."""
         mu = bounded_exp(eta)
         information = weights * mu
         loglik = weights * (y * eta - mu)
         return RowTerms(loglik, weights * y - information, information, information)
 
     def constant(self, y: FloatArray, weights: FloatArray) -> FloatArray:
-        """Give minus the logarithm of y!."""
+        """Return minus the logarithm of y!."""
         return np.asarray(-weights * gammaln(y + 1.0))
 
     def fisher(
@@ -221,11 +222,11 @@ class Poisson(Family):
         weights: FloatArray,
         dispersion: float = 1.0,  # noqa: ARG002
     ) -> FloatArray:
-        """Give the expected information of each row."""
+        """Return the expected information of each row."""
         return weights * bounded_exp(eta)
 
     def start(self, y: FloatArray) -> FloatArray:
-        """Give the logarithm of the target, zeros moved to one half."""
+        """Return the logarithm of the target, zeros moved to one half."""
         return np.log(np.maximum(y, 0.5))
 
     def require_target(self, y: FloatArray, weights: FloatArray) -> None:  # noqa: ARG002
@@ -242,7 +243,7 @@ class NegativeBinomial(Family):
     has_dispersion: ClassVar[bool] = True
 
     def mean(self, eta: FloatArray) -> FloatArray:
-        """Give the expected count."""
+        """Return the expected count."""
         return bounded_exp(eta)
 
     def kernel(
@@ -252,7 +253,7 @@ class NegativeBinomial(Family):
         weights: FloatArray,
         dispersion: float = 1.0,
     ) -> RowTerms:
-        """Give log-likelihood, less its constant, and derivatives of each row."""
+        """Return log-likelihood, less its constant, and derivatives of each row."""
         size = dispersion
         share = expit(eta - np.log(size))  # mu / (mu + k)
         ways = gammaln(y + size) - gammaln(size)
@@ -268,17 +269,17 @@ class NegativeBinomial(Family):
         )
 
     def constant(self, y: FloatArray, weights: FloatArray) -> FloatArray:
-        """Give minus the logarithm of y!."""
+        """Return minus the logarithm of y!."""
         return np.asarray(-weights * gammaln(y + 1.0))
 
     def fisher(
         self, eta: FloatArray, weights: FloatArray, dispersion: float = 1.0
     ) -> FloatArray:
-        """Give the expected information of each row."""
+        """Return the expected information of each row."""
         return np.asarray(weights * dispersion * expit(eta - np.log(dispersion)))
 
     def start(self, y: FloatArray) -> FloatArray:
-        """Give the logarithm of the target, zeros moved to one half."""
+        """Return the logarithm of the target, zeros moved to one half."""
         return np.log(np.maximum(y, 0.5))
 
     def require_target(self, y: FloatArray, weights: FloatArray) -> None:  # noqa: ARG002
@@ -295,7 +296,7 @@ class Gamma(Family):
     has_dispersion: ClassVar[bool] = True
 
     def mean(self, eta: FloatArray) -> FloatArray:
-        """Give the expected value."""
+        """Return the expected value."""
         return bounded_exp(eta)
 
     def kernel(
@@ -305,7 +306,7 @@ class Gamma(Family):
         weights: FloatArray,
         dispersion: float = 1.0,
     ) -> RowTerms:
-        """Give log-likelihood, less its constant, and derivatives of each row."""
+        """Return log-likelihood, less its constant, and derivatives of each row."""
         shape = 1.0 / dispersion
         ratio = y * bounded_exp(-eta)
         loglik = shape * (np.log(shape) + np.log(y) - eta - ratio) - gammaln(shape)
@@ -314,17 +315,17 @@ class Gamma(Family):
         return RowTerms(weights * loglik, score, information, -information)
 
     def constant(self, y: FloatArray, weights: FloatArray) -> FloatArray:
-        """Give minus the logarithm of y."""
+        """Return minus the logarithm of y."""
         return np.asarray(-weights * np.log(y))
 
     def fisher(
         self, eta: FloatArray, weights: FloatArray, dispersion: float = 1.0
     ) -> FloatArray:
-        """Give the expected information of each row."""
+        """Return the expected information of each row."""
         return weights / dispersion * np.ones_like(eta)
 
     def start(self, y: FloatArray) -> FloatArray:
-        """Give the logarithm of the target."""
+        """Return the logarithm of the target."""
         return np.log(y)
 
     def require_target(self, y: FloatArray, weights: FloatArray) -> None:  # noqa: ARG002
@@ -352,20 +353,16 @@ def family_of(name: str, link: str | None = None) -> Family:
     >>> family_of("binomial", "probit")
     Binomial(link='probit')
     """
-    if not isinstance(name, str) or name not in FAMILIES:
-        hint = near_miss(name, FAMILIES)
+    if name == "gaussian":
         raise ValueError(
-            f"`family` must be one of {list(FAMILIES)}, got {name!r}{hint}"
+            "`family` must name a distribution of classes, counts or positive numbers, "
+            "got 'gaussian'; normal outcomes have models of their own, "
+            "LinearMixedEffectsModel and PenalizedLinearMixedModel."
         )
-    made, links = FAMILIES[name]
+    made, links = FAMILIES[check_choice("family", name, FAMILIES)]
     if link is None:
         return made(links[0])
-    if link not in links:
-        raise ValueError(
-            f"the {name} family has the links {list(links)}, got {link!r}; "
-            "choose one of them or leave `link` out."
-        )
-    return made(link)
+    return made(check_choice("link", link, links, otherwise=f" with {name!r}"))
 
 
 def _require_counts(name: str, y: FloatArray) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flexcv.arrays import FloatArray
 from flexcv.errors import ModelError
-from flexcv.models._validate import FloatArray
 from flexcv.models.gaussian.optimize import MAX_ITERATIONS, Minimum, minimise
 
 from .families import RowTerms
@@ -272,7 +272,7 @@ def _finished(problem: LaplaceProblem, best: Minimum) -> Minimum:
 
 
 def _newton_step(gradient: FloatArray, hessian: FloatArray) -> tuple[FloatArray, float]:
-    """Give the step and its promise; negative curvature promises without end."""
+    """Return the step and its promise; negative curvature promises without end."""
     values, axes = np.linalg.eigh(hessian)
     if values[0] < -1e-5 * values[-1]:
         return np.zeros(len(gradient)), np.inf
@@ -283,7 +283,7 @@ def _newton_step(gradient: FloatArray, hessian: FloatArray) -> tuple[FloatArray,
 
 
 def _inverse(hessian: FloatArray) -> FloatArray:
-    """Give twice the inverse of the criterion's Hessian, without flat directions."""
+    """Return twice the inverse of the criterion's Hessian, without flat directions."""
     if not len(hessian):
         return np.zeros((0, 0))
     values, axes = np.linalg.eigh(hessian)

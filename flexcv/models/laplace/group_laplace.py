@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .group_modes import (
     GroupRows,
@@ -92,7 +92,7 @@ def group_laplace(
     start: FloatArray | None = None,
     n_nodes: int = 1,
 ) -> GroupLaplace:
-    """Give the marginal log-likelihood with exact gradients.
+    """Return the marginal log-likelihood with exact gradients.
 
     Parameters
     ----------

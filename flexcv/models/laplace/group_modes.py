@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 from ._levels import Levels, inverse_and_log_det, learn_levels
 from .families import Family, RowTerms
@@ -52,19 +52,19 @@ class GroupRows:
         return len(self.columns)
 
     def row_sum(self, effects: FloatArray) -> FloatArray:
-        """Give z'b of each row from effects of shape (q, levels)."""
+        """Return z'b of each row from effects of shape (q, levels)."""
         total = self._scaled(0, self.levels.spread(effects[0]))
         for k in range(1, len(effects)):
             total = total + self._scaled(k, self.levels.spread(effects[k]))
         return total
 
     def level_sums(self, values: FloatArray) -> FloatArray:
-        """Give Z'v of each level, shape (q, levels)."""
+        """Return Z'v of each level, shape (q, levels)."""
         lines = range(self.n_effects)
         return np.stack([self.levels.sum(self._scaled(k, values)) for k in lines])
 
     def products(self, values: FloatArray) -> FloatArray:
-        """Give Z' diag(v) Z of each level, shape (q, q, levels)."""
+        """Return Z' diag(v) Z of each level, shape (q, q, levels)."""
         q = self.n_effects
         made = np.empty((q, q, self.levels.n_levels))
         for a in range(q):
@@ -75,7 +75,7 @@ class GroupRows:
         return made
 
     def quadratic(self, matrices: FloatArray) -> FloatArray:
-        """Give z'Bz of each row from matrices of shape (q, q, levels)."""
+        """Return z'Bz of each row from matrices of shape (q, q, levels)."""
         total: FloatArray = np.zeros(len(self.y))
         for a in range(self.n_effects):
             for b in range(a + 1):
@@ -85,7 +85,7 @@ class GroupRows:
         return total
 
     def _scaled(self, place: int, values: FloatArray) -> FloatArray:
-        """Give a random column times values; the same object where it is one."""
+        """Return a random column times values; the same object where it is one."""
         flat = self.flat[place]
         if np.isnan(flat):
             return np.asarray(self.columns[place] * values)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from ._dispersion import DISPERSION_TERMS, DispersionTerms
 from .group_modes import GroupRows, Mode
@@ -31,7 +31,7 @@ def one_node(
     dispersion: float,
     mode: Mode,
 ) -> Nodes:
-    """Give Laplace's approximation: the one node is the mode."""
+    """Return Laplace's approximation: the one node is the mode."""
     own = _dispersion_terms(rows, eta + rows.row_sum(factor @ mode.u), dispersion)
     total = 0.0 if own is None else float(own.loglik.sum())
     return Nodes(
@@ -96,7 +96,7 @@ def quadrature(
 
 
 def _nodes(n_nodes: int) -> tuple[FloatArray, FloatArray]:
-    """Give nodes x for a standard normal and log(weight) + x^2 / 2."""
+    """Return nodes x for a standard normal and log(weight) + x^2 / 2."""
     x, weights = np.polynomial.hermite_e.hermegauss(n_nodes)
     return x, np.log(weights / np.sqrt(2.0 * np.pi)) + 0.5 * x * x
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .families import Family
 
@@ -15,7 +15,7 @@ FARTHEST = 8.5  # standard deviations; what lies beyond is 1e-17 of a normal
 def marginal_mean(
     family: Family, eta: FloatArray, variance: FloatArray, n_nodes: int = N_NODES
 ) -> FloatArray:
-    r"""Give the mean over a normal random effect, :math:`E_b\,g^{-1}(\eta + b)`.
+    r"""Return the mean over a normal random effect, :math:`E_b\,g^{-1}(\eta + b)`.
 
     For a new group this is the expected response; :math:`g^{-1}(\eta)` is that of a
     group whose effect happens to be zero. Logarithmic links and the probit have it in

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from ._dispersion import DISPERSION_TERMS
 from .families import Family
@@ -31,7 +31,7 @@ class OneFactor:
         return self.group.family
 
     def row_sum(self, factor: int, effects: FloatArray) -> FloatArray:  # noqa: ARG002
-        """Give z'b of each row."""
+        """Return z'b of each row."""
         return self.group.row_sum(effects)
 
     def moved_modes(
@@ -109,7 +109,7 @@ class NoFactor:
         after: Sequence[FloatArray],  # noqa: ARG002
         eta_change: FloatArray,  # noqa: ARG002
     ) -> Sequence[FloatArray]:
-        """Give the modes of no effects."""
+        """Return the modes of no effects."""
         return at.modes
 
     def evaluate(
@@ -153,7 +153,7 @@ class NoFactor:
 def _gram(
     group: GroupRows, information: FloatArray, covariance: FloatArray, lines: FloatArray
 ) -> FloatArray:
-    """Give C V^-1 C' with V^-1 = W - W Z B Z'W and B the effects' covariance."""
+    """Return C V^-1 C' with V^-1 = W - W Z B Z'W and B the effects' covariance."""
     weighted = lines * information
     sums = np.stack([group.level_sums(line) for line in weighted], axis=1)
     turned = np.einsum("abn,bkn->akn", covariance, sums)

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from scipy.linalg import block_diag
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 from flexcv.models.gaussian.covariance import CovarianceShape, split_theta
 
 from .families import Family
@@ -81,7 +81,7 @@ class RandomRows(Protocol):
         ...
 
     def row_sum(self, factor: int, effects: FloatArray) -> FloatArray:
-        """Give z'b of each row for the effects (q, levels) of one factor."""
+        """Return z'b of each row for the effects (q, levels) of one factor."""
         ...
 
     def moved_modes(
@@ -91,7 +91,7 @@ class RandomRows(Protocol):
         after: Sequence[FloatArray],
         eta_change: FloatArray,
     ) -> Sequence[FloatArray]:
-        """Give where the modes will be, to first order, after a small move."""
+        """Return where the modes will be, to first order, after a small move."""
         ...
 
 
@@ -160,7 +160,7 @@ class LaplaceProblem:
         return Point(factors, beta, float(np.exp(np.clip(rest[0], low, high))))
 
     def at_limit(self, parameters: FloatArray) -> bool:
-        """Say whether the dispersion is as far out as it may be."""
+        """Return whether the dispersion is as far out as it may be."""
         if not self.has_dispersion:
             return False
         low, high = LOG_DISPERSIONS[self.rows.family.name]
@@ -188,7 +188,7 @@ class LaplaceProblem:
         return self.rows.moved_modes(at, before.factors, point.factors, change)
 
     def gradient(self, parameters: FloatArray) -> tuple[Evaluation, FloatArray]:
-        """Give the evaluation and the gradient of -2 log-likelihood."""
+        """Return the evaluation and the gradient of -2 log-likelihood."""
         at = self.at(parameters)
         parts = [
             shape.theta(slope)
@@ -201,7 +201,7 @@ class LaplaceProblem:
         return at, -2.0 * np.concatenate(parts)
 
     def objective(self, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        """Give value, gradient and a model of the Hessian."""
+        """Return value, gradient and a model of the Hessian."""
         size = len(parameters)
         refused = np.inf, np.zeros(size), np.eye(size)
         try:
@@ -216,7 +216,7 @@ class LaplaceProblem:
         return value, gradient, hessian
 
     def model(self, parameters: FloatArray, at: Evaluation) -> FloatArray:
-        """Give the average information about (theta, beta), times two."""
+        """Return the average information about (theta, beta), times two."""
         point, lines = self.point(parameters), []
         for place, (shape, factor) in enumerate(
             zip(self.shapes, point.factors, strict=True)
@@ -235,7 +235,7 @@ class LaplaceProblem:
         return hessian
 
     def _curvature(self, point: Point, at: Evaluation) -> FloatArray:
-        """Give the part of the Hessian in theta that is due to D's being a square.
+        """Return the part of the Hessian in theta that is due to D's being a square.
 
         The gradient in Lambda is 2 G Lambda with G that in D.
         """
@@ -251,7 +251,7 @@ class LaplaceProblem:
         return np.asarray(block_diag(*parts)) if parts else np.zeros((0, 0))
 
     def exact_hessian(self, parameters: FloatArray, step: float = 1e-4) -> FloatArray:
-        """Give second derivatives as central differences of exact gradients."""
+        """Return second derivatives as central differences of exact gradients."""
         self.at(parameters)
         base, columns = list(self.latest), []
         for direction in np.eye(len(parameters)):
@@ -265,7 +265,7 @@ class LaplaceProblem:
         return np.asarray(0.5 * (hessian + hessian.T))
 
     def smallest(self, parameters: FloatArray) -> float:
-        """Give the smallest standard deviation of any combination of effects."""
+        """Return the smallest standard deviation of any combination of effects."""
         values = [
             float(np.linalg.svd(f, compute_uv=False)[-1])
             for f in self.point(parameters).factors

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 from flexcv.models.design.columns import RandomDesign
 
 from .engine import GeneralizedEstimate, Rows, estimate_generalized
@@ -63,7 +63,7 @@ class RandomRefit:
     estimate: GeneralizedEstimate
 
     def average_row_sum(self, design: RandomDesign) -> FloatArray:
-        """Give each row's average effect, to be added to the fixed prediction."""
+        """Return each row's average effect, to be added to the fixed prediction."""
         total = np.zeros(len(design))
         for factor, average in zip(design.factors, self.average, strict=True):
             for column, value in zip(factor.columns, average, strict=True):
@@ -143,7 +143,7 @@ def refit_random_part(
 def _distinct_columns(
     design: RandomDesign,
 ) -> tuple[list[FloatArray], dict[tuple[int, int], int]]:
-    """Give each random column once, with the factor and effect where it came first."""
+    """Return each random column once, with its first factor and effect."""
     columns: list[FloatArray] = []
     places: dict[tuple[int, int], int] = {}
     for k, factor in enumerate(design.factors):

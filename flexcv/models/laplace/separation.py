@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linprog
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .families import Family
 
@@ -20,7 +20,7 @@ FAR = 9.0  # linear predictor, or effect of a standard deviation, that looks inf
 def separating_columns(
     family: Family, y: FloatArray, fixed: FloatArray
 ) -> list[int] | None:
-    """Give positions of a few columns that separate the target, or None.
+    """Return positions of a few columns that separate the target, or None.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def separating_columns(
 
 
 def _direction(fixed: FloatArray, side: FloatArray) -> FloatArray | None:
-    """Give the smallest d with an average margin of one, None where there is none."""
+    """Return the smallest d with an average margin of one, None where there is none."""
     edge = side != 0.0
     inside, outside = _distinct(fixed[:, ~edge]), _distinct((fixed * side)[:, edge])
     both = np.hstack([outside, -outside])
@@ -80,7 +80,7 @@ def _direction(fixed: FloatArray, side: FloatArray) -> FloatArray | None:
 
 
 def looks_separated(beta: FloatArray, fixed: FloatArray, offset: FloatArray) -> bool:
-    """Say whether a fit is far enough out to look for a separating direction."""
+    """Return whether a fit is far enough out to look for a separating direction."""
     if not len(beta):
         return False
     farthest = float(np.abs(beta @ fixed + offset - np.median(offset)).max())
@@ -88,7 +88,7 @@ def looks_separated(beta: FloatArray, fixed: FloatArray, offset: FloatArray) -> 
 
 
 def _side(family: Family, y: FloatArray) -> FloatArray | None:
-    """Give 1 or -1 where the likelihood of a row never stops growing, else 0."""
+    """Return 1 or -1 where the likelihood of a row never stops growing, else 0."""
     if family.name == "binomial":
         return np.where(y == 1.0, 1.0, np.where(y == 0.0, -1.0, 0.0))
     if family.name in ("poisson", "negative_binomial"):

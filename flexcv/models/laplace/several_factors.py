@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import lapack
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from ._dispersion import DISPERSION_TERMS, DispersionTerms
 from .crossed_rows import CrossedRows, Factored
@@ -54,7 +54,7 @@ class SeveralFactors:
         return self.groups[0].family
 
     def row_sum(self, factor: int, effects: FloatArray) -> FloatArray:
-        """Give z'b of each row for the effects of one factor."""
+        """Return z'b of each row for the effects of one factor."""
         return self.groups[factor].row_sum(effects)
 
     def evaluate(
@@ -78,7 +78,7 @@ class SeveralFactors:
         after: Sequence[FloatArray],  # noqa: ARG002
         eta_change: FloatArray,  # noqa: ARG002
     ) -> Sequence[FloatArray]:
-        """Give the modes as they were: the first Newton step is as cheap."""
+        """Return the modes as they were: the first Newton step is as cheap."""
         return at.modes
 
     def _row_effects(
@@ -198,7 +198,7 @@ class _Derivatives:
         )
 
     def _left(self, v: Sequence[FloatArray]) -> float:
-        """Give what is left of the way to the mode, which moves log|A|."""
+        """Return what is left of the way to the mode, which moves log|A|."""
         total = 0.0
         for f, s, u, part in zip(
             self.factors, self.at.scores, self.at.modes, v, strict=True
@@ -209,7 +209,7 @@ class _Derivatives:
     def _answers(
         self, turned: Sequence[FloatArray]
     ) -> tuple[list[FloatArray], list[FloatArray]]:
-        """Give A^-1 Lambda'z of each row where its own levels stand, and A^-1's blocks.
+        """Compute A^-1 Lambda'z of each row at its own levels, and A^-1's blocks.
 
         K S^-1 is formed whole, but read only where levels meet.
         """
@@ -293,7 +293,7 @@ class _Derivatives:
         return gradients
 
     def _gram(self, lines: FloatArray) -> FloatArray:
-        """Give C V^-1 C' with V^-1 = W - W Z Lambda A^-1 Lambda'Z'W."""
+        """Return C V^-1 C' with V^-1 = W - W Z Lambda A^-1 Lambda'Z'W."""
         weighted = lines * self.at.terms.information
         flat, solved = [], []
         for line in weighted:

@@ -87,7 +87,7 @@ def ascend(
     priors: Priors,
     schedule: Schedule | None = None,
 ) -> Iterator[Step]:
-    """Give step after step until the bound has settled.
+    """Return step after step until the bound has settled.
 
     Parameters
     ----------

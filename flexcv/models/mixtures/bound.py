@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .messages import LOG_2PI
 from .parameters import Layer, Parameters, Priors
@@ -62,7 +62,7 @@ def _means(layer: Layer, priors: Priors) -> float:
 
 
 def _plain_loadings(layer: Layer) -> float:
-    """Give the loadings' part while they have a standard normal prior."""
+    """Return the loadings' part while they have a standard normal prior."""
     square = layer.second_moment[:, :, 1:]
     return float(-0.5 * (LOG_2PI + square).sum())
 
@@ -90,7 +90,7 @@ def _horseshoe(layer: Layer, priors: Priors) -> float:
 def _half_cauchy(
     shape: FloatArray, scale: FloatArray, mixing: FloatArray, width: float
 ) -> float:
-    """Give the part of v ~ IG(1/2, 1/x), x ~ IG(1/2, 1/width^2), summed.
+    """Return the part of v ~ IG(1/2, 1/x), x ~ IG(1/2, 1/width^2), summed.
 
     q(v) is IG(shape, scale) and q(x) is IG(1, mixing).
     """
@@ -105,7 +105,7 @@ def _half_cauchy(
 def _inverse_gamma(
     shape: float, scale: FloatArray, prior_shape: float, prior_scale: float
 ) -> FloatArray:
-    """Give E log p - E log q of q = IG(shape, scale) under an inverse gamma."""
+    """Return E log p - E log q of q = IG(shape, scale) under an inverse gamma."""
     log_mean, inverse = _log_inverse_gamma(shape, scale), shape / scale
     prior = prior_shape * np.log(prior_scale) - gammaln(prior_shape)
     prior = prior - (prior_shape + 1.0) * log_mean - prior_scale * inverse
@@ -118,12 +118,12 @@ def _log_inverse_gamma(shape: float, scale: FloatArray) -> FloatArray:
 
 
 def _gamma_entropy(rate: FloatArray) -> FloatArray:
-    """Give the entropy of a gamma of shape one."""
+    """Return the entropy of a gamma of shape one."""
     return np.asarray(1.0 - np.log(rate))
 
 
 def _weights(alpha: FloatArray, concentration: float) -> float:
-    """Give minus the divergence of the weights' Dirichlet from its prior."""
+    """Return minus the divergence of the weights' Dirichlet from its prior."""
     k = len(alpha)
     log_w = digamma(alpha) - digamma(alpha.sum())
     prior = gammaln(k * concentration) - k * gammaln(concentration)

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import BSpline
 
-from flexcv.models._validate import FloatArray, is_categorical, numeric_values
+from flexcv.arrays import FloatArray
 from flexcv.models.design._effects import Columns, Numeric
+from flexcv.models.design.validate import is_categorical, numeric_values
 
 KNOTS = ("uniform", "quantile")
 EXTRAPOLATION = ("linear", "error")
@@ -73,11 +74,11 @@ class SplineBasis:
         return self.knots[-self.degree - 1]
 
     def columns(self, source: Columns) -> list[FloatArray]:
-        """Give the splines at the table's times."""
+        """Return the splines at the table's times."""
         return list(np.ascontiguousarray(self.design(source.numeric(self.time)).T))
 
     def design(self, times: FloatArray) -> FloatArray:
-        """Give the splines at the given times, shape (times, splines)."""
+        """Return the splines at the given times, shape (times, splines)."""
         if not len(times):
             return np.zeros((0, len(self.names)))
         inside = np.clip(times, self.lower, self.upper)
@@ -92,7 +93,7 @@ class SplineBasis:
         return np.asarray(values)
 
     def outside(self, times: FloatArray) -> FloatArray:
-        """Give the times outside the range."""
+        """Return the times outside the range."""
         return times[(times < self.lower) | (times > self.upper)]
 
 
@@ -113,7 +114,7 @@ class ColumnBasis:
         return tuple(part.name for part in self.parts)
 
     def columns(self, source: Columns) -> list[FloatArray]:
-        """Give the columns."""
+        """Return the columns."""
         return [column for part in self.parts for column in part.columns(source)]
 
 
@@ -121,7 +122,7 @@ Basis: TypeAlias = SplineBasis | ColumnBasis
 
 
 def basis_columns(basis: Basis, source: Columns) -> FloatArray:
-    """Give the basis' columns, shape (rows, columns); there may be none."""
+    """Return the basis' columns, shape (rows, columns); there may be none."""
     none = np.zeros((len(source.table), 0))
     return np.column_stack([none, *basis.columns(source)])
 
@@ -199,7 +200,7 @@ def _range(
 
 
 def _number(n_basis: int | None, degree: int, n_times: int) -> int:
-    """Give how many splines there are; refuse more than there are times."""
+    """Return how many splines there are; refuse more than there are times."""
     if n_basis is None:
         return min(max(degree + 1, LARGEST_BASIS), max(degree + 1, n_times // 2))
     if n_basis <= degree:
@@ -216,7 +217,7 @@ def _number(n_basis: int | None, degree: int, n_times: int) -> int:
 
 
 def require_times(column: pd.Series, name: Any) -> FloatArray:
-    """Give a column of times as floats; refuse text, dates and missing values."""
+    """Return a column of times as floats; refuse text, dates and missing values."""
     if len(column) and is_categorical(column):
         raise TypeError(
             f"time column {name!r} must be numeric, got {column.dtype} values; "

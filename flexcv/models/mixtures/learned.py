@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .ascent import Step
 from .messages import chunks, local_factor, messages
@@ -21,7 +21,7 @@ LEAST_VARIANCE = 1e-300  # of a fit without residuals, so that it can be divided
 
 
 def population_moments(parameters: Parameters) -> tuple[FloatArray, FloatArray]:
-    """Give mean and covariance of the coefficients over all paths."""
+    """Return mean and covariance of the coefficients over all paths."""
     weight, mean, covariance = path_gaussians(parameters)
     centre = np.asarray(weight @ mean)
     apart = mean - centre
@@ -32,7 +32,7 @@ def population_moments(parameters: Parameters) -> tuple[FloatArray, FloatArray]:
 def subject_curves(
     sums: SubjectSums, parameters: Parameters
 ) -> tuple[FloatArray, FloatArray]:
-    """Give each subject's expected coefficients and share in the first layer.
+    """Return each subject's expected coefficients and share in the first layer.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def subject_curves(
 
 
 def least_squares(design: FloatArray, target: FloatArray) -> tuple[FloatArray, float]:
-    """Give coefficients and residual variance; the shortest where many fit alike."""
+    """Return coefficients and residual variance; the shortest where many fit alike."""
     found = np.asarray(np.linalg.lstsq(design, target, rcond=None)[0])
     left = target - design @ found
     freedom = max(1, len(target) - int(np.linalg.matrix_rank(design)))
@@ -64,20 +64,20 @@ def least_squares(design: FloatArray, target: FloatArray) -> tuple[FloatArray, f
 
 
 def trace_row(start: int, step: Step, scale: float) -> dict[str, float]:
-    """Give the numbers of one sweep; the noise variance in the target's units."""
+    """Return the numbers of one sweep; the noise variance in the target's units."""
     noise = scale**2 / step.parameters.noise_precision
     values = (start, step.bound, step.gain, noise, step.parameters.n_paths)
     return dict(zip(TRACE, values, strict=True))
 
 
 def trace_frame(rows: Sequence[Mapping[str, float]]) -> pd.DataFrame:
-    """Give the rows as a frame, iterations as the index."""
+    """Return the rows as a frame, iterations as the index."""
     frame = pd.DataFrame(rows, columns=["iteration", *TRACE])
     return frame.set_index("iteration")
 
 
 def selection_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Give a row per start."""
+    """Return a row per start."""
     return pd.DataFrame(
         {
             "n_components": [o.size.n_components for o in outcomes],

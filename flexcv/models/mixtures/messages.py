@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .parameters import Layer, Parameters
 from .sums import SubjectSums
@@ -113,7 +113,7 @@ def _one_layer(
 
 
 def _component_constant(layer: Layer, omega: FloatArray) -> FloatArray:
-    """Give what each component adds to the constant, whatever lies deeper."""
+    """Return what each component adds to the constant, whatever lies deeper."""
     spread = (LOG_2PI + layer.log_spread).sum(axis=1)
     return np.asarray(layer.log_weights - 0.5 * (omega[:, 0, 0] + spread))
 
@@ -124,14 +124,14 @@ def _flat(values: FloatArray, n_paths: int) -> FloatArray:
 
 
 def expected_square(layer: Layer) -> FloatArray:
-    """Give E of the sum over rows of (mu, B)(mu, B)' / delta, shape (k, 1+m, 1+m)."""
+    """Return E of the sum over rows of (mu, B)(mu, B)' / delta, shape (k, 1+m, 1+m)."""
     inverse = layer.spread_precision
     square = np.einsum("kj,kja,kjb->kab", inverse, layer.mean, layer.mean)
     return np.asarray(square + np.einsum("kj,kjab->kab", inverse, layer.covariance))
 
 
 def local_factor(sums: SubjectSums, told: Messages, parameters: Parameters) -> Local:
-    """Give the exact local factor of subjects whose fixed part is taken out."""
+    """Return the exact local factor of subjects whose fixed part is taken out."""
     t = parameters.noise_precision
     precision = told.precision + t * sums.gram[:, None]
     pull = told.linear + t * sums.cross[:, None]
@@ -148,7 +148,7 @@ def local_factor(sums: SubjectSums, told: Messages, parameters: Parameters) -> L
 
 
 def chunks(n_subjects: int, n_paths: int, d: int) -> Iterator[slice]:
-    """Give slices of subjects whose local factors fit into memory together."""
+    """Return slices of subjects whose local factors fit into memory together."""
     step = max(1, CHUNK_NUMBERS // (n_paths * d * d))
     for start in range(0, n_subjects, step):
         yield slice(start, min(start + step, n_subjects))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .messages import (
     Local,
@@ -162,7 +162,7 @@ def push(
 def _next_moments(
     moments: PathMoments, passage: Passage
 ) -> tuple[PathMoments, FloatArray]:
-    """Give the moments of z^(l) on each suffix, and E z^(l-1) z^(l)'."""
+    """Return the moments of z^(l) on each suffix, and E z^(l-1) z^(l)'."""
     slope, shift = passage.slope, passage.shift
     count = moments.count[:, None]
     moved = (slope @ moments.first[..., None])[..., 0]

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class Parameters:
 
 
 def path_table(n_components: tuple[int, ...]) -> IntArray:
-    """Give the component of each layer for each path, the first layer slowest.
+    """Return the component of each layer for each path, the first layer slowest.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def path_table(n_components: tuple[int, ...]) -> IntArray:
 def path_gaussians(
     parameters: Parameters,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Give weight, mean and covariance of the coefficients on each path.
+    """Return weight, mean and covariance of the coefficients on each path.
 
     The variances within a layer enter by 1 / E(1 / delta), all else by its mean.
 

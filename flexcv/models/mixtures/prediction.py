@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 from .messages import LOG_2PI, Local, Messages, local_factor
 from .parameters import Parameters, path_gaussians
@@ -33,11 +33,11 @@ class RowMixture:
     variance: FloatArray
 
     def expectation(self) -> FloatArray:
-        """Give the mean of each row."""
+        """Return the mean of each row."""
         return np.asarray((self.share * self.mean).sum(axis=1))
 
     def quantiles(self, probabilities: FloatArray) -> FloatArray:
-        """Give quantiles by bisection, shape (rows, probabilities)."""
+        """Return quantiles by bisection, shape (rows, probabilities)."""
         sd = np.sqrt(self.variance)
         low = (self.mean - REACH * sd).min(axis=1, keepdims=True)
         high = (self.mean + REACH * sd).max(axis=1, keepdims=True)
@@ -54,7 +54,7 @@ class RowMixture:
 
 
 def population_messages(parameters: Parameters) -> Messages:
-    """Give the mixture of the population's coefficients as messages.
+    """Return the mixture of the population's coefficients as messages.
 
     For subjects that training did not show.
     """
@@ -69,7 +69,7 @@ def population_messages(parameters: Parameters) -> Messages:
 def row_mixture(
     design: FloatArray, local: Local, subjects: IntArray, noise: float = 0.0
 ) -> RowMixture:
-    """Give the mixture of x'z (+ e) for each row.
+    """Return the mixture of x'z (+ e) for each row.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def draw_coefficients(
 
 
 def nobody(n_subjects: int, d: int) -> SubjectSums:
-    """Give the sums of subjects without a row."""
+    """Return the sums of subjects without a row."""
     return SubjectSums(
         np.zeros((n_subjects, d, d)),
         np.zeros((n_subjects, d)),
@@ -134,7 +134,7 @@ def joined(one: Local, other: Local) -> Local:
 def posterior(
     known: SubjectSums, new: SubjectSums, told: Messages, parameters: Parameters
 ) -> Local:
-    """Give the local factors of known and of new subjects, in this order.
+    """Return the local factors of known and of new subjects, in this order.
 
     Known subjects have that of training, which allows for uncertain parameters; new
     ones have the population's mixture for a prior.
@@ -154,7 +154,7 @@ def component_share(share: FloatArray, n_components: tuple[int, ...]) -> FloatAr
 def cluster_curves(
     parameters: Parameters, design: FloatArray, level: float
 ) -> list[tuple[float, FloatArray]]:
-    """Give weight, mean and range of each first-layer component's curves.
+    """Return weight, mean and range of each first-layer component's curves.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flexcv._rounding import significant
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .ascent import Schedule, Step, ascend
 from .parameters import Parameters, Priors
@@ -100,7 +100,7 @@ def search(
 
 
 def starting_fixed(sums: SubjectSums) -> FloatArray:
-    """Give beta of the least-squares fit of one curve for all subjects."""
+    """Return beta of the least-squares fit of one curve for all subjects."""
     if not sums.n_fixed:
         return np.zeros(0)
     d = sums.cross.shape[1]

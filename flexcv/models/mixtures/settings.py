@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from flexcv.models._validate import near_miss
+from flexcv._checks import check_choice, check_integer
 
 from .search import Size
 
 AUTO = ((2, 1), (4, 2), (10, 5))
 AUTO_FACTORS = (1, 2, 4)  # in the first layer, and one in each deeper layer
 FIRST_FACTORS = 4  # where the number is left open
-
-
-def check_whole(name: str, value: object, minimum: int) -> int:
-    """Return `value` as an int when it is a whole number of at least `minimum`."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"`{name}` must be a whole number, got {value!r}.")
-    if value < minimum:
-        raise ValueError(f"`{name}` must be at least {minimum}, got {value!r}.")
-    return int(value)
-
-
-def check_positive(name: str, value: object) -> float:
-    """Return `value` as a float when it is a number above zero."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"`{name}` must be a number, got {value!r}.")
-    number = float(value)
-    if not 0.0 < number < float("inf"):
-        raise ValueError(f"`{name}` must be above zero, got {value!r}.")
-    return number
-
-
-def check_word(name: str, value: object, known: Sequence[str]) -> str:
-    """Return `value` when it is one of the known words."""
-    if not isinstance(value, str) or value not in known:
-        listed = " or ".join(repr(word) for word in known)
-        hint = near_miss(value, known) or "."
-        raise ValueError(f"`{name}` must be {listed}, got {value!r}{hint}")
-    return value
 
 
 def check_range(value: Any) -> tuple[float, float] | None:
@@ -61,7 +33,7 @@ def check_range(value: Any) -> tuple[float, float] | None:
 
 
 def generator_from(random_state: Any) -> np.random.Generator:
-    """Give a generator of a seed, of a generator, or of scikit-learn's older kind."""
+    """Return a generator of a seed, of a generator, or of scikit-learn's older kind."""
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(2**31, size=4))
     return np.random.default_rng(random_state)
@@ -70,7 +42,7 @@ def generator_from(random_state: Any) -> np.random.Generator:
 def mixture_sizes(
     n_components: Any, n_factors: Any, d: int, n_subjects: int
 ) -> tuple[Size, ...]:
-    """Give the sizes to start from.
+    """Return the sizes to start from.
 
     Parameters
     ----------
@@ -91,7 +63,7 @@ def mixture_sizes(
     [(2, 1), (4, 2)]
     """
     if isinstance(n_components, str):
-        check_word("n_components", n_components, ["auto"])
+        check_choice("n_components", n_components, ["auto"])
         fitting: list[tuple[int, ...]]
         fitting = [found for found in AUTO if found[0] <= n_subjects] or [(1, 1)]
     else:
@@ -106,12 +78,12 @@ def mixture_sizes(
 
 
 def _factors(n_factors: Any, n_layers: int, d: int) -> list[tuple[int, ...]]:
-    """Give the numbers of factors to try."""
+    """Return the numbers of factors to try."""
     deeper, most = (1,) * (n_layers - 1), max(1, d - 1)
     if n_factors is None:
         return [(min(FIRST_FACTORS, most), *deeper)]
     if isinstance(n_factors, str):
-        check_word("n_factors", n_factors, ["auto"])
+        check_choice("n_factors", n_factors, ["auto"])
         return [(first, *deeper) for first in AUTO_FACTORS if first <= most]
     return [_asked_factors(n_factors, n_layers, d)]
 
@@ -134,12 +106,12 @@ def _asked_factors(n_factors: Any, n_layers: int, d: int) -> tuple[int, ...]:
 
 def _per_layer(name: str, value: Any) -> tuple[int, ...]:
     if isinstance(value, Integral):
-        return (check_whole(name, value, 1),)
+        return (check_integer(name, value, 1),)
     if not isinstance(value, Sequence) or isinstance(value, str) or not len(value):
         raise TypeError(
             f"`{name}` must be a whole number or one for each layer, got {value!r}."
         )
-    return tuple(check_whole(name, number, 1) for number in value)
+    return tuple(check_integer(name, number, 1) for number in value)
 
 
 def _require_subjects(n_components: tuple[int, ...], n_subjects: int) -> None:

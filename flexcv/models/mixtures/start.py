@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flexcv._rounding import first_least, on_grid
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 from .parameters import Layer, Parameters, Priors
 from .sums import SubjectSums
@@ -127,7 +127,7 @@ def whitened(points: FloatArray, covariance: FloatArray) -> FloatArray:
 def k_means(
     points: FloatArray, k: int, generator: np.random.Generator, seedings: int
 ) -> IntArray:
-    """Give labels of the best of several k-means clusterings.
+    """Return labels of the best of several k-means clusterings.
 
     Arthur & Vassilvitskii (2007), *k-means++*, seeds them.
     """
@@ -172,7 +172,7 @@ def _lloyd(points: FloatArray, centres: FloatArray) -> tuple[IntArray, float]:
 def _component(
     points: FloatArray, uncertainty: FloatArray, whole: FloatArray, m: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Give mean, loadings and own variances of a cluster's points."""
+    """Return mean, loadings and own variances of a cluster's points."""
     d = len(whole)
     if len(points):
         mean = points.mean(axis=0)
@@ -219,7 +219,7 @@ def _scores(
     labels: IntArray,
     found: Sequence[tuple[FloatArray, FloatArray, FloatArray]],
 ) -> tuple[FloatArray, FloatArray]:
-    """Give the factor scores of all points and their average covariance."""
+    """Return the factor scores of all points and their average covariance."""
     m = found[0][1].shape[1]
     scores, uncertainty = np.zeros((len(points), m)), np.zeros((m, m))
     for label, (mean, loadings, own) in enumerate(found):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 BLOCK_ROWS = 200_000
 
@@ -60,7 +60,7 @@ class SubjectSums:
         return SubjectSums(**fields)
 
     def less_fixed(self, fixed: FloatArray) -> SubjectSums:
-        """Give the sums for the target y - W beta."""
+        """Return the sums for the target y - W beta."""
         if not self.n_fixed:
             return self
         explained = self.fixed_gram @ fixed

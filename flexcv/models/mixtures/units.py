@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import RankDeficiencyWarning
-from flexcv.models._validate import FloatArray, IntArray
 from flexcv.models.design._effects import INTERCEPT
 
 EXPLAINED = 1e-8  # of a fixed column's spread; what is left below is rounding
@@ -50,16 +50,16 @@ class Units:
         return (columns[:, self.kept] - self.fixed_centre) / self.fixed_scale
 
     def coefficients(self, values: FloatArray) -> FloatArray:
-        """Give coefficients of the user's curve columns, on the user's scale."""
+        """Return coefficients of the user's curve columns, on the user's scale."""
         return np.asarray(self.scale * values / self.curve_scale)
 
     def coefficient_covariance(self, values: FloatArray) -> FloatArray:
-        """Give covariances of such coefficients."""
+        """Return covariances of such coefficients."""
         outer = self.curve_scale[:, None] * self.curve_scale
         return np.asarray(self.scale**2 * values / outer)
 
     def effects(self, values: FloatArray) -> FloatArray:
-        """Give the effects of the fixed columns on the user's scale."""
+        """Return the effects of the fixed columns on the user's scale."""
         return np.asarray(self.scale * values / self.fixed_scale)
 
 
@@ -106,7 +106,7 @@ def learn_units(
 
 
 def _independent(curve: FloatArray, fixed: FloatArray) -> IntArray:
-    """Give the fixed columns that neither curves nor earlier ones determine."""
+    """Return the fixed columns that neither curves nor earlier ones determine."""
     left = fixed - curve @ np.linalg.lstsq(curve, fixed, rcond=None)[0]
     kept: list[int] = []
     basis: list[FloatArray] = []

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .moments import LayerMoments, Sweep
 from .parameters import Layer, Parameters, Priors
@@ -45,7 +45,7 @@ def updated_fixed(parameters: Parameters, found: Sweep) -> Parameters:
 
 
 def loading_precision(layer: Layer, shrinks: bool) -> FloatArray:
-    """Give the expected prior precision of each loading, shape (k, d, m)."""
+    """Return the expected prior precision of each loading, shape (k, d, m)."""
     if not shrinks:
         return np.ones_like(layer.local_rate)
     return layer.global_precision[:, None, None] / layer.local_rate

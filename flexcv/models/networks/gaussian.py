@@ -17,8 +17,8 @@ from functools import cached_property
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
-from flexcv.models.base import RandomPart
+from flexcv.arrays import FloatArray, IntArray
+from flexcv.models.contract.base import RandomPart
 from flexcv.models.gaussian.conditional import Uncertainty, learn_uncertainty
 from flexcv.models.gaussian.covariance import covariance_shape
 from flexcv.models.gaussian.em import posterior, residual_sums
@@ -118,7 +118,7 @@ class GaussianResponse:
     spread: float
 
     def start(self) -> ResidualEffects:
-        """Give the random part of the target itself, before anything is learned."""
+        """Return the random part of the target itself, before anything is learned."""
         begin = starting_effects(self.random)
         return self.refitted(np.zeros(len(self.target)), begin)
 
@@ -151,7 +151,7 @@ class GaussianResponse:
         return replace(before, sigma2=sigma2, effects=found.effects, average=average)
 
     def batch_loss(self, state: ResidualEffects) -> BatchLoss:
-        """Give the function that takes f of a batch to its loss and derivative in f."""
+        """Return the function from f of a batch to its loss and derivative in f."""
         offset = average_part(self.random.columns, state.average)
         left = self.target - offset if len(offset) else self.target
         if isinstance(self.batches, WholeGroups):
@@ -165,7 +165,7 @@ class GaussianResponse:
         return loss
 
     def held_out_loss(self, fitted: FloatArray, state: ResidualEffects) -> float:
-        """Give minus the log-likelihood per row of the rows kept apart."""
+        """Return minus the log-likelihood per row of the rows kept apart."""
         if not len(self.apart):
             return np.nan
         unit = float(np.log(self.spread))
@@ -182,7 +182,7 @@ class GaussianResponse:
         return unit + independent_loss(residuals, variance)[0] / len(residuals)
 
     def reading(self, state: ResidualEffects) -> Reading:
-        """Give likelihood and variances in the units of the target."""
+        """Return likelihood and variances in the units of the target."""
         scale = self.spread**2
         return Reading(
             state.loglik - state.n_rows * float(np.log(self.spread)),
@@ -224,7 +224,7 @@ class GaussianResponse:
         return replace(state, sigma2=sigma2, effects=effects, loglik=found.loglik)
 
     def _honest_sigma2(self, fitted: FloatArray, state: ResidualEffects) -> float:
-        """Give the residual variance that the rows kept apart show.
+        """Return the residual variance that the rows kept apart show.
 
         A network fits part of the noise of the rows it learns from. Rows kept apart of
         known groups have squared errors of mean sigma^2 + z'Pz, with P the conditional
@@ -269,7 +269,7 @@ class GaussianResponse:
         return rows, residuals
 
     def _unknown(self, rows: RandomColumns, state: ResidualEffects) -> FloatArray:
-        """Give z'Pz; with several factors it would need a matrix over all levels."""
+        """Return z'Pz; with several factors it would need a matrix over all levels."""
         if len(rows.design.factors) != 1:
             return np.zeros(len(rows.design))
         train = self._train_columns.design

@@ -14,8 +14,8 @@ from functools import cached_property
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
-from flexcv.models.base import RandomPart
+from flexcv.arrays import FloatArray, IntArray
+from flexcv.models.contract.base import RandomPart
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.gaussian.conditional import Uncertainty
 from flexcv.models.gaussian.residual_effects import RandomColumns, average_part
@@ -97,7 +97,7 @@ class GeneralizedResponse:
         return N_NODES if alone else 1
 
     def start(self) -> GeneralizedState:
-        """Give the random part of the target itself, before anything is learned."""
+        """Return the random part of the target itself, before anything is learned."""
         nothing = GeneralizedState((), (), (), np.zeros(0), np.nan, len(self.train))
         return self.refitted(np.zeros(len(self.target)), nothing)
 
@@ -135,7 +135,7 @@ class GeneralizedResponse:
         return self.refitted(fitted, before)
 
     def batch_loss(self, state: GeneralizedState) -> BatchLoss:
-        """Give the function that takes f of a batch to its loss and derivative in f."""
+        """Return the function from f of a batch to its loss and derivative in f."""
         offset = self._offset(state)
         if isinstance(self.batches, WholeGroups):
             return self._whole_groups_loss(offset, state)
@@ -149,7 +149,7 @@ class GeneralizedResponse:
         return loss
 
     def held_out_loss(self, fitted: FloatArray, state: GeneralizedState) -> float:
-        """Give minus the log-likelihood per row of the rows kept apart."""
+        """Return minus the log-likelihood per row of the rows kept apart."""
         rows = self.apart
         if not len(rows):
             return np.nan
@@ -166,7 +166,7 @@ class GeneralizedResponse:
         return -group_laplace(groups, eta[order], lower).loglik / len(rows)
 
     def reading(self, state: GeneralizedState) -> Reading:
-        """Give likelihood and variances; there is no residual variance."""
+        """Return likelihood and variances; there is no residual variance."""
         return Reading(state.loglik, state.n_rows, np.nan, state.covariances)
 
     def finished(self, fitted: FloatArray, state: GeneralizedState) -> FinishedPart:
@@ -213,7 +213,7 @@ class GeneralizedResponse:
         return self.family.terms(self.target[rows], eta, weights).loglik
 
     def _offset(self, state: GeneralizedState) -> FloatArray:
-        """Give what is added to f, the effects aside."""
+        """Return what is added to f, the effects aside."""
         if not self.random.columns:
             return np.full(len(self.target), self.level)
         return self.level + average_part(self.random.columns, state.average)

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
-from flexcv.models.gaussian.pls import LOG_2PI
+from flexcv.arrays import FloatArray, IntArray
+from flexcv.models.gaussian.one_factor import LOG_2PI
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +84,7 @@ def marginal_loss(
     levels: IntArray,
     at: LevelKernels,
 ) -> tuple[float, FloatArray]:
-    """Give minus the log-likelihood of some whole levels and its derivative.
+    """Return minus the log-likelihood of some whole levels and its derivative.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def marginal_loss(
 def independent_loss(
     residuals: FloatArray, variance: FloatArray | float
 ) -> tuple[float, FloatArray]:
-    """Give minus the log-likelihood of independent rows and its derivative.
+    """Return minus the log-likelihood of independent rows and its derivative.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def independent_loss(
 
 
 def lower_root(covariance: FloatArray) -> FloatArray:
-    """Give the lower triangular L with G = L L', also where G is singular.
+    """Return the lower triangular L with G = L L', also where G is singular.
 
     Examples
     --------

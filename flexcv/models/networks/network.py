@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 ACTIVATIONS: dict[str, Callable[[], Any]] = {
     "silu": nn.SiLU,
@@ -63,7 +63,7 @@ def make_network(settings: NetworkSettings, n_features: int) -> Any:
 
 
 def choose_device(wanted: str) -> Any:
-    """Give the device: ``"auto"`` is a GPU where there is one."""
+    """Return the device: ``"auto"`` is a GPU where there is one."""
     present = torch.cuda.is_available()
     if wanted == "cuda" and not present:
         raise ValueError(
@@ -95,7 +95,7 @@ def own_randomness(seed: int, device: Any) -> Iterator[None]:
 
 
 def network_values(network: Any, features: Any) -> FloatArray:
-    """Give the network's output for rows of a tensor, in evaluation mode."""
+    """Return the network's output for rows of a tensor, in evaluation mode."""
     network.eval()
     with torch.no_grad():
         parts = [network(part).reshape(-1) for part in features.split(ROWS_AT_ONCE)]
@@ -103,7 +103,7 @@ def network_values(network: Any, features: Any) -> FloatArray:
 
 
 def finished_network(network: Any) -> Any:
-    """Give the network for prediction: on the CPU, in double precision.
+    """Return the network for prediction: on the CPU, in double precision.
 
     A row's prediction must not depend on the rows beside it, and single precision
     rounds differently with the size of a table.
@@ -112,13 +112,13 @@ def finished_network(network: Any) -> Any:
 
 
 def as_features(values: FloatArray, device: Any = None, *, double: bool = True) -> Any:
-    """Give scaled features as a tensor."""
+    """Return scaled features as a tensor."""
     kind = torch.float64 if double else torch.float32
     return torch.as_tensor(values, dtype=kind, device=device)
 
 
 def training_features(values: FloatArray, device: Any) -> Any:
-    """Give features to learn from: a small table in double precision.
+    """Return features to learn from: a small table in double precision.
 
     It costs nothing there, and fits of the same seed agree from machine to machine.
     """
@@ -126,7 +126,7 @@ def training_features(values: FloatArray, device: Any) -> Any:
 
 
 def predicted_values(network: Any, values: FloatArray) -> FloatArray:
-    """Give the output of a finished network, on one thread."""
+    """Return the output of a finished network, on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import RandomFactor
 
 FEWEST_HELD_OUT = 10  # fewer rows tell nothing about an epoch
@@ -34,7 +34,7 @@ class Scale:
     spread: FloatArray
 
     def scaled(self, columns: Sequence[FloatArray]) -> FloatArray:
-        """Give the scaled columns side by side, shape (n_rows, n_columns)."""
+        """Return the scaled columns side by side, shape (n_rows, n_columns)."""
         return (np.column_stack(columns) - self.centre) / self.spread
 
 
@@ -73,7 +73,7 @@ class WholeGroups:
     size: int
 
     def epoch(self, generator: np.random.Generator) -> Iterator[Batch]:
-        """Give every row once."""
+        """Return every row once."""
         levels = generator.permutation(np.flatnonzero(self.counts))
         counts = self.counts[levels]
         ends = np.cumsum(counts)
@@ -107,7 +107,7 @@ class LooseRows:
     size: int
 
     def epoch(self, generator: np.random.Generator) -> Iterator[Batch]:
-        """Give every row once."""
+        """Return every row once."""
         nothing = np.zeros(0, dtype=np.intp)
         n_batches = max(1, round(len(self.rows) / self.size))
         for rows in np.array_split(generator.permutation(self.rows), n_batches):
@@ -158,7 +158,7 @@ def make_batches(factors: Sequence[RandomFactor], rows: IntArray, size: int) -> 
 
 
 def automatic_batch_size(n_rows: int) -> int:
-    """Give the batch size that makes about 32 steps an epoch, 32 to 512 rows.
+    """Return the batch size that makes about 32 steps an epoch, 32 to 512 rows.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def automatic_batch_size(n_rows: int) -> int:
 
 
 def automatic_epochs(n_rows: int, size: int) -> int:
-    """Give the number of epochs that makes about 2400 steps, 20 to 80.
+    """Return the number of epochs that makes about 2400 steps, 20 to 80.
 
     Examples
     --------

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
-from flexcv.models._validate import near_miss
+from flexcv._checks import check_choice, check_integer, check_interval
 
 ACTIVATION_NAMES = ("silu", "relu", "gelu", "tanh")
 HOLD_OUTS = ("rows", "groups")
@@ -33,27 +33,27 @@ class NeuralSettings:
 
     def __post_init__(self) -> None:
         for size in self.layers:
-            _require_whole("hidden_layer_sizes", size, 1)
-        _require_choice("activation", self.activation, ACTIVATION_NAMES)
-        _require_number("learning_rate", self.learning_rate, 0.0, 1.0, open_below=True)
-        _require_number("weight_decay", self.weight_decay, 0.0, float("inf"))
-        _require_number("dropout", self.dropout, 0.0, 1.0)
+            check_integer("hidden_layer_sizes", size, 1)
+        check_choice("activation", self.activation, ACTIVATION_NAMES)
+        check_interval("learning_rate", self.learning_rate, 0.0, 1.0, closed="neither")
+        check_interval("weight_decay", self.weight_decay, 0.0)
+        check_interval("dropout", self.dropout, 0.0, 1.0)
         for name in ("n_epochs", "batch_size"):
             value = getattr(self, name)
             if value != "auto":
-                _require_whole(name, value, 1)
+                check_integer(name, value, 1)
         if self.network is not None and _is_module(self.network):
             raise TypeError(
                 "`network` must be a function that makes a torch.nn.Module from the "
                 f"number of features, got {type(self.network).__name__}."
             )
         if self.early_stopping is not None:
-            _require_choice("early_stopping", self.early_stopping, HOLD_OUTS)
-        _require_number(
-            "validation_fraction", self.validation_fraction, 0.0, 1.0, open_below=True
+            check_choice("early_stopping", self.early_stopping, HOLD_OUTS)
+        check_interval(
+            "validation_fraction", self.validation_fraction, 0.0, 1.0, closed="neither"
         )
-        _require_whole("patience", self.patience, 1)
-        _require_choice("device", self.device, DEVICES)
+        check_integer("patience", self.patience, 1)
+        check_choice("device", self.device, DEVICES)
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -74,31 +74,3 @@ def _is_module(network: Any) -> bool:
     return not callable(network) or (
         not isinstance(network, type) and hasattr(network, "state_dict")
     )
-
-
-def _require_whole(name: str, value: Any, minimum: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"`{name}` must be a whole number, got {value!r}.")
-    if value < minimum:
-        raise ValueError(f"`{name}` must be at least {minimum}, got {value!r}.")
-
-
-def _require_number(
-    name: str, value: Any, low: float, high: float, *, open_below: bool = False
-) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"`{name}` must be a number, got {value!r}.")
-    number = float(value)
-    above = number > low if open_below else number >= low
-    if not (above and number < high):
-        first = "greater than" if open_below else "at least"
-        last = "" if high == float("inf") else f" and less than {high:g}"
-        raise ValueError(f"`{name}` must be {first} {low:g}{last}, got {value!r}.")
-
-
-def _require_choice(name: str, value: Any, known: tuple[str, ...]) -> None:
-    if value not in known:
-        shown = ", ".join(repr(word) for word in known)
-        raise ValueError(
-            f"`{name}` must be one of {shown}, got {value!r}{near_miss(value, known)}"
-        )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 from flexcv.models.gaussian.residual_effects import RandomColumns
 
 from .gaussian import Reading
@@ -23,7 +23,7 @@ def trace_row(
     entries: Sequence[str],
     after: Sequence[float],
 ) -> dict[str, float]:
-    """Give one row of a trace.
+    """Return one row of a trace.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def trace_row(
 def trace_frame(
     rows: Sequence[Mapping[str, float]], entries: Sequence[str]
 ) -> pd.DataFrame:
-    """Give the trace as a table with a row per epoch."""
+    """Return the trace as a table with a row per epoch."""
     columns = [*BEFORE, *entries, *AFTER]
     numbers = pd.Index([int(row["iteration"]) for row in rows], name="iteration")
     values = [[row[column] for column in columns] for row in rows]

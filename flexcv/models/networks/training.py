@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .gaussian import BatchLoss
 from .network import network_values
@@ -42,23 +42,23 @@ class Response(Protocol):
         ...
 
     def start(self) -> Any:
-        """Give the random part before anything is learned."""
+        """Return the random part before anything is learned."""
         ...
 
     def refitted(self, fitted: FloatArray, before: Any) -> Any:
-        """Give the random part that goes with f of all rows."""
+        """Return the random part that goes with f of all rows."""
         ...
 
     def refreshed(self, fitted: FloatArray, before: Any) -> Any:
-        """Give effects for f of all rows, at variances near those before."""
+        """Return effects for f of all rows, at variances near those before."""
         ...
 
     def batch_loss(self, state: Any) -> BatchLoss:
-        """Give the function from f of a batch to loss and derivative."""
+        """Return the function from f of a batch to loss and derivative."""
         ...
 
     def held_out_loss(self, fitted: FloatArray, state: Any) -> float:
-        """Give the loss per row of the rows kept apart."""
+        """Return the loss per row of the rows kept apart."""
         ...
 
 
@@ -118,7 +118,7 @@ def epochs(
     settings: TrainingSettings,
     generator: np.random.Generator,
 ) -> Iterator[Epoch]:
-    """Give epoch after epoch, the untrained network first.
+    """Return epoch after epoch, the untrained network first.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def epochs(
 
 
 def rate_at(progress: float) -> float:
-    """Give the share of the largest learning rate at a share of all steps.
+    """Return the share of the largest learning rate at a share of all steps.
 
     Examples
     --------
@@ -233,7 +233,7 @@ class _Steps:
 
 
 def copied_weights(network: Any) -> dict[str, Any]:
-    """Give a copy of a network's weights and buffers."""
+    """Return a copy of a network's weights and buffers."""
     return copy.deepcopy(dict(network.state_dict()))
 
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import itertools
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from numbers import Integral, Real
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._checks import check_choice, check_integer, check_interval
+from flexcv.arrays import FloatArray
 from flexcv.errors import ConvergenceWarning
-from flexcv.models._validate import FloatArray, near_miss, target_values
-from flexcv.models.base import AbstractMixedModel, RandomPart, Training
+from flexcv.models.contract.base import AbstractMixedModel, RandomPart, Training
+from flexcv.models.contract.iterating import IteratedModel, is_stopped
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_groups_apart, require_identifiable
 from flexcv.models.design.columns import RandomDesign
+from flexcv.models.design.validate import target_values
 
 from .columns import (
     PenalisedColumns,
@@ -35,7 +37,7 @@ CHOSEN = "cv"
 VARIANCES = ("out_of_fold", "held_out_groups", "in_sample")
 
 
-class AbstractPenalizedModel(AbstractMixedModel):
+class AbstractPenalizedModel(IteratedModel, AbstractMixedModel):
     """A mixed model whose fixed effects carry a penalty.
 
     Subclasses make the rounds of a fit in `_rounds` and give the coefficients at its
@@ -61,7 +63,7 @@ class AbstractPenalizedModel(AbstractMixedModel):
     def _rounds(
         self, rows: PenalisedRows, training: Training, settings: PenaltySettings
     ) -> Iterator[PenalisedRound]:
-        """Give round after round."""
+        """Return round after round."""
 
     @abstractmethod
     def _final_fit(
@@ -71,7 +73,7 @@ class AbstractPenalizedModel(AbstractMixedModel):
         settings: PenaltySettings,
         last: PenalisedRound,
     ) -> PenalisedFit:
-        """Give coefficients and effects at the variances of the last round."""
+        """Return coefficients and effects at the variances of the last round."""
 
     @property
     def coef_(self) -> FloatArray:
@@ -98,7 +100,7 @@ class AbstractPenalizedModel(AbstractMixedModel):
         return pd.DataFrame(table, index=list(self.columns_.names))
 
     def _again(self, X: Any, y: Any) -> tuple[Columns, FloatArray, RandomDesign]:
-        """Give the columns, target and random part of a table with own groups."""
+        """Return the columns, target and random part of a table with own groups."""
         check_is_fitted(self)
         source = self._source(X)
         target = target_values(y, len(source.table))
@@ -161,7 +163,7 @@ class AbstractPenalizedModel(AbstractMixedModel):
         return row_folds(n_folds, rows.target)
 
     def _is_free(self) -> bool:
-        """Tell whether there is no penalty, so that the fit is maximum likelihood."""
+        """Return whether there is no penalty, so that the fit is maximum likelihood."""
         return not isinstance(self.alpha, str) and float(self.alpha) == 0.0
 
     def _run(
@@ -180,7 +182,7 @@ class AbstractPenalizedModel(AbstractMixedModel):
             kept.append(trace_row(finished, components))
             if finished.held_out is not None:
                 self.cv_results_ = finished.held_out.frame()
-            stopped = _told(self.callbacks, kept[-1])
+            stopped = is_stopped(self.callbacks, kept[-1])
             self.converged_ = self._has_settled(finished, settings)
             if stopped or self.converged_:
                 break
@@ -212,26 +214,26 @@ class AbstractPenalizedModel(AbstractMixedModel):
         return total
 
     def _check_settings(self) -> None:
-        _check_choice("penalty", self.penalty, PENALTIES)
-        _check_choice("variances", self.variances, VARIANCES)
+        check_choice("penalty", self.penalty, PENALTIES)
+        check_choice("variances", self.variances, VARIANCES)
         if not isinstance(self.standardise, bool):
             raise TypeError(
                 f"`standardise` must be True or False, got {self.standardise!r}."
             )
-        _check_share("l1_ratio", self.l1_ratio)
-        check_at_least("max_iterations", self.max_iterations, 1)
-        check_at_least("n_alphas", self.n_alphas, 2)
+        check_interval("l1_ratio", self.l1_ratio, 0.0, 1.0, closed="both")
+        check_integer("max_iterations", self.max_iterations, 1)
+        check_integer("n_alphas", self.n_alphas, 2)
         if isinstance(self.folds, int):
-            check_at_least("folds", self.folds, 2)
+            check_integer("folds", self.folds, 2)
         elif not hasattr(self.folds, "split"):
             raise TypeError(
                 f"`folds` must be a whole number or a splitter, got {self.folds!r}."
             )
-        _check_number("tol", self.tol)
+        check_interval("tol", self.tol, 0.0)
         if isinstance(self.alpha, str):
-            _check_choice("alpha", self.alpha, (CHOSEN,), " or a number")
+            check_choice("alpha", self.alpha, (CHOSEN,), otherwise=" or a number")
         else:
-            _check_number("alpha", self.alpha)
+            check_interval("alpha", self.alpha, 0.0)
 
 
 def _require_partition(folds: Sequence[Fold], n_rows: int) -> None:
@@ -243,43 +245,3 @@ def _require_partition(folds: Sequence[Fold], n_rows: int) -> None:
             f"got {len(np.unique(tested))} of {n_rows} rows in {len(folds)} folds; "
             "pass a number or a GroupKFold."
         )
-
-
-def _check_choice(
-    name: str, value: object, known: tuple[str, ...], more: str = ""
-) -> None:
-    if isinstance(value, str) and value in known:
-        return
-    listed = ", ".join(repr(option) for option in known)
-    hint = near_miss(value, known) or "; choose one of them."
-    raise ValueError(f"`{name}` must be one of {listed}{more}, got {value!r}{hint}")
-
-
-def _check_number(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"`{name}` must be a number, got {value!r}.")
-    if not 0.0 <= float(value) < np.inf:
-        raise ValueError(f"`{name}` must be at least 0 and finite, got {value!r}.")
-
-
-def _check_share(name: str, value: object) -> None:
-    _check_number(name, value)
-    if float(value) > 1.0:  # type: ignore[arg-type]
-        raise ValueError(f"`{name}` must lie between 0 and 1, got {value!r}.")
-
-
-def check_at_least(name: str, value: object, least: int) -> None:
-    """Refuse what is no whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"`{name}` must be a whole number, got {value!r}.")
-    if value < least:
-        raise ValueError(f"`{name}` must be at least {least}, got {value!r}.")
-
-
-def _told(callbacks: Any, row: Mapping[str, float]) -> bool:
-    """Call every callback; tell whether one of them wants to stop."""
-    if callbacks is None:
-        return False
-    several = [callbacks] if callable(callbacks) else list(callbacks)
-    answers: list[bool | None] = [callback(row) for callback in several]
-    return any(answer is True for answer in answers)

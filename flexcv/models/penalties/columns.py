@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from flexcv._checks import near_miss
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import RankDeficiencyWarning
-from flexcv.models._validate import FloatArray, IntArray, near_miss
-from flexcv.models.base import Training
+from flexcv.models.contract.base import Training
 from flexcv.models.design._effects import Columns, Constant
 from flexcv.models.design.accumulate import Table, fixed_basis
 from flexcv.models.design.columns import FixedEncoder, RandomDesign, learn_fixed
@@ -46,7 +47,7 @@ class PenalisedColumns:
         return self.encoder.names
 
     def penalised_matrix(self, source: Columns) -> FloatArray:
-        """Give the penalised columns of a table, centred."""
+        """Return the penalised columns of a table, centred."""
         columns = self.encoder.columns(source)
         picked = [columns[k] for k in self.penalised]
         if not picked:
@@ -54,14 +55,14 @@ class PenalisedColumns:
         return np.column_stack(picked) - self.centre
 
     def free_columns(self, source: Columns) -> list[FloatArray]:
-        """Give the columns without a penalty."""
+        """Return the columns without a penalty."""
         columns = self.encoder.columns(source)
         return [columns[k] for k in self.free]
 
     def rows(
         self, source: Columns, target: FloatArray, design: RandomDesign
     ) -> PenalisedRows:
-        """Give the rows of a table."""
+        """Return the rows of a table."""
         free = np.column_stack(self.free_columns(source))
         return PenalisedRows(self.penalised_matrix(source), free, target, design)
 
@@ -118,7 +119,7 @@ def learn_columns(
 
 
 def as_names(value: Any) -> tuple[Any, ...]:
-    """Give one name or several as a tuple."""
+    """Return one name or several as a tuple."""
     if value is None:
         return ()
     return (value,) if isinstance(value, str | int) else tuple(value)
@@ -168,7 +169,7 @@ def _independent(
 def _warn_of_constants(
     columns: Sequence[FloatArray], encoder: FixedEncoder, penalised: IntArray
 ) -> None:
-    """Say which penalised columns are swallowed by the intercept."""
+    """Return which penalised columns are swallowed by the intercept."""
     constant = [
         encoder.names[k]
         for k in penalised

@@ -21,7 +21,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning as SolverWarning
 from sklearn.linear_model import enet_path
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import RandomDesign
 
 from .whitening import Whitening, some_rows
@@ -102,7 +102,7 @@ class WhitenedRows:
         return np.asarray(self.columns.T @ self.target / self.n_rows)
 
     def free(self, coefficients: FloatArray) -> FloatArray:
-        """Give gamma for beta, or for each column of betas."""
+        """Return gamma for beta, or for each column of betas."""
         taken = self.free_of_columns @ coefficients
         return np.asarray((self.free_of_target - taken.T).T)
 
@@ -151,7 +151,7 @@ def whitened_rows(
 
 
 def largest_alpha(rows: WhitenedRows, l1_ratio: float) -> float:
-    """Give the least alpha that sets every penalised coefficient to zero.
+    """Return the least alpha that sets every penalised coefficient to zero.
 
     A ridge has none; there the one for a share of a thousandth of the lasso is given.
     """
@@ -162,7 +162,7 @@ def largest_alpha(rows: WhitenedRows, l1_ratio: float) -> float:
 def coefficient_path(
     rows: WhitenedRows, alphas: FloatArray, l1_ratio: float
 ) -> FloatArray:
-    """Give beta along falling alphas, shape (n_penalised, n_alphas).
+    """Return beta along falling alphas, shape (n_penalised, n_alphas).
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def coefficient_path(
 def solve(
     rows: WhitenedRows, alpha: float, l1_ratio: float, start: FloatArray | None = None
 ) -> FloatArray:
-    """Give beta at one alpha, to rounding.
+    """Return beta at one alpha, to rounding.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def solve(
 
 
 def _basis(free: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give B and an orthonormal Q with U^+ = B Q', also for dependent columns."""
+    """Return B and an orthonormal Q with U^+ = B Q', also for dependent columns."""
     left, values, right = np.linalg.svd(free, full_matrices=False)
     kept = values > RANK * values.max(initial=0.0)
     return np.asarray(right[kept].T / values[kept]), left[:, kept]
@@ -281,7 +281,7 @@ def _on_active_set(
 def optimality_gap(
     rows: WhitenedRows, scaled: FloatArray, alpha: float, l1_ratio: float
 ) -> float:
-    """Give by how much the worst optimality condition is missed.
+    """Return by how much the worst optimality condition is missed.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 from flexcv.models.design._identify import require_residual_left, require_residuals
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.gaussian.engine import estimate
@@ -156,7 +156,7 @@ def fit_at(
     alpha: float,
     start: FloatArray | None = None,
 ) -> PenalisedFit:
-    """Give coefficients and effects at given variances and alpha.
+    """Return coefficients and effects at given variances and alpha.
 
     Parameters
     ----------
@@ -179,13 +179,13 @@ def fit_at(
 def whitened_at(
     rows: PenalisedRows, relative: Sequence[FloatArray], *, standardise: bool
 ) -> tuple[Whitening, WhitenedRows]:
-    """Give the whitening at some variances, and the rows it makes."""
+    """Return the whitening at some variances, and the rows it makes."""
     whiten = learn_whitening(rows.design, relative, rows.weights)
     return whiten, whitened_rows(rows, whiten, standardise=standardise)
 
 
 def falling_alphas(whole: WhitenedRows, l1_ratio: float, n_alphas: int) -> FloatArray:
-    """Give the alphas of a path, from the one that selects nothing downwards."""
+    """Return the alphas of a path, from the one that selects nothing downwards."""
     wide = whole.columns.shape[1] > whole.n_rows
     peak = largest_alpha(whole, l1_ratio)
     return spaced_alphas(peak, l1_ratio, n_alphas, wide=wide)
@@ -194,7 +194,7 @@ def falling_alphas(whole: WhitenedRows, l1_ratio: float, n_alphas: int) -> Float
 def spaced_alphas(
     peak: float, l1_ratio: float, n_alphas: int, *, wide: bool
 ) -> FloatArray:
-    """Give falling alphas in equal ratios.
+    """Return falling alphas in equal ratios.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def spaced_alphas(
 
 
 def variance_change(new: Variances, old: Variances) -> float:
-    """Give the largest change of a variance or covariance over the sum of variances."""
+    """Compute the largest change of a (co)variance over the sum of variances."""
     steps = [abs(new.sigma2 - old.sigma2)]
     total = new.sigma2
     for one, other in zip(new.covariances, old.covariances, strict=True):

@@ -22,7 +22,7 @@ import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold
 
 from flexcv._rounding import first_least
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.alternating.out_of_sample import asks_for_groups
 from flexcv.models.design.columns import RandomDesign
 
@@ -146,7 +146,7 @@ class HeldOut:
         return first_least(self.mean)
 
     def frame(self) -> pd.DataFrame:
-        """Give loss and standard error over folds by alpha."""
+        """Return loss and standard error over folds by alpha."""
         n_folds = len(self.sizes)
         error = self.losses.std(axis=0, ddof=1) / np.sqrt(n_folds)
         alphas = pd.Index(self.alphas, name="alpha")
@@ -195,7 +195,7 @@ def fold_coefficients(
     l1_ratio: float,
     starts: Sequence[FloatArray],
 ) -> tuple[FloatArray, ...]:
-    """Give beta of each fold at one alpha.
+    """Return beta of each fold at one alpha.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def fold_coefficients(
 def out_of_fold(
     rows: PenalisedRows, folds: Sequence[Fold], coefficients: Sequence[FloatArray]
 ) -> FloatArray:
-    """Give y - X beta row by row, each with the beta of the fold that left it out."""
+    """Return y - X beta row by row, each with the beta of the fold that left it out."""
     left = np.full(len(rows.target), np.nan)
     for fold, own in zip(folds, coefficients, strict=True):
         left[fold.test] = rows.target[fold.test] - rows.penalised[fold.test] @ own
@@ -225,6 +225,6 @@ def out_of_fold(
 def _missed(
     rows: PenalisedRows, fold: Fold, path: FloatArray, free: FloatArray
 ) -> FloatArray:
-    """Give the residuals of the rows left out, one column per alpha."""
+    """Return the residuals of the rows left out, one column per alpha."""
     fitted = rows.penalised[fold.test] @ path + rows.free[fold.test] @ free
     return np.asarray(rows.target[fold.test][:, None] - fitted)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.laplace.crossed_rows import crossed_rows
 from flexcv.models.laplace.families import Family
@@ -155,14 +155,14 @@ class PenalisedLikelihood:
         return Stand(beta, gamma, predictor, at)
 
     def value(self, stand: Stand, alpha: float) -> float:
-        """Give the objective."""
+        """Return the objective."""
         size = np.abs(self.scale * stand.beta)
         ridge = 0.5 * (1.0 - self.l1_ratio) * float(size @ size)
         penalty = alpha * (self.l1_ratio * float(size.sum()) + ridge)
         return -stand.at.loglik / len(stand.predictor) + penalty
 
     def working(self, stand: Stand) -> WhitenedRows:
-        """Give the whitened rows of the working response."""
+        """Return the whitened rows of the working response."""
         rows = self.data.rows
         weights = working_weights(stand.at)
         pull = stand.at.eta_gradient
@@ -194,7 +194,7 @@ class PenalisedLikelihood:
         return here
 
     def path(self, alphas: FloatArray, start: Stand) -> Iterator[Stand]:
-        """Give the minimum at each of falling alphas, one from the other."""
+        """Return the minimum at each of falling alphas, one from the other."""
         here = start
         for alpha in alphas:
             here = self.minimise(float(alpha), here, PATH_STILL)
@@ -219,7 +219,7 @@ class PenalisedLikelihood:
 
 
 def working_weights(at: Evaluation) -> FloatArray:
-    """Give W at the modes, kept away from zero."""
+    """Return W at the modes, kept away from zero."""
     information = at.information
     least = LEAST_WEIGHT * float(information.max())
     return np.maximum(information, max(least, np.finfo(float).tiny))
@@ -232,7 +232,7 @@ def learn_scale(
     *,
     standardise: bool,
 ) -> FloatArray:
-    """Give the omegas at the working weights of some coefficients.
+    """Return the omegas at the working weights of some coefficients.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def learn_scale(
 def _spread(
     design: RandomDesign, covariances: Sequence[FloatArray], values: FloatArray
 ) -> FloatArray:
-    """Give Z D Z'v."""
+    """Return Z D Z'v."""
     effects = []
     for factor, covariance in zip(design.factors, covariances, strict=True):
         sums = [

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 from .coordinate_descent import PenalisedRows, solve
 from .fit import (
@@ -70,7 +70,7 @@ def penalised_rounds(
     settings: PenaltySettings,
     start: Variances,
 ) -> Iterator[PenalisedRound]:
-    """Give round after round, without end; the caller decides when to stop.
+    """Return round after round, without end; the caller decides when to stop.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class _Step:
         )
 
     def coefficients(self, alpha: float, before: _Found | None) -> _Found:
-        """Give beta, of the folds too where the residuals are made of them."""
+        """Return beta, of the folds too where the residuals are made of them."""
         wanted, rows = self.settings, self.rows
         start = None if before is None else before.beta
         beta = solve(self.whole, alpha, wanted.l1_ratio, start)
@@ -154,7 +154,7 @@ class _Step:
 
 
 def trace_row(finished: PenalisedRound, components: Sequence[str]) -> dict[str, float]:
-    """Give one row of a trace.
+    """Return one row of a trace.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def trace_row(finished: PenalisedRound, components: Sequence[str]) -> dict[str, 
 def trace_frame(
     rows: Sequence[Mapping[str, float]], components: Sequence[str]
 ) -> pd.DataFrame:
-    """Give the trace as a table with a row per iteration."""
+    """Return the trace as a table with a row per iteration."""
     columns = ["loglik", "sigma2", "trace_d", "logdet_d", *components]
     columns += ["change", "alpha", "selected", "learner_seconds", "effects_seconds"]
     numbers = pd.Index([int(row["iteration"]) for row in rows], name="iteration")

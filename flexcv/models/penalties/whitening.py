@@ -22,7 +22,7 @@ from scipy.sparse import csc_array, csr_array, eye_array
 from scipy.sparse import hstack as sparse_hstack
 from scipy.sparse.linalg import splu
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import RandomDesign, RandomFactor
 
 DENSE_EFFECTS = 300  # up to here the system of several factors is solved densely
@@ -56,7 +56,7 @@ class Whitening:
     half: Product | None
 
     def __call__(self, rows: FloatArray) -> FloatArray:
-        """Give S times a vector or the columns of a matrix.
+        """Return S times a vector or the columns of a matrix.
 
         With several factors the result has a row per random effect more.
         """
@@ -90,7 +90,7 @@ def learn_whitening(
     relative: Sequence[FloatArray],
     weights: FloatArray | None = None,
 ) -> Whitening:
-    """Give the whitening of a table's rows.
+    """Return the whitening of a table's rows.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def some_rows(design: RandomDesign, rows: IntArray) -> RandomDesign:
 
 
 def square_root(covariance: FloatArray) -> FloatArray:
-    """Give L with D = L L', which exists while a variance is zero."""
+    """Return L with D = L L', which exists while a variance is zero."""
     values, axes = np.linalg.eigh(covariance)
     return np.asarray(axes * np.sqrt(np.maximum(values, 0.0)))
 
@@ -151,7 +151,7 @@ def square_root(covariance: FloatArray) -> FloatArray:
 def _loadings(
     factor: RandomFactor, root: FloatArray, weights: FloatArray | None
 ) -> csr_array:
-    """Give A of one factor, ordered by level, then by effect."""
+    """Return A of one factor, ordered by level, then by effect."""
     n, q = len(factor.codes), factor.n_effects
     values = np.stack(factor.columns, axis=1) @ root
     if weights is not None:
@@ -165,7 +165,7 @@ def _loadings(
 def _level_products(
     loadings: csr_array, n_levels: int, q: int
 ) -> tuple[Product, Product]:
-    """Give the two products of one factor from the eigenvalues of A'A by level."""
+    """Return the two products of one factor from the eigenvalues of A'A by level."""
     dense, codes = loadings.data.reshape(-1, q), loadings.indices[::q] // q
     squares = np.zeros((n_levels, q, q))
     np.add.at(squares, codes, dense[:, :, None] * dense[:, None, :])

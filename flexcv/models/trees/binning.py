@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 CodeArray: TypeAlias = npt.NDArray[np.uint8]
 
@@ -43,7 +43,7 @@ class Bins:
         return max((len(cuts) for cuts in self.thresholds), default=0) + 1
 
     def codes(self, values: FloatArray) -> CodeArray:
-        """Give the bin of each value, a row per feature.
+        """Return the bin of each value, a row per feature.
 
         Parameters
         ----------

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 from .binning import Bins, learn_bins
 from .exact_trees import ExactGrower
@@ -23,10 +23,10 @@ class Reader(Protocol):
     """Turns numbers into what the trees of one learner read."""
 
     def read(self, values: FloatArray) -> npt.NDArray[Any]:
-        """Give what trees read."""
+        """Return what trees read."""
 
     def grower(self, read: npt.NDArray[Any], shape: TreeShape) -> Grower:
-        """Give what grows trees on it."""
+        """Return what grows trees on it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,11 +36,11 @@ class BinReader:
     bins: Bins
 
     def read(self, values: FloatArray) -> npt.NDArray[Any]:
-        """Give the bin of each value."""
+        """Return the bin of each value."""
         return self.bins.codes(values)
 
     def grower(self, read: npt.NDArray[Any], shape: TreeShape) -> Grower:
-        """Give the grower on bins."""
+        """Return the grower on bins."""
         return HistogramGrower(self.bins, read, shape)
 
 
@@ -49,11 +49,11 @@ class ValueReader:
     """Reads the values themselves, in 32 bits."""
 
     def read(self, values: FloatArray) -> npt.NDArray[Any]:
-        """Give 32-bit numbers."""
+        """Return 32-bit numbers."""
         return np.ascontiguousarray(values, dtype=np.float32)
 
     def grower(self, read: npt.NDArray[Any], shape: TreeShape) -> Grower:
-        """Give the grower on values."""
+        """Return the grower on values."""
         return ExactGrower(read, shape)
 
 
@@ -94,7 +94,7 @@ class BoostedTrees:
     trees: tuple[ValuedTree, ...]
 
     def predict(self, table: pd.DataFrame) -> FloatArray:
-        """Give the sum of the trees for each row of a table."""
+        """Return the sum of the trees for each row of a table."""
         read = self.reader.read(self.encoder.values(table))
         total = np.full(len(table), self.start)
         for tree in self.trees:
@@ -102,7 +102,7 @@ class BoostedTrees:
         return total
 
     def importances(self) -> FloatArray:
-        """Give each feature's share of what the splits gained, in the table's order."""
+        """Return each feature's share of the splits' gains, in the table's order."""
         gains = np.empty(len(self.places))
         gains[self.places] = _total_gains(self.trees, len(self.places))
         whole = gains.sum()

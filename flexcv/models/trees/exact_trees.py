@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import BoolArray, FloatArray, IntArray
 
-from .histogram_trees import LEAF, BoolArray, Grown, TreeShape
+from .histogram_trees import LEAF, Grown, TreeShape
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +29,11 @@ class ExactTree:
     leaf: IntArray
 
     def leaves(self, values: FloatArray) -> IntArray:
-        """Give the leaf of each row of a table of 32-bit numbers."""
+        """Return the leaf of each row of a table of 32-bit numbers."""
         return np.asarray(self.leaf[self.tree.apply(values)])
 
     def gains(self, n_features: int) -> FloatArray:
-        """Give by how much the splits of each feature lowered the squared error."""
+        """Return by how much the splits of each feature lowered the squared error."""
         gains = self.tree.compute_feature_importances(normalize=False)
         return np.asarray(gains[:n_features] * self.tree.weighted_n_node_samples[0])
 

@@ -14,9 +14,10 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from flexcv.models._validate import FloatArray, IntArray, is_categorical
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import sorted_levels
 from flexcv.models.design.labels import level_codes
+from flexcv.models.design.validate import is_categorical
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +33,7 @@ class FeatureEncoder:
     levels: dict[Any, pd.Index | None]
 
     def values(self, table: pd.DataFrame) -> FloatArray:
-        """Give the features of a table, shape (n_rows, n_features)."""
+        """Return the features of a table, shape (n_rows, n_features)."""
         values = np.empty((len(table), len(self.levels)), order="F")
         for place, (name, labels) in enumerate(self.levels.items()):
             column = table[name]

@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import check_cv
 
-from flexcv.models._validate import IntArray
+from flexcv._checks import check_integer
+from flexcv.arrays import IntArray
 from flexcv.models.alternating.out_of_sample import asks_for_groups
-
-from .settings import require_count
 
 
 def held_out_rows(
     folds: Any, groups: IntArray | None, n_rows: int, generator: np.random.RandomState
 ) -> tuple[IntArray, ...]:
-    """Give the rows that each fold leaves out.
+    """Return the rows that each fold leaves out.
 
     Parameters
     ----------
@@ -40,7 +39,7 @@ def held_out_rows(
     if folds is None:
         return ()
     if isinstance(folds, Integral):
-        n_folds = min(require_count("folds", folds, 2), n_rows)
+        n_folds = min(check_integer("folds", folds, 2), n_rows)
         parts = np.array_split(generator.permutation(n_rows), n_folds)
         return tuple(np.sort(part) for part in parts)
     splitter = check_cv(folds)

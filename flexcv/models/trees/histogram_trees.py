@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from flexcv._rounding import significant
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import BoolArray, FloatArray, IntArray
 
 from .binning import Bins, CodeArray
-
-BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 LEAF = -1  # in place of a feature
 LEAST_GAIN = 1e-10  # relative to the node's sum of squares; less is rounding
@@ -79,7 +77,7 @@ class HistogramTree:
     gain: FloatArray
 
     def leaves(self, codes: CodeArray) -> IntArray:
-        """Give the leaf of each row.
+        """Return the leaf of each row.
 
         Parameters
         ----------
@@ -98,7 +96,7 @@ class HistogramTree:
         return self.leaf[node]
 
     def gains(self, n_features: int) -> FloatArray:
-        """Give by how much the splits of each feature lowered the squared error."""
+        """Return by how much the splits of each feature lowered the squared error."""
         asked = self.feature != LEAF
         gain = self.gain[asked]
         return np.asarray(np.bincount(self.feature[asked], gain, n_features))
@@ -264,7 +262,7 @@ class _Front:
         )
 
     def nodes(self) -> IntArray:
-        """Give the node of every row of every tree."""
+        """Return the node of every row of every tree."""
         self._stop(np.full(len(self.moving), True))
         return self.node
 
@@ -309,7 +307,7 @@ def _gains(
     n_whole: IntArray,
     shape: TreeShape,
 ) -> FloatArray:
-    """Give by how much each split lowers the squared error; zero where forbidden."""
+    """Return by how much each split lowers the squared error; zero where forbidden."""
     n_right = n_whole - n_left
     fewest = np.minimum(n_left, n_right)
     with np.errstate(divide="ignore", invalid="ignore"):  # sides without rows
@@ -340,7 +338,7 @@ def _affordable(
 def _goes_right(
     code: npt.NDArray[Any], split: IntArray, missing_left: BoolArray, missing: int
 ) -> BoolArray:
-    """Tell which rows go to the right child."""
+    """Return which rows go to the right child."""
     return np.where(code == missing, ~missing_left, code > split)
 
 

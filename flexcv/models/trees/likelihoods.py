@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.gaussian.conditional import learn_uncertainty
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
@@ -57,33 +57,33 @@ class Member(Protocol):
     """The training rows of one sequence of trees."""
 
     def pull(self, fitted: FloatArray) -> Pull:
-        """Give the gradient at fitted values of the rows."""
+        """Return the gradient at fitted values of the rows."""
 
 
 class Likelihood(Protocol):
     """The likelihood of a family with random effects."""
 
     def start(self, rows: IntArray) -> float:
-        """Give the constant that boosting begins with."""
+        """Return the constant that boosting begins with."""
 
     def member(self, rows: IntArray, state: ResidualEffects) -> Member:
-        """Give some rows with the variances of a state."""
+        """Return some rows with the variances of a state."""
 
     def solve(
         self, fitted: FloatArray, previous: ResidualEffects | None
     ) -> ResidualEffects:
-        """Give the random part that goes with fitted values of all rows."""
+        """Return the random part that goes with fitted values of all rows."""
 
     def for_trees(
         self, state: ResidualEffects, fitted: FloatArray, honest: FloatArray
     ) -> ResidualEffects:
-        """Give the variances that the next trees reckon with."""
+        """Return the variances that the next trees reckon with."""
 
 
 def leaf_values(
     pull: Pull, leaves: IntArray, n_leaves: int, l2: float, *, newton: bool = True
 ) -> FloatArray:
-    """Give the values of a tree's leaves.
+    """Return the values of a tree's leaves.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class NormalMember:
     metric: NormalMetric
 
     def pull(self, fitted: FloatArray) -> Pull:
-        """Give sigma^2 V^-1 (y - F)."""
+        """Return sigma^2 V^-1 (y - F)."""
         return Pull(self.metric.projected(self.target - fitted), None, self.metric)
 
 
@@ -140,11 +140,11 @@ class NormalLikelihood:
     target: FloatArray
 
     def start(self, rows: IntArray) -> float:
-        """Give the mean of the target."""
+        """Return the mean of the target."""
         return float(self.target[rows].mean())
 
     def member(self, rows: IntArray, state: ResidualEffects) -> NormalMember:
-        """Give some rows with the variances of a state."""
+        """Return some rows with the variances of a state."""
         design = self.random.take(rows).design
         metric = normal_metric(design, state.sigma2, state.covariances)
         return NormalMember(self.target[rows], metric)
@@ -152,7 +152,7 @@ class NormalLikelihood:
     def solve(
         self, fitted: FloatArray, previous: ResidualEffects | None
     ) -> ResidualEffects:
-        """Give the exact maximum of the likelihood of the residuals."""
+        """Return the exact maximum of the likelihood of the residuals."""
         residuals = self.target - fitted
         start = no_effects(self.random, residuals)
         if self.random.design.factors:
@@ -163,7 +163,7 @@ class NormalLikelihood:
     def for_trees(
         self, state: ResidualEffects, fitted: FloatArray, honest: FloatArray
     ) -> ResidualEffects:
-        """Give a state whose residual variance is that of the noise alone.
+        """Return a state whose residual variance is that of the noise alone.
 
         The honest one holds the trees' own error as well. That is not noise to trees
         that are still to come, and would leave them too much of the group effects.

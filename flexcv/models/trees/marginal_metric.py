@@ -21,7 +21,7 @@ import numpy as np
 from scipy.sparse import block_diag, csc_array, csr_array, eye_array, kron
 from scipy.sparse.linalg import splu
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import RandomDesign, RandomFactor
 from flexcv.models.gaussian.conditional import sparse_design
 from flexcv.models.gaussian.em import design_products, posterior, residual_sums
@@ -33,7 +33,7 @@ class MarginalMetric(Protocol):
     def explained(
         self, leaves: IntArray, n_leaves: int, weights: FloatArray | None
     ) -> FloatArray:
-        """Give H'WZ C Z'WH for the indicators H of leaves."""
+        """Return H'WZ C Z'WH for the indicators H of leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class NoEffects:
     """The metric of a model without random effects."""
 
     def projected(self, residuals: FloatArray) -> FloatArray:
-        """Give the residuals."""
+        """Return the residuals."""
         return residuals
 
     def explained(
@@ -50,7 +50,7 @@ class NoEffects:
         n_leaves: int,
         weights: FloatArray | None,  # noqa: ARG002
     ) -> FloatArray:
-        """Give zeros."""
+        """Return zeros."""
         return np.zeros((n_leaves, n_leaves))
 
 
@@ -70,7 +70,7 @@ class OneFactor:
     conditional: FloatArray
 
     def projected(self, residuals: FloatArray) -> FloatArray:
-        """Give P r = r - Z b(r), where all rows have information one."""
+        """Return P r = r - Z b(r), where all rows have information one."""
         codes, n_levels = self.factor.codes, self.factor.n_levels
         sums = np.stack(
             [np.bincount(codes, c * residuals, n_levels) for c in self.factor.columns]
@@ -84,7 +84,7 @@ class OneFactor:
     def explained(
         self, leaves: IntArray, n_leaves: int, weights: FloatArray | None
     ) -> FloatArray:
-        """Give H'WZ C Z'WH for the indicators H of leaves."""
+        """Return H'WZ C Z'WH for the indicators H of leaves."""
         n_levels = self.factor.n_levels
         cell = self.factor.codes * n_leaves + leaves
         sums = []
@@ -114,7 +114,7 @@ class Explained:
     def explained(
         self, leaves: IntArray, n_leaves: int, weights: FloatArray | None
     ) -> FloatArray:
-        """Give H'WZ C Z'WH for the indicators H of leaves."""
+        """Return H'WZ C Z'WH for the indicators H of leaves."""
         lines = (leaves == np.arange(n_leaves)[:, None]).astype(np.float64)
         own = np.bincount(leaves, weights, n_leaves)
         return np.asarray(np.diag(own) - self.gram(lines))
@@ -136,7 +136,7 @@ class SeveralFactors:
     factorised: Any
 
     def projected(self, residuals: FloatArray) -> FloatArray:
-        """Give P r = r - Z b(r)."""
+        """Return P r = r - Z b(r)."""
         scores = self.loaded.T @ residuals
         return np.asarray(residuals - self.loaded @ self.factorised.solve(scores))
 
@@ -146,7 +146,7 @@ class SeveralFactors:
         n_leaves: int,
         weights: FloatArray | None,  # noqa: ARG002
     ) -> FloatArray:
-        """Give H'Z C Z'H for the indicators H of leaves."""
+        """Return H'Z C Z'H for the indicators H of leaves."""
         places = (np.arange(len(leaves)), leaves)
         indicators = csr_array((np.ones(len(leaves)), places), (len(leaves), n_leaves))
         sums = (self.loaded.T @ indicators).toarray()
@@ -157,13 +157,13 @@ class NormalMetric(MarginalMetric, Protocol):
     """The metric of rows that all have information one."""
 
     def projected(self, residuals: FloatArray) -> FloatArray:
-        """Give P r = r - Z b(r)."""
+        """Return P r = r - Z b(r)."""
 
 
 def normal_metric(
     design: RandomDesign, sigma2: float, covariances: Sequence[FloatArray]
 ) -> NormalMetric:
-    r"""Give the metric of a normal target, :math:`P = \sigma^2 V^{-1}`.
+    r"""Return the metric of a normal target, :math:`P = \sigma^2 V^{-1}`.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def _several_factors(
 
 
 def loadings(design: RandomDesign, factors: Sequence[FloatArray]) -> csr_array:
-    """Give Lambda of all levels, ordered as the columns of `sparse_design`."""
+    """Return Lambda of all levels, ordered as the columns of `sparse_design`."""
     parts = [
         kron(eye_array(factor.n_levels), own)
         for factor, own in zip(design.factors, factors, strict=True)
@@ -214,7 +214,7 @@ def loadings(design: RandomDesign, factors: Sequence[FloatArray]) -> csr_array:
 
 
 def root(covariance: FloatArray) -> FloatArray:
-    """Give the symmetric root, which exists while a variance is zero.
+    """Return the symmetric root, which exists while a variance is zero.
 
     It moves with the covariance, unlike a product with axes that may change sides.
     """

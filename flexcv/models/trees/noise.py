@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 from flexcv.models.gaussian.conditional import Uncertainty
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
@@ -28,7 +28,7 @@ def noise_variance(
     in_sample: FloatArray,
     honest: FloatArray,
 ) -> float:
-    r"""Give the variance of the noise alone.
+    r"""Return the variance of the noise alone.
 
     With random effects the product is taken in the metric :math:`P = \sigma^2 V^{-1}`
     at the honest variances. Where the noise is :math:`\tau^2` instead of

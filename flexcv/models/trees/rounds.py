@@ -16,10 +16,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from flexcv._rounding import on_grid
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import BoolArray, FloatArray, IntArray
 from flexcv.models.gaussian.residual_effects import ResidualEffects
 
-from .histogram_trees import BoolArray, Grown
+from .histogram_trees import Grown
 from .likelihoods import Likelihood, Member, leaf_values
 
 LEAST_RISE = 1e-9  # of the likelihood per row that is more than rounding
@@ -103,7 +103,7 @@ def boosted(
     pace: Pace,
     generator: np.random.RandomState,
 ) -> Iterator[Checkpoint]:
-    """Give checkpoint after checkpoint; the caller may stop before the last.
+    """Return checkpoint after checkpoint; the caller may stop before the last.
 
     Parameters
     ----------
@@ -165,11 +165,11 @@ class _Sequences:
         self.fitted = np.repeat(np.array(starts)[:, None], n_rows, axis=1)
 
     def members(self, state: ResidualEffects) -> list[Member]:
-        """Give the rows of every sequence with the variances of a state."""
+        """Return the rows of every sequence with the variances of a state."""
         return [self.likelihood.member(rows, state) for rows in self.rows]
 
     def honest(self) -> FloatArray:
-        """Give each row the value of the sequence that has not seen it."""
+        """Return each row the value of the sequence that has not seen it."""
         values: FloatArray = self.fitted[-1].copy()
         for line, rows in zip(self.fitted, self.held_out, strict=False):
             values[rows] = line[rows]

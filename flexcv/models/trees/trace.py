@@ -19,7 +19,7 @@ AFTER = ("change", "learner_seconds", "effects_seconds")
 def boosting_row(
     now: Checkpoint, before: Checkpoint | None, random: RandomColumns
 ) -> dict[str, float]:
-    """Give one row: rounds, honest likelihood, variances, change and seconds."""
+    """Return one row: rounds, honest likelihood, variances, change and seconds."""
     state = now.state
     variances = np.concatenate([[], *(d.diagonal() for d in state.covariances)])
     change = np.nan if before is None else relative_change(state, before.state)
@@ -38,6 +38,6 @@ def boosting_row(
 def boosting_frame(
     rows: Sequence[Mapping[str, float]], random: RandomColumns
 ) -> pd.DataFrame:
-    """Give the trace as a table with a row per checkpoint."""
+    """Return the trace as a table with a row per checkpoint."""
     columns = [*BEFORE, *component_names(random), *AFTER]
     return pd.DataFrame(list(rows), columns=columns).astype({"iteration": int})

@@ -14,7 +14,7 @@ N_LEVELS, DISPERSION = 6, 0.8
 
 
 def drawn(name, link, q, seed=0):
-    """Give rows, eta and Lambda of a small table."""
+    """Return rows, eta and Lambda of a small table."""
     rng = np.random.default_rng(seed)
     family = family_of(name, link)
     codes = rng.permutation(np.repeat(np.arange(N_LEVELS), [1, 2, 3, 5, 7, 9]))
@@ -34,7 +34,7 @@ def drawn(name, link, q, seed=0):
 
 
 def differences(function, at, step=1e-5):
-    """Give the gradient of a function of an array by central differences."""
+    """Return the gradient of a function of an array by central differences."""
     slopes = np.empty(at.size)
     for k in range(at.size):
         shift = np.zeros(at.size)

@@ -5,7 +5,7 @@ import pytest
 
 from flexcv.errors import ModelError
 from flexcv.models.gaussian.covariance import covariance_shape
-from flexcv.models.laplace import _meetings
+from flexcv.models.laplace import incidence
 from flexcv.models.laplace.crossed_rows import crossed_rows
 from flexcv.models.laplace.families import FAMILIES, family_of
 from flexcv.models.laplace.group_modes import group_rows
@@ -18,7 +18,7 @@ N_ROWS, SIZES = 80, (9, 5, 4)
 
 
 def drawn(name, link, effects=(2, 1, 2), seed=0):
-    """Give groups of three crossed factors, and a problem in all parameters."""
+    """Return groups of three crossed factors, and a problem in all parameters."""
     rng = np.random.default_rng(seed)
     family = family_of(name, link)
     x = rng.normal(size=N_ROWS)
@@ -47,7 +47,7 @@ def drawn(name, link, effects=(2, 1, 2), seed=0):
 
 
 def dense_loglik(problem, parameters):
-    """Give Laplace's approximation with one big A."""
+    """Return Laplace's approximation with one big A."""
     point, groups = problem.point(parameters), problem.rows.groups
     family, one = problem.rows.family, groups[0]
     blocks = []
@@ -68,7 +68,7 @@ def dense_loglik(problem, parameters):
 @pytest.mark.parametrize(("name", "link"), EVERY)
 @pytest.mark.parametrize("cells", [0, 10**6])
 def test_value_is_that_of_one_big_matrix(name, link, cells, monkeypatch):
-    monkeypatch.setattr(_meetings, "DENSE_CELLS", cells)
+    monkeypatch.setattr(incidence, "DENSE_CELLS", cells)
     problem, parameters = drawn(name, link)
     at = problem.at(parameters)
     assert at.converged
@@ -79,7 +79,7 @@ def test_value_is_that_of_one_big_matrix(name, link, cells, monkeypatch):
 @pytest.mark.parametrize("effects", [(1, 1), (2, 1, 2)])
 @pytest.mark.parametrize("cells", [0, 10**6])
 def test_gradients_equal_differences(name, link, effects, cells, monkeypatch):
-    monkeypatch.setattr(_meetings, "DENSE_CELLS", cells)
+    monkeypatch.setattr(incidence, "DENSE_CELLS", cells)
     problem, parameters = drawn(name, link, effects)
     gradient = problem.gradient(parameters)[1]
     step = 1e-5

@@ -8,7 +8,7 @@ from flexcv.models.design.terms import random_terms
 from flexcv.models.gaussian.conditional import sparse_design
 from flexcv.models.gaussian.residual_effects import distinct_columns
 from flexcv.models.laplace.families import family_of
-from flexcv.models.trees.laplace import LaplaceLikelihood
+from flexcv.models.trees.laplace_likelihood import LaplaceLikelihood
 from flexcv.models.trees.likelihoods import NormalLikelihood, leaf_values
 
 

@@ -33,14 +33,14 @@ def truth(predictions: Predictions | None, target: pd.Series[Any]) -> npt.NDArra
 
 
 def labels_of(predictions: Predictions | None, task: Task) -> npt.NDArray[Any]:
-    """Give what was predicted as a user knows it: numbers, or labels of classes."""
+    """Return what was predicted as a user knows it: numbers, or labels of classes."""
     if predictions is None:
         return np.empty(0)
     return task.as_known(predictions.predicted)
 
 
 def response_of(predictions: Predictions, metric: Metric, task: Task) -> Any:
-    """Give what a metric scores.
+    """Return what a metric scores.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def response_of(predictions: Predictions, metric: Metric, task: Task) -> Any:
 def scorable(
     predictions: pd.DataFrame, metrics: Iterable[Metric], task: Task
 ) -> tuple[pd.DataFrame, list[Metric]]:
-    """Give predictions and metrics that score one number a row, NaN where undefined.
+    """Return predictions and metrics that score one number a row, NaN where undefined.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def metric_meant(metric: Any, metrics: Sequence[Metric], task: Task) -> Metric:
 
 
 def _looking_up(metric: Metric, predictions: pd.DataFrame, task: Task) -> Metric:
-    """Give a metric of (numbers of classes, numbers of rows)."""
+    """Return a metric of (numbers of classes, numbers of rows)."""
     if isinstance(metric.function, LostFunction):
         return metric
     columns = response_columns(metric.response, task.columns)

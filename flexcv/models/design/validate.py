@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
-IntArray: TypeAlias = npt.NDArray[np.intp]
+from flexcv._checks import near_miss
+from flexcv.arrays import FloatArray
 
 MIXED = ("mixed", "mixed-integer")
 TEXT_LIKE = ("string", "categorical", "empty")
-
-
-def near_miss(name: object, known: Iterable[object]) -> str:
-    """Give `; did you mean 'x'?` when `name` is close to a known one."""
-    options = {str(option).lower(): option for option in known}
-    close = difflib.get_close_matches(str(name).lower(), options, n=1, cutoff=0.6)
-    return f"; did you mean {options[close[0]]!r}?" if close else ""
 
 
 def require_column(table: pd.DataFrame, name: object, role: str) -> None:
@@ -43,7 +34,7 @@ def require_unique_columns(table: pd.DataFrame) -> None:
 
 
 def numeric_values(column: pd.Series, name: object) -> FloatArray:
-    """Give a numeric column as floats, without missing or infinite values."""
+    """Return a numeric column as floats, without missing or infinite values."""
     values = _as_float(column, name)
     # One sum tells: it is finite unless some value is not (or the sum overflows).
     if not np.isfinite(values.sum()) and not np.isfinite(values).all():
@@ -56,7 +47,7 @@ def numeric_values(column: pd.Series, name: object) -> FloatArray:
 
 
 def is_categorical(column: pd.Series) -> bool:
-    """Say whether a column holds labels; refuse what is neither label nor number."""
+    """Return whether a column holds labels; refuse what is neither label nor number."""
     dtype = column.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "fiub":
         return False
@@ -91,7 +82,7 @@ def require_no_missing(column: pd.Series, role: str) -> None:
 
 
 def target_values(y: Any, n_rows: int) -> FloatArray:
-    """Give the target as a finite float vector of the right length."""
+    """Return the target as a finite float vector of the right length."""
     values = np.asarray(y)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -115,7 +106,7 @@ def target_values(y: Any, n_rows: int) -> FloatArray:
 
 
 def sample_weights(sample_weight: Any, n_rows: int) -> FloatArray:
-    """Give weights as floats from zero on, one per row, some of them positive."""
+    """Return weights as floats from zero on, one per row, some of them positive."""
     values = np.asarray(sample_weight, dtype=np.float64)
     if values.ndim == 0:
         values = np.full(n_rows, float(values))

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from flexcv import CrossValidation
-from flexcv.evaluation.curves import curves_of
+from flexcv.evaluation.learning_curves import curves_of
 from flexcv.evaluation.watching import trace_of
 
 X, y = make_regression(120, 4, noise=5.0, random_state=0)

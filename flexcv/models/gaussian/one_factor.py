@@ -13,24 +13,28 @@ Bates, Maechler, Bolker & Walker (2015), section 3; derivatives in D through
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import lapack
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray, IntArray
+
+from .draws import draws_of_one_factor
+from .far_levels import far_factors
 
 LARGE = 30.0  # deviation, relative to the residual, whose square loses digits
 EMPTY = 1e-7  # a direction of Z in a level, relative to its largest, that is none
 LEAST = np.float64(1e-290)  # of squares: rows over it are still a number
+SEEN = 0.05  # share of what rounding could do to a large variance's neighbours
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupSums:
-    """Sums over the rows of each level; additive over disjoint sets of rows.
+    """Sums over the rows of each level.
 
     Attributes
     ----------
@@ -44,13 +48,12 @@ class GroupSums:
         Sum of the logarithms of the weights.
     within
         What Z of its level leaves of ``[X y]``, squared and summed over rows; None
-        where it is as well known from `gram` and `cross`. Not additive.
+        where it is as well known from `gram` and `cross`.
 
     Examples
     --------
-    >>> one = GroupSums(2, np.eye(2), np.ones((1, 3, 4)))
-    >>> (one + one - one).n_rows
-    2
+    >>> GroupSums(2, np.eye(2), np.ones((1, 3, 4))).sizes
+    ((1, 4),)
     """
 
     n_rows: int
@@ -60,7 +63,7 @@ class GroupSums:
     within: FloatArray | None = None
 
     def roots(self) -> tuple[FloatArray, FloatArray]:
-        """Give R and C with R'R = Z'Z and R'C = Z'[X y], per level first."""
+        """Return R and C with R'R = Z'Z and R'C = Z'[X y], per level first."""
         q = self.n_effects
         moments = self.cross[:, :q].transpose(2, 0, 1)
         values, axes = np.linalg.eigh(moments)
@@ -82,21 +85,105 @@ class GroupSums:
         """Fixed columns, p."""
         return len(self.gram) - 1
 
-    def __add__(self, other: GroupSums) -> GroupSums:
-        return GroupSums(
-            self.n_rows + other.n_rows,
-            self.gram + other.gram,
-            self.cross + other.cross,
-            self.log_weights + other.log_weights,
-        )
+    @property
+    def is_exact(self) -> bool:
+        """Whether the Hessian is exact."""
+        return True
 
-    def __sub__(self, other: GroupSums) -> GroupSums:
-        return GroupSums(
-            self.n_rows - other.n_rows,
-            self.gram - other.gram,
-            self.cross - other.cross,
-            self.log_weights - other.log_weights,
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Effects and levels of the factor; nothing without one."""
+        q, _, n = self.cross.shape
+        return ((q, n),) if q else ()
+
+    def profile(
+        self,
+        factors: Sequence[FloatArray],
+        *,
+        reml: bool,
+        precision: float | None = None,
+    ) -> Profile:
+        """Evaluate the criterion and its derivatives."""
+        if not factors:
+            return profile_plain(self, reml=reml, precision=precision)
+        return profile(self, factors[0], reml=reml, precision=precision)
+
+    def moments_by_factor(self) -> list[FloatArray]:
+        """Return Z'Z summed over levels, (effects, effects)."""
+        q = self.n_effects
+        return [self.cross[:, :q].sum(axis=2)] if q else []
+
+    def alone(self) -> list[GroupSums]:
+        """Return the sums of each factor as if it were the only one."""
+        return [self] if self.n_effects else []
+
+    def lost(self, r2: float, theta: FloatArray) -> float:
+        """Return how many times the last digit of r^2 its sums are off at theta.
+
+        It grows with the part of the target that a difference of sums takes away, and
+        with the largest variance of a row where others stand beside it.
+        """
+        lost = 0.0 if self.within is not None else float(self.gram[-1, -1]) / r2
+        if self.n_effects > 1:
+            moments = np.einsum("aan->n", self.cross[:, : self.n_effects])
+            lost += SEEN * float(np.abs(theta).max() ** 2 * moments.max())
+        return lost
+
+    def far_factors(self) -> list[FloatArray]:
+        """Return Lambdas to begin from where the levels lie far from zero.
+
+        They are known where what the levels leave was found from the rows.
+        """
+        if self.within is None or not self.n_effects:
+            return []
+        noise = float(self.within[-1, -1]) / self.n_rows
+        square = self.cross[:, : self.n_effects].transpose(2, 0, 1)
+        return far_factors(square, self.cross[:, -1].T, noise)
+
+    def turned(self, turn: FloatArray) -> GroupSums:
+        """Return the sums with the columns ``[X y] turn`` in place of ``[X y]``."""
+        q = self.n_effects
+        right = np.einsum("apn,pr->arn", self.cross[:, q:], turn)
+        cross = np.concatenate([self.cross[:, :q], right], axis=1)
+        gram, within = (
+            None if square is None else turn.T @ square @ turn
+            for square in (self.gram, self.within)
         )
+        assert gram is not None
+        return replace(self, gram=gram, cross=cross, within=within)
+
+    def level_rows(self, values: FloatArray) -> FloatArray:
+        """Return an array per level as rows ordered by effect and level."""
+        if values.ndim != 3:
+            return values
+        q, p, n = values.shape
+        return values.transpose(0, 2, 1).reshape(q * n, p)
+
+    def within_blocks(
+        self,
+        at: Profile,
+        factors: Sequence[FloatArray],  # noqa: ARG002
+    ) -> list[FloatArray]:
+        """Return the level blocks of Z'V^-1Z, (levels, effects, effects)."""
+        return [at.within.transpose(2, 0, 1)] if self.n_effects else []
+
+    def within_form(
+        self,
+        at: Profile,
+        factors: Sequence[FloatArray],  # noqa: ARG002
+        place: IntArray,
+        load: FloatArray,
+    ) -> FloatArray:
+        """Return v'Z'V^-1Zv of sparse v, row by row."""
+        within = at.within[:, :, place[:, 0] % self.sizes[0][1]]
+        return np.asarray(np.einsum("na,abn,nb->n", load, within, load))
+
+    def draws(
+        self, factors: Sequence[FloatArray], sigma: float
+    ) -> Callable[[np.random.Generator], GroupSums]:
+        """Return the function that draws the sums anew from the model."""
+        draw = draws_of_one_factor(self.gram, self.cross, self.n_rows, factors, sigma)
+        return lambda rng: replace(self, **draw(rng)._asdict(), within=None)
 
 
 class Profile(NamedTuple):
@@ -187,7 +274,7 @@ def profile(
 def _reduced(
     sums: GroupSums, factor: FloatArray
 ) -> tuple[FloatArray, float, FloatArray]:
-    """Give Z'V^-1[Z X y] per level, log|V| and [X y]'V^-1[X y]."""
+    """Return Z'V^-1[Z X y] per level, log|V| and [X y]'V^-1[X y]."""
     q = sums.n_effects
     if np.abs(factor).max() > LARGE:
         return _reduced_by_rotations(sums, factor)
@@ -203,7 +290,7 @@ def _reduced(
 def _reduced_by_rotations(
     sums: GroupSums, factor: FloatArray
 ) -> tuple[FloatArray, float, FloatArray]:
-    """Give the same where a variance is so large that differences lose their digits.
+    """Return the same where a variance is so large that differences lose their digits.
 
     With M = R'R and N = R'C of a level and B = R Lambda, (I + B B')^-1 = G G' where G
     completes the rotation of [B; I] to a triangle. So [X y]'V^-1[X y] is what the
@@ -221,7 +308,7 @@ def _reduced_by_rotations(
 
 
 def _completion(tall: FloatArray) -> tuple[FloatArray, float]:
-    """Give G with G G' = (I + B B')^-1 per level, and the sum of log|I + B B'|."""
+    """Return G with G G' = (I + B B')^-1 per level, and the sum of log|I + B B'|."""
     q = tall.shape[1]
     if q == 1:
         squares = 1.0 + tall**2
@@ -236,7 +323,7 @@ def _completion(tall: FloatArray) -> tuple[FloatArray, float]:
 def profile_plain(
     sums: GroupSums, *, reml: bool, precision: float | None = None
 ) -> Profile:
-    """Give the criterion of a model without random effects."""
+    """Return the criterion of a model without random effects."""
     free = sums.n_rows - sums.n_fixed if reml else sums.n_rows
     fixed = solve_fixed(sums.gram)
     nothing = np.zeros(0)
@@ -294,7 +381,7 @@ def criterion(
     reml: bool,
     precision: float | None = None,
 ) -> tuple[float, ResidualLevel]:
-    """Give -2 log-likelihood with beta, and sigma unless kept, profiled out."""
+    """Return -2 log-likelihood with beta, and sigma unless kept, profiled out."""
     value = log_det - log_weights + (fixed.log_det if reml else 0.0)
     if precision is None:
         level = ResidualLevel(free / fixed.r2, 1.0 / free)
@@ -307,7 +394,7 @@ def criterion(
 def resolvent(
     q: int,
 ) -> Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, float]]:
-    """Give the function for (I + M D)^-1 [M N] per level and log|V|."""
+    """Return the function for (I + M D)^-1 [M N] per level and log|V|."""
     return {1: _resolvent_1, 2: _resolvent_2}.get(q, _resolvent_q)
 
 
@@ -376,7 +463,7 @@ def _derivatives(
     pull_of_r2: float,
     reml: bool,
 ) -> tuple[FloatArray, FloatArray]:
-    """Give the gradient (q, q) and the Hessian (q q, q q) in the entries of D.
+    """Return the gradient (q, q) and the Hessian (q q, q q) in the entries of D.
 
     With W = Z'V^-1Z, T = Z'V^-1X R^-1, s = Z'V^-1e and c = free / r^2, and E_i the
     direction of entry i, the Hessian is the sum over levels of

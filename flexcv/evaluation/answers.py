@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flexcv.dataset import IntArray, Task
+from flexcv.arrays import FloatArray, IntArray
+from flexcv.dataset import Task
 from flexcv.dataset.task import gives_probabilities
 from flexcv.records import Predictions
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def answer(model: Any, X: Any, rows: IntArray, task: Task, name: str) -> Predictions:
@@ -45,7 +44,7 @@ def answer(model: Any, X: Any, rows: IntArray, task: Task, name: str) -> Predict
 def class_probabilities(
     model: Any, X: Any, classes: Sequence[Any], name: str
 ) -> FloatArray | None:
-    """Give probabilities with a column for every class, in order.
+    """Return probabilities with a column for every class, in order.
 
     A class that was not in the model's training rows has probability zero.
 

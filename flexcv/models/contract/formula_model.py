@@ -13,6 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._checks import check_choice
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import RankDeficiencyWarning
 from flexcv.models.design._effects import Columns, categories_used
 from flexcv.models.design._notation import read_formula
@@ -23,8 +25,8 @@ from flexcv.models.design.estimable import ColumnSpace, column_space
 from flexcv.models.design.fingerprint import Fingerprint, fingerprint
 from flexcv.models.design.gaps import complete_rows, with_gaps, without_gaps
 from flexcv.models.design.terms import RandomTerm, names_of_term
+from flexcv.models.design.validate import sample_weights
 
-from ._validate import FloatArray, IntArray, near_miss, sample_weights
 from .base import AbstractMixedModel, Training
 
 NA_ACTIONS = ("raise", "drop")
@@ -68,11 +70,7 @@ class AbstractFormulaModel(AbstractMixedModel):
             multiply and whose meaning they have. Rows of weight zero are left out.
         """
         self.__dict__.pop("random_part_", None)
-        if self.na_action not in NA_ACTIONS:
-            hint = near_miss(self.na_action, NA_ACTIONS) or "; choose one of them."
-            raise ValueError(
-                f"`na_action` must be 'raise' or 'drop', got {self.na_action!r}{hint}"
-            )
+        check_choice("na_action", self.na_action, NA_ACTIONS)
         self._require_left_side(y)
         self.n_dropped_rows_ = 0
         if self.na_action == "drop" and y is not None:
@@ -115,7 +113,7 @@ class AbstractFormulaModel(AbstractMixedModel):
         return importlib.import_module("flexcv.plots").plot_fixed_effects(effects, ax)
 
     def _coded_target(self, y: Any) -> Any:
-        """Give the target as numbers."""
+        """Return the target as numbers."""
         return y
 
     def _with_gaps(
@@ -145,7 +143,7 @@ class AbstractFormulaModel(AbstractMixedModel):
         return isinstance(left, Name) and (name is None or str(name) == left.column)
 
     def _names_said(self) -> set[Any] | None:
-        """Give all names in formula and parameters; None where all features count."""
+        """Return all names in formula and parameters; None where all features count."""
         terms = self._terms()
         if self.formula is None:
             return None
@@ -185,23 +183,23 @@ class AbstractFormulaModel(AbstractMixedModel):
         )
 
     def _categories(self) -> set[Any]:
-        """Give the columns whose levels have fixed effects of a formula."""
+        """Return the columns whose levels have fixed effects of a formula."""
         effects = self.fixed_encoder_.effects
         return set() if self.formula is None else categories_used(effects)
 
     @abstractmethod
     def conditional_sd(self) -> dict[str, pd.DataFrame]:
-        """Give the standard deviations of the random effects given the data."""
+        """Return the standard deviations of the random effects given the data."""
 
     def random_effects_table(self) -> pd.DataFrame:
-        """Give all random effects in one tidy table, ready to draw.
+        """Return all random effects in one tidy table, ready to draw.
 
         Columns: factor, group (the level), name, effect, sd (given the data).
         """
         return tidy_effects(self.random_effects_, self.conditional_sd())
 
     def _row_weights(self, training: Training) -> FloatArray | None:
-        """Give what the column and `sample_weight` say together; None for neither."""
+        """Return what the column and `sample_weight` say together; None for neither."""
         named = None if self.weights is None else self._weights(training.source)
         given = training.sample_weight
         if named is None or given is None:
@@ -224,7 +222,7 @@ class AbstractFormulaModel(AbstractMixedModel):
         columns: Sequence[FloatArray],
         kept: IntArray,
     ) -> Fingerprint:
-        """Give what is remembered of the rows, to compare models."""
+        """Return what is remembered of the rows, to compare models."""
         source, names = training.source, self.fixed_encoder_.names
         return fingerprint(
             family,
@@ -236,7 +234,7 @@ class AbstractFormulaModel(AbstractMixedModel):
         )
 
     def _dropped(self, columns: list[FloatArray], kept: IntArray) -> tuple[str, ...]:
-        """Give the names of dropped columns, and remember how they came about."""
+        """Return the names of dropped columns, and remember how they came about."""
         self.column_space_ = column_space(columns, kept)
         names = self.fixed_encoder_.names
         dropped = tuple(np.delete(np.array(names, dtype=object), kept))
@@ -273,7 +271,7 @@ class AbstractFormulaModel(AbstractMixedModel):
             )
 
     def _columns_read(self) -> set[Any]:
-        """Give the columns that the formula, the groups and the offset name."""
+        """Return the columns that the formula, the groups and the offset name."""
         fixed, random = self.fixed_encoder_.used, self.random_encoder_.used
         return {*fixed, *random, self.offset}
 
@@ -281,6 +279,6 @@ class AbstractFormulaModel(AbstractMixedModel):
         return self.offset is not None or bool(self.fixed_encoder_.offsets)
 
     def _offset(self, source: Columns) -> FloatArray:
-        """Give what is added with coefficient one, by `offset` and by the formula."""
+        """Return what is added with coefficient one, by `offset` and by the formula."""
         total = self.fixed_encoder_.offset(source)
         return total if self.offset is None else total + source.numeric(self.offset)

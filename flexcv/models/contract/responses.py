@@ -13,16 +13,18 @@ from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv.arrays import FloatArray
 from flexcv.models.gaussian.conditional import normal_interval, unknown_variances
 from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.marginal import marginal_mean
 
-from ._validate import FloatArray
 from .base import AbstractMixedModel
+
+GAUSSIAN = "gaussian"
 
 
 def predicts_classes(model: AbstractFamilyModel) -> bool:
-    """Tell whether the outcome is one of two classes."""
+    """Return whether the outcome is one of two classes."""
     return model._has_classes()
 
 
@@ -38,16 +40,20 @@ class AbstractFamilyModel(AbstractMixedModel):
 
     @abstractmethod
     def _response_family(self) -> Family | None:
-        """Give distribution and link; None for a normal outcome."""
+        """Return distribution and link; None for a normal outcome."""
 
     def _has_classes(self) -> bool:
         return self.family == "binomial"
 
     def _is_normal(self) -> bool:
-        return self.family in (None, "gaussian")
+        return self.family in {None, GAUSSIAN}
+
+    def _family_name(self) -> str | None:
+        """Return the family's name; None for a normal outcome."""
+        return None if self._is_normal() else self.family
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Give the expected outcome, or the more probable class.
+        """Return the expected outcome, or the more probable class.
 
         Known levels enter with their predicted effects. The outcome of unknown ones
         is averaged over the effects they might have.
@@ -64,7 +70,7 @@ class AbstractFamilyModel(AbstractMixedModel):
 
     @available_if(predicts_classes)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> FloatArray:
-        """Give the probabilities of both classes, in the order of ``classes_``.
+        """Return the probabilities of both classes, in the order of ``classes_``.
 
         Known levels have theirs at their own effects. A new level's is the mean
         probability over levels, not the probability of a level whose effect is zero.
@@ -82,7 +88,7 @@ class AbstractFamilyModel(AbstractMixedModel):
         return np.column_stack([1.0 - mean, mean])
 
     def predict_mean(self, X: Any) -> FloatArray:
-        r"""Give the expected outcome; a probability for two classes.
+        r"""Return the expected outcome; a probability for two classes.
 
         Known levels enter with their predicted effect. Over the effects b of unknown
         levels, or of all under ``known_groups="population"``, it is averaged:
@@ -98,7 +104,7 @@ class AbstractFamilyModel(AbstractMixedModel):
         return self.predict_linear(X) if family is None else mean_at(self, X, family)
 
     def predict_linear(self, X: Any) -> FloatArray:
-        """Give the linear predictor, with known effects, and zero for unknown ones.
+        """Return the linear predictor, with known effects, and zero for unknown ones.
 
         The mean at it is the outcome of a group whose effects happen to be zero, not
         the average outcome of a new group, which `predict_mean` gives.
@@ -111,7 +117,7 @@ class AbstractFamilyModel(AbstractMixedModel):
         return np.asarray(super().predict(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Give the accuracy for two classes, else the coefficient of determination.
+        """Return the accuracy for two classes, else the coefficient of determination.
 
         Parameters
         ----------
@@ -144,7 +150,7 @@ class AbstractFamilyModel(AbstractMixedModel):
 
 
 def mean_at(model: AbstractMixedModel, X: Any, family: Family) -> FloatArray:
-    """Give the mean of known levels at their effects, of unknown ones over theirs.
+    """Return the mean of known levels at their effects, of unknown ones over theirs.
 
     Parameters
     ----------
@@ -163,7 +169,7 @@ def mean_at(model: AbstractMixedModel, X: Any, family: Family) -> FloatArray:
 
 
 def new_row_interval(model: Any, X: Any, level: float) -> pd.DataFrame:
-    """Give prediction, lower and upper for a new row of each group.
+    """Return prediction, lower and upper for a new row of each group.
 
     Parameters
     ----------

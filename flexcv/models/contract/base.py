@@ -17,19 +17,14 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._checks import check_choice
+from flexcv.arrays import FloatArray
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._table import prediction_table, training_table
 from flexcv.models.design.columns import RandomDesign, RandomEncoder, learn_random
 from flexcv.models.design.terms import RandomTerm, random_terms
+from flexcv.models.design.validate import require_column, sample_weights, target_values
 from flexcv.models.gaussian.covariance import correlations
-
-from ._validate import (
-    FloatArray,
-    near_miss,
-    require_column,
-    sample_weights,
-    target_values,
-)
 
 RESIDUAL = "Residual"
 COMPONENT = ("group", "name", "variance", "sd")
@@ -110,7 +105,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
 
     @abstractmethod
     def _fixed_part(self, source: Columns) -> FloatArray:
-        """Give the population prediction for a table."""
+        """Return the population prediction for a table."""
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fit the model.
@@ -128,12 +123,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
 
     def _training(self, X: Any, y: Any, sample_weight: Any = None) -> Training:
         """Check and learn what the fit needs; rows of weight zero are left out."""
-        if self.known_groups not in KNOWN_GROUPS:
-            hint = near_miss(self.known_groups, KNOWN_GROUPS)
-            raise ValueError(
-                "`known_groups` must be 'conditional' or 'population', got "
-                f"{self.known_groups!r}{hint}"
-            )
+        check_choice("known_groups", self.known_groups, KNOWN_GROUPS)
         # A fit that fails leaves nothing behind that could predict.
         self.__dict__.pop("random_part_", None)
         terms = self._terms()
@@ -204,21 +194,21 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
         return random_terms(self.groups, self.slopes, self.random)
 
     def _has_residual(self) -> bool:
-        """Say whether rows vary about their mean by a variance of their own."""
+        """Return whether rows vary about their mean by a variance of their own."""
         return True
 
     def _columns_read(self) -> set[Any]:
-        """Give the columns that a prediction needs: all but weights."""
+        """Return the columns that a prediction needs: all but weights."""
         return set(self.feature_names_in_) - {getattr(self, "weights", None)}
 
     def _named(self) -> bool:
-        """Say whether a column other than a group is named."""
+        """Return whether a column other than a group is named."""
         return any(getattr(self, role) is not None for role in self.column_roles)
 
     def _left_out(
         self, terms: Sequence[RandomTerm], table: pd.DataFrame
     ) -> tuple[Any, ...]:
-        """Give the columns that are no features."""
+        """Return the columns that are no features."""
         groups = [name for term in terms for name in term.columns]
         others = {role: getattr(self, role) for role in self.column_roles}
         for role, name in others.items():
@@ -230,11 +220,11 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
         return tuple(dict.fromkeys([*groups, *named]))
 
     def _source(self, X: Any) -> Columns:
-        """Give the columns of a table to predict."""
+        """Return the columns of a table to predict."""
         return Columns(prediction_table(self, X))
 
     def _known_design(self, source: Columns) -> RandomDesign:
-        """Give the random part of rows to predict; warn where it can tell nothing."""
+        """Return the random part of rows to predict; warn where it can tell nothing."""
         design = self.random_encoder_.design(source)
         if self.known_groups == "population":
             return design.with_unknown_levels()
@@ -242,7 +232,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
         return design
 
     def _linear(self, source: Columns, design: RandomDesign) -> FloatArray:
-        """Give the fixed part plus the effects of known levels."""
+        """Return the fixed part plus the effects of known levels."""
         effects = design.effects_sum(self.random_part_.effects)
         return self._fixed_part(source) + effects
 
@@ -258,7 +248,7 @@ def _component(group: str, name: str, variance: float) -> dict[str, Any]:
 def _component_rows(
     group: str, names: Sequence[str], covariance: FloatArray
 ) -> list[dict[str, Any]]:
-    """Give one row per effect; beside it the correlations with earlier effects."""
+    """Return one row per effect; beside it the correlations with earlier effects."""
     corr, rows = correlations(covariance), []
     for k, name in enumerate(names):
         row = _component(group, name, covariance[k, k])

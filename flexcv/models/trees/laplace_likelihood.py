@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
@@ -65,7 +65,7 @@ class LaplaceMember:
     modes: list[tuple[FloatArray, ...]] = field(default_factory=list)
 
     def pull(self, fitted: FloatArray) -> Pull:
-        """Give the gradient of the marginal log-likelihood."""
+        """Return the gradient of the marginal log-likelihood."""
         start = self.modes[0] if self.modes else None
         at = self.rows.evaluate(fitted, self.factors, self.dispersion, start)
         self.modes[:] = [at.modes]
@@ -91,7 +91,7 @@ class LaplaceLikelihood:
     target: FloatArray
 
     def start(self, rows: IntArray) -> float:
-        """Give the linear predictor of the mean of the target."""
+        """Return the linear predictor of the mean of the target."""
         mean = float(self.target[rows].mean())
 
         def short(eta: float) -> float:
@@ -102,7 +102,7 @@ class LaplaceLikelihood:
         return float(brentq(short, -FARTHEST, FARTHEST))
 
     def member(self, rows: IntArray, state: ResidualEffects) -> LaplaceMember:
-        """Give some rows with the variances of a state."""
+        """Return some rows with the variances of a state."""
         design = self.random.take(rows).design
         factors = tuple(root(covariance) for covariance in state.covariances)
         return LaplaceMember(
@@ -115,7 +115,7 @@ class LaplaceLikelihood:
     def solve(
         self, fitted: FloatArray, previous: ResidualEffects | None
     ) -> ResidualEffects:
-        """Give the maximum of the marginal likelihood for a fixed prediction."""
+        """Return the maximum of the marginal likelihood for a fixed prediction."""
         if not self.random.design.factors:
             return self._without_effects(fitted)
         part = refit_random_part(
@@ -143,11 +143,11 @@ class LaplaceLikelihood:
         fitted: FloatArray,  # noqa: ARG002
         honest: FloatArray,  # noqa: ARG002
     ) -> ResidualEffects:
-        """Give the state: these families have no residual variance."""
+        """Return the state: these families have no residual variance."""
         return state
 
     def _without_effects(self, fitted: FloatArray) -> ResidualEffects:
-        """Give the likelihood of independent rows, at its best dispersion."""
+        """Return the likelihood of independent rows, at its best dispersion."""
 
         def lost(log_dispersion: float) -> float:
             weights, dispersion = np.ones_like(fitted), float(np.exp(log_dispersion))
@@ -183,7 +183,7 @@ def _metric(design: RandomDesign, at: Evaluation) -> MarginalMetric:
 
 
 def _average(random: RandomColumns, part: RandomRefit) -> FloatArray:
-    """Give the average effects in the order of the distinct columns."""
+    """Return the average effects in the order of the distinct columns."""
     places = {id(column): place for place, column in enumerate(random.columns)}
     total = np.zeros(len(random.columns))
     for factor, averages in zip(random.design.factors, part.average, strict=True):

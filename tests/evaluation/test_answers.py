@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from flexcv.dataset import REGRESSION, Task
-from flexcv.evaluation.responses import answer
+from flexcv.evaluation.answers import answer
 
 TASK = Task(("a", "b", "c"))
 

@@ -29,7 +29,7 @@ EVALUATIONS = (
 
 
 def curves_of(estimator: Any) -> pd.DataFrame | None:
-    """Give the curves a fitted estimator kept: a row per round, a column per curve.
+    """Return the curves a fitted estimator kept: a row per round, a column per curve.
 
     Rounds count from 1; a curve with one more entry than rounds, as its value before
     the first, counts from 0.
@@ -67,7 +67,7 @@ def _curves(estimator: Any) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
 
 
 def _as_curve(values: Any) -> np.ndarray[Any, Any] | None:
-    """Give numbers in a row, or None for anything else; no rounds are no curve."""
+    """Return numbers in a row, or None for anything else; no rounds are no curve."""
     if not isinstance(values, list | tuple | np.ndarray) or not len(values):
         return None
     curve = np.asarray(values)
@@ -88,7 +88,7 @@ def _evaluations(estimator: Any, name: str) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _rounds(estimator: Any) -> int | None:
-    """Give how many rounds the estimator says that it took."""
+    """Return how many rounds the estimator says that it took."""
     rounds = getattr(estimator, "n_iter_", None)
     return int(rounds) if isinstance(rounds, int | np.integer) else None
 

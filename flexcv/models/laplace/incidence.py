@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 DENSE_CELLS = 1_000_000  # a larger table of levels by others is kept sparse
 SPARSE_CELLS = 20_000  # and so is one larger than this with few cells filled
@@ -16,7 +16,7 @@ FILLED = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Meetings:
+class IncidenceCells:
     """The cells of Z_1' diag(w) Z_R that are not empty, in row order.
 
     Attributes
@@ -48,7 +48,7 @@ class Meetings:
         return total
 
     def matrix(self, cells: FloatArray) -> FloatArray | csr_array:
-        """Give the cells as a matrix, whole or sparse."""
+        """Return the cells as a matrix, whole or sparse."""
         size = self.shape[0] * self.shape[1]
         empty = size > SPARSE_CELLS and len(cells) < FILLED * size
         if empty or size > DENSE_CELLS:
@@ -58,7 +58,7 @@ class Meetings:
         return whole
 
     def at_cells(self, whole: FloatArray) -> FloatArray:
-        """Give the entries of a whole matrix at the cells."""
+        """Return the entries of a whole matrix at the cells."""
         return np.asarray(whole[self.levels, self.columns])
 
     def level_sum(self, cells: FloatArray) -> FloatArray:
@@ -66,9 +66,9 @@ class Meetings:
         return np.bincount(self.levels, cells, self.shape[0]).astype(float, copy=False)
 
 
-def learn_meetings(
+def learn_cells(
     codes: IntArray, n_levels: int, others: Sequence[tuple[IntArray, int, int]]
-) -> Meetings:
+) -> IncidenceCells:
     """List the cells.
 
     Parameters
@@ -81,7 +81,7 @@ def learn_meetings(
     Examples
     --------
     >>> first, second = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
-    >>> meetings = learn_meetings(first, 2, [(second, 2, 1)])
+    >>> meetings = learn_cells(first, 2, [(second, 2, 1)])
     >>> meetings.matrix(meetings.fill([np.ones(4)]))
     array([[1., 1.],
            [0., 2.]])
@@ -94,7 +94,7 @@ def learn_meetings(
     used, inverse = np.unique(np.concatenate(keys), return_inverse=True)
     levels, columns = np.divmod(used, start)
     counts = np.bincount(levels, minlength=n_levels)
-    return Meetings(
+    return IncidenceCells(
         (n_levels, start),
         levels,
         columns,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flexcv._rounding import first_least
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.laplace.engine import Rows, estimate_generalized
 from flexcv.models.laplace.separation import looks_separated, separating_columns
 
@@ -102,7 +102,7 @@ def estimate_covariances(
 def laplace_rounds(
     data: LikelihoodRows, free: FreePart, settings: PenaltySettings
 ) -> Iterator[PenalisedRound]:
-    """Give round after round, without end; the caller decides when to stop.
+    """Return round after round, without end; the caller decides when to stop.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def objective_at(
     beta: FloatArray,
     gamma: FloatArray,
 ) -> tuple[PenalisedLikelihood, Stand]:
-    """Give the objective with the omegas at some coefficients, and their stand.
+    """Return the objective with the omegas at some coefficients, and their stand.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def objective_at(
 def null_path(
     objective: PenalisedLikelihood, start: Stand, n_alphas: int
 ) -> tuple[FloatArray, Stand]:
-    """Give the alphas of a path, and where it begins: nothing selected.
+    """Return the alphas of a path, and where it begins: nothing selected.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def null_path(
 
 
 def separated_columns(data: LikelihoodRows, stand: Stand) -> list[int] | None:
-    """Give positions of unpenalised columns that separate the target, or None.
+    """Return positions of unpenalised columns that separate the target, or None.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ class _Step:
         return HeldOut(alphas[: len(kept)], np.array(kept).T, sizes)
 
     def coefficients(self, alpha: float, before: _Found) -> _Found:
-        """Give beta of all rows, and of the folds where residuals need them."""
+        """Return beta of all rows, and of the folds where residuals need them."""
         whole = self.objective.minimise(alpha, self.here)
         folds = self.settings.residual_folds or ()
         starts = before.of_folds or [whole] * len(folds)
@@ -265,7 +265,7 @@ class _Step:
         return _Found(whole.beta, whole.gamma, of_folds)
 
     def out_of_fold(self, found: _Found) -> FloatArray:
-        """Give X beta row by row, each with the beta of the fold that left it out."""
+        """Return X beta row by row, each with the beta of the fold that left it out."""
         columns = self.data.rows.penalised
         folds = self.settings.residual_folds
         if folds is None:
@@ -286,7 +286,7 @@ class _Step:
         return objective.minimise(alpha, begin, FOLD_STILL)
 
     def _losses(self, fold: Fold, alphas: FloatArray, null: Stand) -> Iterator[float]:
-        """Give minus the held-out likelihood per row along the path."""
+        """Return minus the held-out likelihood per row along the path."""
         train, test = self._of_rows(fold.train), self._of_rows(fold.test)
         before = None
         for here in train.path(alphas, train.stand(null.beta, null.gamma)):

@@ -1,26 +1,28 @@
 """Penalised least squares for several grouping factors with few levels in all.
 
-The same criterion and derivatives as in `pls`, with one dense matrix over the levels
-of all factors. `sparse` takes over where the levels are many.
+The same criterion and derivatives as in `one_factor`, with one dense matrix over the
+levels of all factors. `many_levels` takes over where the levels are many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from scipy.linalg import block_diag
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray, IntArray
 
-from .pls import Profile, criterion, solve_fixed
+from .blocks import blocks_of_columns, form_of_columns, level_blocks, starts_of
+from .draws import draws_of_several_factors
+from .one_factor import SEEN, GroupSums, Profile, criterion, solve_fixed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DenseSums:
-    """Sums over rows for several factors; additive over disjoint sets of rows.
+    """Sums over rows for several factors.
 
     Attributes
     ----------
@@ -41,9 +43,8 @@ class DenseSums:
 
     Examples
     --------
-    >>> one = DenseSums(5, np.eye(2), np.ones((3, 5)), ((1, 2), (1, 1)))
-    >>> (one + one).n_rows
-    10
+    >>> DenseSums(5, np.eye(2), np.ones((3, 5)), ((1, 2), (1, 1))).n_fixed
+    1
     """
 
     n_rows: int
@@ -58,23 +59,90 @@ class DenseSums:
         """Fixed columns, p."""
         return len(self.gram) - 1
 
-    def __add__(self, other: DenseSums) -> DenseSums:
-        return DenseSums(
-            self.n_rows + other.n_rows,
-            self.gram + other.gram,
-            self.cross + other.cross,
-            self.sizes,
-            self.log_weights + other.log_weights,
-        )
+    @property
+    def is_exact(self) -> bool:
+        """Whether the Hessian is exact."""
+        return True
 
-    def __sub__(self, other: DenseSums) -> DenseSums:
-        return DenseSums(
-            self.n_rows - other.n_rows,
-            self.gram - other.gram,
-            self.cross - other.cross,
-            self.sizes,
-            self.log_weights - other.log_weights,
+    def profile(
+        self,
+        factors: Sequence[FloatArray],
+        *,
+        reml: bool,
+        precision: float | None = None,
+    ) -> Profile:
+        """Evaluate the criterion and its derivatives in the entries of every D."""
+        return profile_dense(self, factors, reml=reml, precision=precision)
+
+    def moments_by_factor(self) -> list[FloatArray]:
+        """Return Z'Z summed over levels, per factor (effects, effects)."""
+        return [
+            level_blocks(self.cross, start, q, n).sum(axis=2)
+            for start, q, n in starts_of(self.sizes)
+        ]
+
+    def alone(self) -> list[GroupSums]:
+        """Return the sums of each factor as if it were the only one."""
+        m, parts = len(self.cross), []
+        for start, q, n in starts_of(self.sizes):
+            own = level_blocks(self.cross, start, q, n)
+            right = self.cross[start : start + q * n, m:].reshape(q, n, -1)
+            cross = np.concatenate([own, right.transpose(0, 2, 1)], axis=1)
+            parts.append(GroupSums(self.n_rows, self.gram, cross))
+        return parts
+
+    def lost(self, r2: float, theta: FloatArray) -> float:
+        """Return how many times the last digit of r^2 its sums are off at theta."""
+        if self.root is not None:
+            return 0.0
+        largest = float(self.cross.diagonal().max())
+        spread = float(np.abs(theta).max(initial=0.0) ** 2)
+        return float(self.gram[-1, -1]) / r2 + SEEN * spread * largest
+
+    def far_factors(self) -> list[FloatArray]:
+        """Return no Lambda to begin from: its levels are not told apart."""
+        return []
+
+    def turned(self, turn: FloatArray) -> DenseSums:
+        """Return the sums with the columns ``[X y] turn`` in place of ``[X y]``."""
+        m = len(self.cross)
+        cross, root = (
+            None if part is None else np.hstack([part[:, :m], part[:, m:] @ turn])
+            for part in (self.cross, self.root)
         )
+        assert cross is not None
+        return replace(self, gram=turn.T @ self.gram @ turn, cross=cross, root=root)
+
+    def level_rows(self, values: FloatArray) -> FloatArray:
+        """Return the values, whose rows are ordered by factor, effect and level."""
+        return values
+
+    def within_blocks(
+        self,
+        at: Profile,
+        factors: Sequence[FloatArray],  # noqa: ARG002
+    ) -> list[FloatArray]:
+        """Return the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
+        return blocks_of_columns(lambda places: at.within[:, places], self.sizes)
+
+    def within_form(
+        self,
+        at: Profile,
+        factors: Sequence[FloatArray],  # noqa: ARG002
+        place: IntArray,
+        load: FloatArray,
+    ) -> FloatArray:
+        """Return v'Z'V^-1Zv of sparse v, row by row."""
+        return form_of_columns(lambda places: at.within[:, places], place, load)
+
+    def draws(
+        self, factors: Sequence[FloatArray], sigma: float
+    ) -> Callable[[np.random.Generator], DenseSums]:
+        """Return the function that draws the sums anew from the model."""
+        draw = draws_of_several_factors(
+            self.gram, self.cross, self.n_rows, self.sizes, factors, sigma
+        )
+        return lambda rng: replace(self, **draw(rng)._asdict())
 
 
 def profile_dense(
@@ -114,7 +182,7 @@ def profile_dense(
 def _weighed_sums(
     sums: DenseSums, factors: Sequence[FloatArray]
 ) -> tuple[float, FloatArray, FloatArray]:
-    """Give log|V|, Z'V^-1[Z X y] and [X y]'V^-1[X y] from sums."""
+    """Return log|V|, Z'V^-1[Z X y] and [X y]'V^-1[X y] from sums."""
     m, whole = len(sums.cross), _over_levels(sums, factors)
     right = whole.T @ sums.cross
     inner = right[:, :m] @ whole
@@ -129,7 +197,7 @@ def _weighed_sums(
 def _weighed_rows(
     sums: DenseSums, factors: Sequence[FloatArray]
 ) -> tuple[float, FloatArray, FloatArray]:
-    """Give the same from the triangle of the rows, by least squares on (Z Lambda; I).
+    """Return the same from the triangle of the rows, by least squares on (Z Lambda; I).
 
     What is left of the rows gives Z'V^-1; Lambda'Z'V^-1, which is as small as Lambda is
     large, is what is left of the zeros below them.
@@ -150,13 +218,13 @@ def _weighed_rows(
 
 
 def _over_levels(sums: DenseSums, factors: Sequence[FloatArray]) -> FloatArray:
-    """Give one matrix over the effects of all levels of all factors."""
+    """Return one matrix over the effects of all levels of all factors."""
     pairs = zip(factors, sums.sizes, strict=True)
     return np.asarray(block_diag(*(np.kron(f, np.eye(n)) for f, (_, n) in pairs)))
 
 
 def _inverses(factors: Sequence[FloatArray]) -> list[FloatArray]:
-    """Give the inverse of each Lambda' in the directions where it is large."""
+    """Return the inverse of each Lambda' in the directions where it is large."""
     found = []
     for factor in factors:
         left, size, right = np.linalg.svd(factor)
@@ -177,7 +245,7 @@ class _Parts:
     def derivatives(
         self, precision: float, pull_of_r2: float, reml: bool
     ) -> tuple[FloatArray, FloatArray]:
-        """Give gradient and Hessian in the entries of D, one factor after another."""
+        """Return gradient and Hessian in the entries of D, one factor after another."""
         outer = precision * np.outer(self.scores, self.scores)
         middle = self.within - 2.0 * outer
         slope = self.within - outer
@@ -216,7 +284,7 @@ class _Parts:
         return np.concatenate(sums)
 
     def _pairs(self, middle: FloatArray) -> FloatArray:
-        """Give tr(E_i W E_j M) for every two entries of any two factors."""
+        """Return tr(E_i W E_j M) for every two entries of any two factors."""
         rows = []
         for (q, n), part in zip(self.sizes, self._slices(), strict=True):
             row = []

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csc_array, csr_array
 
-from flexcv.models._validate import FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
 MOST_PAIRS = 20_000_000  # meetings that are listed; 12 bytes each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Links:
+class Incidence:
     """Which levels of the rest meet in a level of the largest factor.
 
     For one effect ``C' diag(w) C`` is linear in w: `to_cells` maps w to the cells of
@@ -38,7 +38,7 @@ class Links:
         return total
 
     def sparse_product(self, weights: FloatArray) -> csr_array:
-        """Give `product` as a sparse matrix."""
+        """Return `product` as a sparse matrix."""
         total: Any = 0
         for a, left in enumerate(self.matrices):
             for b, right in enumerate(self.matrices):
@@ -54,7 +54,7 @@ class Links:
         return 2.0 * float(product.sum()) - float(product.trace())
 
     def times(self, right: FloatArray) -> FloatArray:
-        """Give C v per effect, (effects, levels, columns)."""
+        """Return C v per effect, (effects, levels, columns)."""
         return np.stack([matrix @ right for matrix in self.matrices])
 
     def transposed_times(self, left: FloatArray) -> FloatArray:
@@ -63,7 +63,9 @@ class Links:
         return np.asarray(sum(parts[1:], parts[0]))
 
 
-def learn_links(matrices: Sequence[csr_array], *, sparse: bool = False) -> Links:
+def learn_incidence(
+    matrices: Sequence[csr_array], *, sparse: bool = False
+) -> Incidence:
     """List the meeting pairs once, where there is one effect and the list is short."""
     first = matrices[0]
     degrees = np.diff(first.indptr)
@@ -72,18 +74,18 @@ def learn_links(matrices: Sequence[csr_array], *, sparse: bool = False) -> Links
         or len(matrices) > 1
         or int((degrees * (degrees + 1)).sum()) // 2 > MOST_PAIRS
     ):
-        return Links(tuple(matrices), None)
+        return Incidence(tuple(matrices), None)
     n_levels, size = first.shape
     left, right, counts = _pairs(first)
     values = first.data[left] * first.data[right]
     cells = first.indices[left] * np.intp(size) + first.indices[right]
     starts = np.concatenate([[0], np.cumsum(counts)])
     shape = (size * size, n_levels)
-    return Links(tuple(matrices), csc_array((values, cells, starts), shape=shape))
+    return Incidence(tuple(matrices), csc_array((values, cells, starts), shape=shape))
 
 
 def _pairs(matrix: csr_array) -> tuple[IntArray, IntArray, IntArray]:
-    """Give positions of every two entries of a row, and how many each row has."""
+    """Return positions of every two entries of a row, and how many each row has."""
     degrees = np.diff(matrix.indptr).astype(np.intp)
     ends = np.repeat(matrix.indptr[1:], degrees)
     position = np.arange(matrix.nnz, dtype=np.intp)

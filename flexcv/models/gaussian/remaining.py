@@ -15,7 +15,7 @@ from scipy.linalg import lapack
 from scipy.sparse import block_diag, csc_array, csr_array, eye_array, kron
 from scipy.sparse.linalg import splu
 
-from flexcv.models._validate import FloatArray
+from flexcv.arrays import FloatArray
 
 
 class Rest(NamedTuple):
@@ -73,7 +73,7 @@ def times_factors(
     *,
     transposed: bool = True,
 ) -> FloatArray:
-    """Give Lambda' A (or Lambda A) for A's rows ordered by factor, effect, level."""
+    """Return Lambda' A (or Lambda A) for A's rows ordered by factor, effect, level."""
     result, start = np.empty_like(matrix), 0
     for factor, (q, n) in zip(factors, sizes, strict=True):
         rows = slice(start, start + q * n)
@@ -100,6 +100,6 @@ def symmetric(upper: FloatArray) -> FloatArray:
 
 
 def lengthened(factor: FloatArray, column: FloatArray) -> FloatArray:
-    """Give the triangular factor of D + v v'."""
+    """Return the triangular factor of D + v v'."""
     upper = np.linalg.qr(np.column_stack([factor, column]).T, mode="r")
     return np.asarray(upper).T

@@ -8,18 +8,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import ConvergenceWarning, MissingExtraError, RankDeficiencyWarning
-from flexcv.models._validate import FloatArray, IntArray
 from flexcv.models.alternating.learner_rows import generator_from
-from flexcv.models.base import AbstractMixedModel, Training
+from flexcv.models.contract.base import AbstractMixedModel, Training
+from flexcv.models.contract.iterating import IteratedModel, is_stopped
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_groups_apart, require_identifiable
 from flexcv.models.design.columns import learn_fixed
@@ -48,11 +48,10 @@ from .trace import entry_names, trace_frame, trace_row
 LEARNED = ("network_", "random_part_", "uncertainty_")  # forgotten before a fit
 SMALLEST_SHARE = 1e-3  # of the target's spread, that groups leave to the network
 LEAST_FALL = 1e-9  # of a held-out loss that is more than rounding
-Callback = Callable[[Mapping[str, float]], bool | None]
 Response = GaussianResponse | GeneralizedResponse
 
 
-class AbstractNeuralModel(AbstractMixedModel):
+class AbstractNeuralModel(IteratedModel, AbstractMixedModel):
     """A network for the fixed part, the mixed-model engine for everything else."""
 
     trace_: pd.DataFrame
@@ -98,18 +97,6 @@ class AbstractNeuralModel(AbstractMixedModel):
         self.callbacks = callbacks
         self.random_state = random_state
         self.known_groups = known_groups
-
-    def plot_convergence(self, axes: Any = None) -> Any:
-        """Draw likelihood, variances, change and losses by epoch.
-
-        Parameters
-        ----------
-        axes
-            Axes to draw on, one per picture; new ones by default.
-        """
-        check_is_fitted(self)
-        drawing = importlib.import_module("flexcv.plots.iterations")
-        return drawing.plot_iterations(self.trace_, axes)
 
     def _has_residual(self) -> bool:
         return self._family() is None
@@ -197,7 +184,7 @@ class AbstractNeuralModel(AbstractMixedModel):
         return replace(made, target=scaled / left, spread=left * spread)
 
     def _family(self) -> Family | None:
-        """Give the response distribution, None for a normal one."""
+        """Return the response distribution, None for a normal one."""
         return None
 
     def _learn(
@@ -263,8 +250,7 @@ class AbstractNeuralModel(AbstractMixedModel):
     def _is_done(
         self, row: Mapping[str, float], waited: int, settings: NeuralSettings
     ) -> bool:
-        stop = [callback(row) is True for callback in _as_list(self.callbacks)]
-        self.stopped_ = any(stop)
+        self.stopped_ = is_stopped(self.callbacks, row)
         return self.stopped_ or waited >= settings.patience
 
     def _keep(self, finished: Any, random: RandomColumns) -> None:
@@ -334,9 +320,3 @@ def _warn_diverged(epoch: int, kept: int) -> None:
         ConvergenceWarning,
         stacklevel=6,
     )
-
-
-def _as_list(callbacks: Any) -> Sequence[Callback]:
-    if callbacks is None:
-        return []
-    return [callbacks] if callable(callbacks) else list(callbacks)

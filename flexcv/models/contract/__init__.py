@@ -1,0 +1,1 @@
+"""What every mixed model is: its base classes, responses and iterations."""
