@@ -121,9 +121,11 @@ fits <- function(case) {
   }
   found <- lapply(searches, criterion)
   found$polished <- criterion(again)
-  answer <- list()
+  value_at <- fit(case, "bobyqa", devFunOnly = TRUE)
+  here <- getME(best, "theta")
+  nearby <- vapply(1 + 1e-10 * (-3:3), function(step) value_at(step * here), 0)
+  answer <- list(noise = diff(range(nearby)))
   if (!is.null(case$blocks)) {
-    value_at <- fit(case, "bobyqa", devFunOnly = TRUE)
     here <- placed(case, best, value_at)
     if (!is.null(here)) {
       same <- fit(case, NULL, here$theta)

@@ -20,6 +20,7 @@ from flexcv.models.gaussian.engine import search
 
 R_CODE = Path(__file__).with_suffix(".R")
 STARTS = 4  # of further searches of flexcv, at random
+LARGEST_THETA = 30.0  # for which lmerTest's differences are asked
 
 Fit = dict[str, Any]
 
@@ -85,9 +86,10 @@ def _reading(case: Case, model: LinearMixedEffectsModel) -> Fit:
 
 
 def _is_redundant(case: Case, model: LinearMixedEffectsModel) -> bool:
-    """Whether several sets of effects of one factor can make the same covariance."""
+    """Whether several sets of effects can make the same covariance."""
     design = model.random_encoder_.design(Columns(case.table))
-    return any(
+    sizes = [factor.n_levels for factor in design.factors]
+    return len(set(sizes)) < len(sizes) or any(
         np.linalg.matrix_rank(np.column_stack(factor.columns)) < factor.n_effects
         for factor in design.factors
     )
@@ -101,7 +103,8 @@ def _best_of_starts(case: Case, model: LinearMixedEffectsModel) -> float:
     constant = fitted.criterion - fitted.at.value
     begin = fitted.problem.start()
     found = [model.criterion_]
-    for _ in range(STARTS):
+    is_far = np.abs(fitted.minimum.theta).max() > LARGEST_THETA  # and slow
+    for _ in range(1 if is_far else STARTS):
         start = begin * np.exp(rng.normal(size=len(begin)))
         start = start + 0.3 * rng.normal(size=len(begin))
         found.append(search(fitted.problem, start).value + constant)
@@ -142,6 +145,7 @@ def _asked(case: Case, reading: Fit) -> Fit:
 def _asks_for_degrees(case: Case, reading: Fit) -> bool:
     """Whether lmerTest, which differentiates by differences, is quick and exact."""
     few = len(reading["theta"]) <= 3 and len(case.table) <= 200
+    few = few and reading["theta"].max() < LARGEST_THETA
     large = "big" in case.formula or "huge" in case.formula
     return few and not large and not reading["singular"]
 

@@ -62,7 +62,7 @@ def _counts(records: Sequence[Record]) -> str:
         ),
         ("called not converged", sum(not r["converged"] for r in fitted)),
         (
-            f"the best of lme4's searches ends higher than flexcv by more than {WORSE:g}",
+            f"best of lme4's searches higher than flexcv by more than {WORSE:g}",
             sum(r["lme4 above"] > WORSE for r in fitted),
         ),
         ("variance of zero or correlation of one", sum(r["singular"] for r in fitted)),
