@@ -145,7 +145,7 @@ def _asked(case: Case, reading: Fit) -> Fit:
 def _asks_for_degrees(case: Case, reading: Fit) -> bool:
     """Whether lmerTest, which differentiates by differences, is quick and exact."""
     few = len(reading["theta"]) <= 3 and len(case.table) <= 200
-    few = few and reading["theta"].max() < LARGEST_THETA
+    few = few and bool(reading["theta"].max() < LARGEST_THETA)
     large = "big" in case.formula or "huge" in case.formula
     return few and not large and not reading["singular"]
 
