@@ -103,7 +103,7 @@ def _best_of_starts(case: Case, model: LinearMixedEffectsModel) -> float:
     constant = fitted.criterion - fitted.at.value
     begin = fitted.problem.start()
     found = [model.criterion_]
-    is_far = np.abs(fitted.minimum.theta).max() > LARGEST_THETA  # and slow
+    is_far = np.abs(fitted.minimum.theta).max(initial=0.0) > LARGEST_THETA  # and slow
     for _ in range(1 if is_far else STARTS):
         start = begin * np.exp(rng.normal(size=len(begin)))
         start = start + 0.3 * rng.normal(size=len(begin))
@@ -145,7 +145,7 @@ def _asked(case: Case, reading: Fit) -> Fit:
 def _asks_for_degrees(case: Case, reading: Fit) -> bool:
     """Whether lmerTest, which differentiates by differences, is quick and exact."""
     few = len(reading["theta"]) <= 3 and len(case.table) <= 200
-    few = few and bool(reading["theta"].max() < LARGEST_THETA)
+    few = few and bool(reading["theta"].max(initial=0.0) < LARGEST_THETA)
     large = "big" in case.formula or "huge" in case.formula
     return few and not large and not reading["singular"]
 
