@@ -166,7 +166,7 @@ def _own_ends(here: Fit, own: Fit, theta: list[float]) -> dict[str, float]:
             _largest(a - b) / max(_largest(a), here["sigma"] ** 2)
             for a, b in zip(mine, theirs, strict=True)
         )
-    if "known" in own:
+    if "known" in own and not here["redundant"]:
         apart = here["known"] - np.array(own["known"], dtype=float)
         found["own end: predictions"] = _largest(apart / here["sigma"])
     return found

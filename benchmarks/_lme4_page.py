@@ -37,7 +37,8 @@ lme4 reads everything off at the theta that flexcv found; *own end* compares wit
 theta that lme4 found, where the criteria agree to 1e-6. Predictions are for known
 groups, for one new group and for several, and for the population
 (`re.form = NA`). Where lme4 differs, and numbers from the rows agree with flexcv, its
-rounding is left out. Degrees of freedom are lmerTest's, for small tables.
+rounding is left out. Ends are not compared where two sets of effects can make one
+covariance. Degrees of freedom are lmerTest's, for small tables.
 """
 ABOUT_REFUSALS = """
 Messages without their names and numbers; *fits* where the other does not refuse.

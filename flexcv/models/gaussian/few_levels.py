@@ -93,11 +93,13 @@ class DenseSums:
 
     def lost(self, r2: float, theta: FloatArray) -> float:
         """Return how many times the last digit of r^2 its sums are off at theta."""
-        if self.root is not None:
+        from_rows = self.root is not None
+        if from_rows and all(q == 1 for q, _ in self.sizes):
             return 0.0
         largest = float(self.cross.diagonal().max())
         spread = float(np.abs(theta).max(initial=0.0) ** 2)
-        return float(self.gram[-1, -1]) / r2 + SEEN * spread * largest
+        taken = 0.0 if from_rows else float(self.gram[-1, -1]) / r2
+        return taken + SEEN * spread * largest
 
     def far_factors(self) -> list[FloatArray]:
         """Return no Lambda to begin from: its levels are not told apart."""
