@@ -93,12 +93,21 @@ def test_both_forms_end_in_one_minimum(
     assert other.value == pytest.approx(one.value, abs=1e-8)
 
 
+@pytest.mark.parametrize(
+    ("random", "zero"),
+    [
+        ("crossed", [0.8, 0.0]),
+        ("three", [0.8, 0.0, 0.6]),
+        ("three", [0.8, 0.6, 0.0]),
+        ("slopes on the small factor", [0.8, 0.5, 0.3, 0.0]),
+    ],
+)
 def test_the_gradient_holds_where_a_variance_of_the_rest_is_zero(
-    monkeypatch: pytest.MonkeyPatch,
+    random: str, zero: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dense = problem(RANDOM["crossed"], staged=False, reml=True, monkeypatch=monkeypatch)
-    staged = problem(RANDOM["crossed"], staged=True, reml=True, monkeypatch=monkeypatch)
-    zero = np.array([0.8, 0.0])
+    dense = problem(RANDOM[random], staged=False, reml=True, monkeypatch=monkeypatch)
+    staged = problem(RANDOM[random], staged=True, reml=True, monkeypatch=monkeypatch)
+    zero = np.array(zero)
     np.testing.assert_allclose(
         staged.at(zero).gradient, dense.at(zero).gradient, atol=1e-9
     )
