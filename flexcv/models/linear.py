@@ -356,9 +356,9 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         fitted = estimate(sums, basis, blocks, reml=self.reml)
         if design.factors:
             require_residual_left(fitted.sigma, basis.target_scale)
-        if has_large_variance(fitted) and len(blocks) == 1:
+        if has_large_variance(fitted):
             start = fitted.minimum.theta
-            sums, basis = sums_and_basis(*rows, exact=True)
+            sums, basis = sums_and_basis(*rows, exact=True, known=fitted.beta)
             fitted = estimate(sums, basis, blocks, reml=self.reml, start=start)
         return fitted
 

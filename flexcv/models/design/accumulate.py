@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from flexcv.arrays import FloatArray, IntArray
 
@@ -20,7 +21,7 @@ from .columns import RandomDesign, RandomFactor
 CHUNK_ROWS = 1 << 16
 CHUNK_CELLS = 1 << 20  # a table of fewer numbers is one chunk
 CONSTANT = 1e-13  # spread of a column, relative to its size, that is rounding
-SUSPECT = 1e-10  # squared share of a column left by the others: look again
+SUSPECT = 1e-10  # squared share of a column and the parts that leave it: look again
 ORTHOGONAL = 1e-6  # squared share below which columns are made orthogonal first
 DEPENDENT = 1e-7  # share of a column left by the others, as lme4 has it
 
@@ -145,6 +146,11 @@ class Table:
         self.fixed = list(range(first, len(self.columns)))
         self._single = None
 
+    def keep(self, kept: IntArray) -> None:
+        """Go on with some of the fixed columns, of which nothing is taken out yet."""
+        self.fixed = [self.fixed[k] for k in kept]
+        self._taken = np.zeros(len(self.fixed))
+
     def take_out(self, coefficients: FloatArray) -> None:
         """Replace the target by what a combination of fixed columns leaves of it."""
         self._taken = coefficients
@@ -175,20 +181,27 @@ class FixedBasis(NamedTuple):
     origin: FloatArray
 
 
-def fixed_basis(table: Table) -> FixedBasis:
-    """Choose independent fixed columns and take least squares out of the target."""
+def fixed_basis(table: Table, known: FloatArray | None = None) -> FixedBasis:
+    """Choose independent fixed columns and take least squares out of the target.
+
+    Or, where they are known, the fixed effects of the columns kept: beside groups that
+    lie far from zero, least squares may be far from them, and digits would be lost.
+    """
     scale, scaled = _scaled_gram(table)
     kept = _independent(scaled / table.n_rows, table)
-    table.fixed = [table.fixed[k] for k in kept]
+    table.keep(kept)
     shown = np.append(kept, -1)
     scale, scaled = scale[shown], scaled[np.ix_(shown, shown)]
     if _are_nearly_dependent(scaled[:-1, :-1] / table.n_rows):
         table.orthogonalise()
         scale, scaled = _scaled_gram(table)
     origin = np.linalg.solve(scaled[:-1, :-1], scaled[:-1, -1])
-    origin = origin * scale[-1] / scale[:-1]
-    table.take_out(origin)
-    return FixedBasis(kept, scale[:-1], origin)
+    chosen = FixedBasis(kept, scale[:-1], origin * scale[-1] / scale[:-1])
+    if known is not None:
+        inner = np.linalg.solve(fixed_back(table, chosen), known)
+        chosen = chosen._replace(origin=inner / chosen.scale)
+    table.take_out(chosen.origin)
+    return chosen
 
 
 def _scaled_gram(table: Table) -> tuple[FloatArray, FloatArray]:
@@ -229,7 +242,8 @@ def _independent(gram: FloatArray, table: Table) -> IntArray:
     if p and correlation.diagonal().min() > 0.5:
         try:
             lower = np.linalg.cholesky(correlation)
-            if (lower.diagonal() ** 2).min() > SUSPECT:
+            reach = np.abs(solve_triangular(lower, np.eye(p), lower=True)).sum(axis=1)
+            if SUSPECT * float(reach.max()) ** 2 < 1.0:
                 return np.arange(p)
         except np.linalg.LinAlgError:
             pass  # dependent columns: find out which
@@ -249,7 +263,7 @@ def _adds(correlation: FloatArray, kept: list[int], column: int, table: Table) -
     square = correlation[np.ix_(kept, kept)]
     part = np.linalg.solve(square, correlation[kept, column])
     left = correlation[column, column] - correlation[kept, column] @ part
-    if left > SUSPECT:
+    if left > SUSPECT * (1.0 + float(np.abs(part).sum())) ** 2:
         return True
     return _share_left(table, kept, column) > DEPENDENT
 

@@ -24,6 +24,7 @@ from .sums import Sums
 OTHER_STARTS = (0.1, 5.0)
 NEAR_SINGULAR = 0.05  # relative standard deviation below which zero is tried
 RUNS = 10  # at most, each in units of the end of the one before
+LONGEST = 1000  # evaluations after which no further run is begun
 PROBED = 1e-6  # gain of a run in new units that is none
 KNOWN = 1e-4  # rounding error of a criterion whose lowest place is known
 SINGULAR = 1e-4  # relative standard deviation that counts as zero
@@ -104,21 +105,36 @@ def search(problem: Problem, start: FloatArray | None = None) -> Minimum:
         return Minimum(nothing, value, nothing, np.zeros((0, 0)), 0, True)
     begin = first_guess(problem) if start is None else start
     best = _minimum(problem, begin)
+    for guess in problem.sums.far_factors():
+        best = _lower(best, _minimum(problem, problem.shapes[0].theta(guess)))
     if best.converged and problem.smallest(best.theta) > NEAR_SINGULAR:
         return best
+    if _is_far(begin):  # where a search from other starts has led already
+        return _with_exact_zeros(problem, best)
     for scale in OTHER_STARTS:
         begin = scale * problem.start() + 0.03
-        other = _minimum(problem, begin)
-        if other.value < best.value - 1e-9:
-            best = other
+        best = _lower(best, _minimum(problem, begin))
     return _with_exact_zeros(problem, best)
 
 
+def _lower(best: Minimum, other: Minimum) -> Minimum:
+    """Return the lower end, the first unless the second gains more than rounding."""
+    return other if other.value < best.value - 1e-9 else best
+
+
 def _minimum(problem: Problem, begin: FloatArray) -> Minimum:
-    """Search from a point, in other units where that leads far away."""
+    """Search from a point, in other units where that lies or leads far away."""
+    if _is_far(begin):
+        value, gradient, hessian = problem.objective(begin)
+        path = ((value, begin),)
+        found = Minimum(begin, value, gradient, hessian, 0, False, path)
+        return _on_its_scale(problem, found)
     found = minimise(problem.objective, begin, exact=problem.exact)
-    far = np.abs(found.theta).max() > LARGE
-    return _on_its_scale(problem, found) if far else found
+    return _on_its_scale(problem, found) if _is_far(found.theta) else found
+
+
+def _is_far(theta: FloatArray) -> bool:
+    return bool(np.abs(theta).max() > LARGE)
 
 
 def _on_its_scale(problem: Problem, found: Minimum) -> Minimum:
@@ -128,7 +144,7 @@ def _on_its_scale(problem: Problem, found: Minimum) -> Minimum:
     criterion must also be known to better than what a search can gain.
     """
     gain, runs = np.inf, 0
-    while gain > PROBED and runs < RUNS:
+    while gain > PROBED and runs < RUNS and found.n_iter < LONGEST:
         again = _scaled_run(problem, found)
         gain, runs = found.value - again.value, runs + 1
         found = again

@@ -17,7 +17,7 @@ from flexcv.arrays import FloatArray, IntArray
 
 from .blocks import blocks_of_columns, form_of_columns, level_blocks, starts_of
 from .draws import draws_of_several_factors
-from .one_factor import GroupSums, Profile, criterion, solve_fixed
+from .one_factor import SEEN, GroupSums, Profile, criterion, solve_fixed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +37,9 @@ class DenseSums:
         Effects and levels of each factor.
     log_weights
         Sum of the logarithms of the weights.
+    root
+        The triangle of the rows of ``[Z X y]``, where a variance is so large that their
+        sums have lost the digits in which the levels differ.
 
     Examples
     --------
@@ -49,6 +52,7 @@ class DenseSums:
     cross: FloatArray
     sizes: tuple[tuple[int, int], ...]
     log_weights: float = 0.0
+    root: FloatArray | None = None
 
     @property
     def n_fixed(self) -> int:
@@ -87,15 +91,29 @@ class DenseSums:
             parts.append(GroupSums(self.n_rows, self.gram, cross))
         return parts
 
-    def lost(self, r2: float, theta: FloatArray) -> float:  # noqa: ARG002
-        """Return how many times the last digit of r^2 its sums are off."""
-        return float(self.gram[-1, -1]) / r2
+    def lost(self, r2: float, theta: FloatArray) -> float:
+        """Return how many times the last digit of r^2 its sums are off at theta."""
+        from_rows = self.root is not None
+        if from_rows and all(q == 1 for q, _ in self.sizes):
+            return 0.0
+        largest = float(self.cross.diagonal().max())
+        spread = float(np.abs(theta).max(initial=0.0) ** 2)
+        taken = 0.0 if from_rows else float(self.gram[-1, -1]) / r2
+        return taken + SEEN * spread * largest
+
+    def far_factors(self) -> list[FloatArray]:
+        """Return no Lambda to begin from: its levels are not told apart."""
+        return []
 
     def turned(self, turn: FloatArray) -> DenseSums:
         """Return the sums with the columns ``[X y] turn`` in place of ``[X y]``."""
         m = len(self.cross)
-        cross = np.hstack([self.cross[:, :m], self.cross[:, m:] @ turn])
-        return replace(self, gram=turn.T @ self.gram @ turn, cross=cross)
+        cross, root = (
+            None if part is None else np.hstack([part[:, :m], part[:, m:] @ turn])
+            for part in (self.cross, self.root)
+        )
+        assert cross is not None
+        return replace(self, gram=turn.T @ self.gram @ turn, cross=cross, root=root)
 
     def level_rows(self, values: FloatArray) -> FloatArray:
         """Return the values, whose rows are ordered by factor, effect and level."""
@@ -138,17 +156,9 @@ def profile_dense(
 ) -> Profile:
     """Evaluate the criterion and its derivatives in the entries of every D."""
     m, p = len(sums.cross), sums.n_fixed
-    whole = block_diag(
-        *(np.kron(f, np.eye(n)) for f, (_, n) in zip(factors, sums.sizes, strict=True))
-    )
-    right = whole.T @ sums.cross
-    inner = right[:, :m] @ whole
-    inner[np.diag_indices(m)] += 1.0
-    lower = np.linalg.cholesky(inner)
-    log_det = 2.0 * float(np.log(lower.diagonal()).sum())
-    answer = np.linalg.solve(lower.T, np.linalg.solve(lower, right))
-    solved = sums.cross - right[:, :m].T @ answer
-    fixed = solve_fixed(sums.gram - right[:, m:].T @ answer[:, m:])
+    weighed = _weighed_sums if sums.root is None else _weighed_rows
+    log_det, solved, left = weighed(sums, factors)
+    fixed = solve_fixed(left)
     free = sums.n_rows - p if reml else sums.n_rows
     value, level = criterion(
         log_det, fixed, free, sums.log_weights, reml=reml, precision=precision
@@ -169,6 +179,60 @@ def profile_dense(
         parts.whitened,
         parts.within,
     )
+
+
+def _weighed_sums(
+    sums: DenseSums, factors: Sequence[FloatArray]
+) -> tuple[float, FloatArray, FloatArray]:
+    """Return log|V|, Z'V^-1[Z X y] and [X y]'V^-1[X y] from sums."""
+    m, whole = len(sums.cross), _over_levels(sums, factors)
+    right = whole.T @ sums.cross
+    inner = right[:, :m] @ whole
+    inner[np.diag_indices(m)] += 1.0
+    lower = np.linalg.cholesky(inner)
+    log_det = 2.0 * float(np.log(lower.diagonal()).sum())
+    answer = np.linalg.solve(lower.T, np.linalg.solve(lower, right))
+    solved = sums.cross - right[:, :m].T @ answer
+    return log_det, solved, sums.gram - right[:, m:].T @ answer[:, m:]
+
+
+def _weighed_rows(
+    sums: DenseSums, factors: Sequence[FloatArray]
+) -> tuple[float, FloatArray, FloatArray]:
+    """Return the same from the triangle of the rows, by least squares on (Z Lambda; I).
+
+    What is left of the rows gives Z'V^-1; Lambda'Z'V^-1, which is as small as Lambda is
+    large, is what is left of the zeros below them.
+    """
+    assert sums.root is not None
+    m, whole = len(sums.cross), _over_levels(sums, factors)
+    z, k = sums.root[:, :m], len(sums.root)
+    basis, upper = np.linalg.qr(np.vstack([z @ whole, np.eye(m)]))
+    part = basis[:k].T @ sums.root
+    left = sums.root - basis[:k] @ part
+    below = basis[k:] @ part
+    solved = z.T @ left
+    solved += _over_levels(sums, _inverses(factors)) @ (below - whole.T @ solved)
+    solved[:, :m] = 0.5 * (solved[:, :m] + solved[:, :m].T)
+    log_det = 2.0 * float(np.log(np.abs(upper.diagonal())).sum())
+    outside = np.vstack([left, below])[:, m:]
+    return log_det, solved, outside.T @ outside
+
+
+def _over_levels(sums: DenseSums, factors: Sequence[FloatArray]) -> FloatArray:
+    """Return one matrix over the effects of all levels of all factors."""
+    pairs = zip(factors, sums.sizes, strict=True)
+    return np.asarray(block_diag(*(np.kron(f, np.eye(n)) for f, (_, n) in pairs)))
+
+
+def _inverses(factors: Sequence[FloatArray]) -> list[FloatArray]:
+    """Return the inverse of each Lambda' in the directions where it is large."""
+    found = []
+    for factor in factors:
+        left, size, right = np.linalg.svd(factor)
+        inverse = np.where(size > 1.0, 1.0 / np.maximum(size, 1.0), 0.0)
+        found.append((left * inverse) @ right)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -44,9 +44,12 @@ def parameter_covariance(fitted: Estimate) -> FloatArray:
     hessian[:size, :size] += precision**2 / at.free * np.outer(slope, slope)
     hessian[:size, size] = hessian[size, :size] = -2.0 * slope * precision**1.5
     hessian[size, size] = 4.0 * at.free * precision
-    values, axes = np.linalg.eigh(hessian)
+    # In units of itself a large theta, or a small sigma, is not taken for flat.
+    units = np.append(np.maximum(np.abs(fitted.minimum.theta), 1.0), precision**-0.5)
+    values, axes = np.linalg.eigh(hessian * np.outer(units, units))
     used = values > FLAT * values[-1]
-    return np.asarray(2.0 * (axes[:, used] / values[used]) @ axes[:, used].T)
+    scaled = units[:, None] * axes[:, used]
+    return np.asarray(2.0 * (scaled / values[used]) @ scaled.T)
 
 
 def satterthwaite(fitted: Estimate, contrasts: FloatArray | None = None) -> FloatArray:

@@ -28,7 +28,14 @@ from .blocks import (
     starts_of,
 )
 from .incidence import Incidence
-from .one_factor import GroupSums, Profile, criterion, resolvent, solve_fixed
+from .one_factor import (
+    SEEN,
+    GroupSums,
+    Profile,
+    criterion,
+    resolvent,
+    solve_fixed,
+)
 from .remaining import (
     Rest,
     dense_rest,
@@ -113,9 +120,17 @@ class StagedSums:
             parts.append(np.concatenate([own, right.transpose(0, 2, 1)], axis=1))
         return [GroupSums(self.n_rows, self.gram, cross) for cross in parts]
 
-    def lost(self, r2: float, theta: FloatArray) -> float:  # noqa: ARG002
-        """Return how many times the last digit of r^2 its sums are off."""
-        return float(self.gram[-1, -1]) / r2
+    def lost(self, r2: float, theta: FloatArray) -> float:
+        """Return how many times the last digit of r^2 its sums are off at theta."""
+        q = len(self.cross)
+        own = float(np.einsum("aan->n", self.cross[:, :q]).max())
+        largest = max(own, float(self.moments.diagonal().max()))
+        spread = float(np.abs(theta).max(initial=0.0) ** 2)
+        return float(self.gram[-1, -1]) / r2 + SEEN * spread * largest
+
+    def far_factors(self) -> list[FloatArray]:
+        """Return no Lambda to begin from: its levels are not told apart."""
+        return []
 
     def turned(self, turn: FloatArray) -> StagedSums:
         """Return the sums with the columns ``[X y] turn`` in place of ``[X y]``."""

@@ -23,6 +23,7 @@ from scipy.linalg import lapack
 from flexcv.arrays import FloatArray, IntArray
 
 from .draws import draws_of_one_factor
+from .far_levels import far_factors
 
 LARGE = 30.0  # deviation, relative to the residual, whose square loses digits
 EMPTY = 1e-7  # a direction of Z in a level, relative to its largest, that is none
@@ -128,12 +129,28 @@ class GroupSums:
             lost += SEEN * float(np.abs(theta).max() ** 2 * moments.max())
         return lost
 
+    def far_factors(self) -> list[FloatArray]:
+        """Return Lambdas to begin from where the levels lie far from zero.
+
+        They are known where what the levels leave was found from the rows.
+        """
+        if self.within is None or not self.n_effects:
+            return []
+        noise = float(self.within[-1, -1]) / self.n_rows
+        square = self.cross[:, : self.n_effects].transpose(2, 0, 1)
+        return far_factors(square, self.cross[:, -1].T, noise)
+
     def turned(self, turn: FloatArray) -> GroupSums:
         """Return the sums with the columns ``[X y] turn`` in place of ``[X y]``."""
         q = self.n_effects
         right = np.einsum("apn,pr->arn", self.cross[:, q:], turn)
         cross = np.concatenate([self.cross[:, :q], right], axis=1)
-        return replace(self, gram=turn.T @ self.gram @ turn, cross=cross)
+        gram, within = (
+            None if square is None else turn.T @ square @ turn
+            for square in (self.gram, self.within)
+        )
+        assert gram is not None
+        return replace(self, gram=gram, cross=cross, within=within)
 
     def level_rows(self, values: FloatArray) -> FloatArray:
         """Return an array per level as rows ordered by effect and level."""

@@ -64,6 +64,7 @@ def sums_and_basis(
     constant: FloatArray | None = None,
     *,
     exact: bool = False,
+    known: FloatArray | None = None,
 ) -> tuple[Sums, Basis]:
     """Sum the rows of a table, in at most three passes.
 
@@ -80,12 +81,16 @@ def sums_and_basis(
     constant
         The object among the columns that is the column of ones.
     exact
-        Whether what the levels of one factor leave is summed from the rows, too.
+        Whether what the levels leave is found from the rows, too, where one factor or
+        few levels allow it.
+    known
+        About the fixed effects of the columns kept, to be taken out of the target; by
+        default those of least squares.
     """
     table = Table(fixed, design, target, weights, constant)
-    chosen = fixed_basis(table)
+    chosen = fixed_basis(table, known)
     if len(design.factors) > 1:
-        return _several_factors(table, design, chosen)
+        return _several_factors(table, design, chosen, exact=exact)
     parts, basis = sums_of_parts(table, design, chosen, exact=exact)
     return parts[0], basis
 
@@ -183,7 +188,7 @@ def _basis(
 
 
 def _several_factors(
-    table: Table, design: RandomDesign, chosen: FixedBasis
+    table: Table, design: RandomDesign, chosen: FixedBasis, *, exact: bool
 ) -> tuple[DenseSums | StagedSums, Basis]:
     columns, bases = [], []
     rows = np.concatenate([block for _, block in table.chunks()], axis=1)
@@ -204,7 +209,10 @@ def _several_factors(
     if z.shape[1] > DENSE_COLUMNS:
         return _staged(z, right, gram, sizes, table), basis
     cross = np.hstack([(z.T @ z).toarray(), z.T @ right.T])
-    return DenseSums(table.n_rows, gram, cross, sizes, table.log_weights), basis
+    root = None
+    if exact:
+        root = np.asarray(np.linalg.qr(np.hstack([z.toarray(), right.T]), mode="r"))
+    return DenseSums(table.n_rows, gram, cross, sizes, table.log_weights, root), basis
 
 
 def _staged(

@@ -70,6 +70,9 @@ class Sums(Protocol):
     def lost(self, r2: float, theta: FloatArray) -> float:
         """Return how many times the last digit of r^2 its sums are off at theta."""
 
+    def far_factors(self) -> list[FloatArray]:
+        """Return Lambdas to begin from where the levels lie far from zero."""
+
     def turned(self, turn: FloatArray) -> Sums:
         """Return the sums with the columns ``[X y] turn`` in place of ``[X y]``."""
 

@@ -98,7 +98,7 @@ def test_no_end_is_called_converged_that_is_not(seed: int) -> None:
 
 def test_an_end_that_rounding_hides_is_told_of() -> None:
     table, y = table_of(1e6, 0)
-    model = LinearMixedEffectsModel(formula="0 + x + (1 | g) + (1 | h)")
+    model = LinearMixedEffectsModel(formula="0 + x + (x | g)")
     with pytest.warns(ConvergenceWarning, match="the variances did not converge"):
         model.fit(table, y)
     assert not model.converged_
@@ -138,3 +138,51 @@ def test_weighted_raw_cubics_keep_their_digits() -> None:
         for n in ("year", "c")
     ]
     assert ts[0] == pytest.approx(ts[1], rel=1e-5)
+
+
+def crossed_table(mean: float) -> tuple[pd.DataFrame, np.ndarray]:
+    """Eight groups of six, crossed with five, around a mean left to the groups."""
+    rng = np.random.default_rng(0)
+    g, x, s = np.repeat(np.arange(8), 6), rng.normal(size=48), rng.integers(0, 5, 48)
+    noise, effects = rng.normal(size=48), rng.normal(size=8)[g]
+    y = mean + x + effects + rng.normal(size=5)[s] + 0.5 * rng.normal(size=8)[g] * x
+    table = pd.DataFrame({"x": x, "far": 3.0 + x, "g": g, "s": s})
+    return table, y + noise
+
+
+# lmerTest 3.1-3 and lme4 1.1-31, R 4.2.2, at a mean of 10: df of x, the second from a start at
+# theta = (1, 1): lme4 alone ends in a valley higher by 9.4.
+@pytest.mark.parametrize(
+    ("formula", "df"),
+    [("0 + x + (1 | g)", 39.093), ("0 + x + (1 | g) + (1 | s)", 41.511)],
+)
+def test_degrees_of_freedom_do_not_hang_on_the_mean(formula: str, df: float) -> None:
+    table, y = crossed_table(10.0)
+    near = LinearMixedEffectsModel(formula=formula).fit(table, y)
+    assert near.fixed_effects_["df"].iloc[0] == pytest.approx(df, rel=1e-3)
+    table, y = crossed_table(1e5)
+    far = LinearMixedEffectsModel(formula=formula).fit(table, y)
+    assert far.fixed_effects_["df"].iloc[0] == pytest.approx(df, rel=5e-3)
+
+
+@pytest.mark.parametrize("x", ["x", "far"])
+def test_predictions_of_crossed_groups_do_not_hang_on_the_mean(x: str) -> None:
+    centred = []
+    for mean in (1e3, 1e5):
+        table, y = crossed_table(mean)
+        formula = f"0 + {x} + (1 | g) + (1 | s)"
+        model = LinearMixedEffectsModel(formula=formula).fit(table, y)
+        centred.append(model.predict(table) - mean)
+        criterion = criterion_of(model, table, y)
+        assert model.criterion_ == pytest.approx(criterion(model.theta_), abs=1e-6)
+        assert model.converged_
+    np.testing.assert_allclose(centred[0], centred[1], atol=2e-3)
+
+
+def test_several_valleys_are_searched_where_a_slope_goes_with_the_level() -> None:
+    table, y = table_of(1e4, 5)
+    model = LinearMixedEffectsModel(formula="0 + x + (x | g)", reml=False).fit(table, y)
+    criterion = criterion_of(model, table, y)
+    for share in (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0):
+        begin = np.array([1e4, share * 1e4, 1.0])
+        assert model.criterion_ < best_near(criterion, begin) + 1e-4
