@@ -15,6 +15,7 @@ from flexcv._checks import check_choice, check_flag, check_integer, check_number
 from flexcv._rounding import on_grid
 from flexcv.arrays import FloatArray
 from flexcv.errors import ConvergenceWarning, ModelError
+from flexcv.models.alternating._target_scale import on_target_scale
 from flexcv.models.alternating.alternation import (
     Round,
     alternate,
@@ -144,7 +145,10 @@ class MERF(IteratedModel, AbstractFamilyModel):
     Attributes
     ----------
     learner_
-        The fitted learner of the last iteration.
+        The fitted learner of the last iteration; its predictions are in the target's
+        units. Where a tree's arithmetic would lose the target, whose spread is below
+        1e-3 or a thousand times smaller than its mean, it is one that standardises the
+        target around the learner, then ``learner_.learner_``.
     fit_prediction_
         Which fitted values were used.
     average_effects_
@@ -322,6 +326,8 @@ class MERF(IteratedModel, AbstractFamilyModel):
         generator = generator_from(self.random_state)
         given = chosen_learner(self.estimator, self._family_name())
         learner = on_its_scale(seeded(given, generator), self._family_name())
+        if family is None and not is_plain:
+            learner = on_target_scale(learner, target)
         train, valid = rows.split(self.validation_fraction, generator)
         for name in LEARNED:
             self.__dict__.pop(name, None)

@@ -169,18 +169,18 @@ def _refit_oob(
 
 def _out_of_bag(fitted: Any) -> FloatArray | None:
     """Return out-of-bag predictions, NaN where there are none; None without any."""
-    ensemble, on_link = last_step(fitted), getattr(fitted, "on_link", None)
+    ensemble, as_predicted = last_step(fitted), getattr(fitted, "as_predicted", None)
     values = getattr(ensemble, "oob_prediction_", None)
     if values is not None:
         values = np.array(values, dtype=np.float64)
         unknown = _never_out_of_bag(ensemble, values)
     else:
         values = getattr(ensemble, "oob_decision_function_", None)
-        if values is None or on_link is None:
+        if values is None or as_predicted is None:
             return None
         values = np.array(values, dtype=np.float64)
         unknown = np.flatnonzero(~(values.sum(axis=1) > 0.5))  # zeros or NaN
-    made = values if on_link is None else on_link(values, ensemble)
+    made = values if as_predicted is None else as_predicted(values, ensemble)
     made[unknown] = np.nan
     return np.asarray(made)
 
@@ -205,8 +205,7 @@ def _cross_fitted(
     params: Mapping[str, Any],
 ) -> FloatArray:
     values, chosen = np.full(len(target), np.nan), splitter(folds)
-    labels = groups if asks_for_groups(chosen) else None
-    for train, test in chosen.split(X, target, labels):
+    for train, test in chosen.split(X, target, fold_labels(chosen, groups)):
         cut = take_arguments(params, train, len(target))
         fitted = clone(learner).fit(take_rows(X, train), target[train], **cut)
         values[test] = predictions(fitted, take_rows(X, test), len(test))
@@ -222,6 +221,23 @@ def splitter(folds: Any) -> Any:
     if isinstance(folds, int):
         chosen.shuffle, chosen.random_state = True, 0
     return chosen
+
+
+def fold_labels(chosen: Any, codes: IntArray | None) -> IntArray | None:
+    """Return what a splitter that reads groups is given; None for another one.
+
+    Levels are numbered in the order in which rows show them: splitters break ties by
+    label, and folds would hang on what groups are called.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GroupKFold
+    >>> fold_labels(GroupKFold(2), np.array([7, 2, 7, 4]))
+    array([0, 1, 0, 2])
+    """
+    if codes is None or not asks_for_groups(chosen):
+        return None
+    return np.asarray(pd.factorize(codes)[0])
 
 
 def asks_for_groups(chosen: Any) -> bool:

@@ -149,12 +149,14 @@ def distinct_columns(design: RandomDesign, ones: FloatArray) -> RandomColumns:
     return RandomColumns(design, ones, names, tuple(c for _, c in found.values()))
 
 
-def starting_effects(random: RandomColumns) -> ResidualEffects:
-    """Return the classical start: sigma^2 = 1, D = I, b = 0."""
+def starting_effects(
+    random: RandomColumns, sigma2: float = START_SIGMA2
+) -> ResidualEffects:
+    """Return the classical start: sigma^2 = 1, D = I, b = 0, in units of `sigma2`."""
     factors = random.design.factors
     return ResidualEffects(
-        START_SIGMA2,
-        tuple(np.eye(factor.n_effects) for factor in factors),
+        sigma2,
+        tuple(sigma2 * np.eye(factor.n_effects) for factor in factors),
         tuple(np.zeros((factor.n_levels, factor.n_effects)) for factor in factors),
         np.zeros(len(random.columns)),
         np.nan,

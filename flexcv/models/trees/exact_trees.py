@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
+from flexcv._rounding import power_of_two
 from flexcv.arrays import BoolArray, FloatArray, IntArray
 
 from .histogram_trees import LEAF, Grown, TreeShape
@@ -23,10 +24,13 @@ class ExactTree:
         What scikit-learn keeps in ``tree_``.
     leaf
         The number of each leaf, -1 elsewhere.
+    unit
+        What the gradient was divided by.
     """
 
     tree: Any
     leaf: IntArray
+    unit: float = 1.0
 
     def leaves(self, values: FloatArray) -> IntArray:
         """Return the leaf of each row of a table of 32-bit numbers."""
@@ -35,7 +39,8 @@ class ExactTree:
     def gains(self, n_features: int) -> FloatArray:
         """Return by how much the splits of each feature lowered the squared error."""
         gains = self.tree.compute_feature_importances(normalize=False)
-        return np.asarray(gains[:n_features] * self.tree.weighted_n_node_samples[0])
+        scale = self.unit**2 * self.tree.weighted_n_node_samples[0]
+        return np.asarray(gains[:n_features] * scale)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +74,7 @@ class ExactGrower:
             min_samples_leaf=self.shape.min_samples_leaf,
             random_state=seed,
         )
-        tree = learner.fit(self.values[rows], gradient[rows]).tree_
+        unit = power_of_two(gradient)  # scikit-learn takes small variances for none
+        tree = learner.fit(self.values[rows], gradient[rows] / unit).tree_
         is_leaf = tree.children_left < 0
-        return ExactTree(tree, np.where(is_leaf, np.cumsum(is_leaf) - 1, LEAF))
+        return ExactTree(tree, np.where(is_leaf, np.cumsum(is_leaf) - 1, LEAF), unit)
