@@ -15,7 +15,6 @@ from flexcv._checks import check_choice, check_flag, check_integer, check_number
 from flexcv._rounding import on_grid
 from flexcv.arrays import FloatArray
 from flexcv.errors import ConvergenceWarning, ModelError
-from flexcv.models.alternating._target_scale import on_target_scale
 from flexcv.models.alternating.alternation import (
     Round,
     alternate,
@@ -58,6 +57,7 @@ from .learners import (
     chosen_learner,
     on_its_scale,
     outcome_of,
+    prepared,
     refuse_normal_settings,
 )
 
@@ -114,8 +114,11 @@ class MERF(IteratedModel, AbstractFamilyModel):
     fit_prediction
         Which fitted values the residuals are made of: ``"oob"`` (out-of-bag),
         ``"cv"`` (cross-fitted), ``"in_sample"``. ``"auto"`` takes out-of-bag where
-        the learner offers it, in-sample for linear learners with at least 20 rows
-        per coefficient, cross-fitted otherwise.
+        the learner offers it and has at least 50 members, in-sample for linear
+        learners with at least 20 rows per coefficient, cross-fitted otherwise. It is
+        always cross-fitted where a step before the one that predicts reads the
+        target, as a selection of features does: a step that says so, or transforms
+        the rows in another way without it.
     solver
         ``"profile"`` maximises the likelihood of the residuals in each round, moves
         to the fixed part what the learner missed of the average effects and, with one
@@ -326,8 +329,8 @@ class MERF(IteratedModel, AbstractFamilyModel):
         generator = generator_from(self.random_state)
         given = chosen_learner(self.estimator, self._family_name())
         learner = on_its_scale(seeded(given, generator), self._family_name())
-        if family is None and not is_plain:
-            learner = on_target_scale(learner, target)
+        if not is_plain:
+            learner = prepared(learner, self._family_name(), target)
         train, valid = rows.split(self.validation_fraction, generator)
         for name in LEARNED:
             self.__dict__.pop(name, None)

@@ -403,7 +403,8 @@ def test_a_poor_learner_is_no_worse_for_new_groups():
 
 def test_few_trees_leave_rows_without_a_value_and_still_fit():
     X, y = drawn()
-    model = MERF(forest(3), "group", max_iterations=3, tol=None).fit(X, y)
+    model = MERF(forest(3), "group", max_iterations=3, tol=None, fit_prediction="oob")
+    model.fit(X, y)
     assert 0 < np.isnan(model.fitted_).sum() < len(X) / 3
     assert np.isfinite(model.predict(X)).all()
 

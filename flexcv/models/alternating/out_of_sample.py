@@ -22,7 +22,10 @@ from sklearn.model_selection import check_cv
 
 from flexcv.arrays import FloatArray, IntArray
 
+from .early_steps import reads_target_early
+
 KINDS = ("auto", "oob", "cv", "in_sample")
+FEWEST_TREES = 50  # with fewer, out-of-bag values are those of a much smaller forest
 ROWS_PER_COEFFICIENT = 20  # from here on in-sample residuals are at most 5 % short
 OOB_WARNING = "Some inputs do not have OOB scores"
 
@@ -66,9 +69,10 @@ def refit(
     X, target
         The training rows.
     kind
-        One of `KINDS`. ``"auto"`` takes out-of-bag values where the learner offers
-        them, in-sample values of a linear learner with at least 20 rows per
-        coefficient, and cross-fitted values otherwise.
+        One of `KINDS`. ``"auto"`` takes out-of-bag values of ensembles with at least
+        50 members, in-sample values of a linear learner with at least 20 rows per
+        coefficient, and cross-fitted values otherwise, as wherever a step before the
+        one that predicts reads the target (`early_steps`).
     folds
         For ``"cv"``: folds over shuffled rows, or a splitter.
     groups
@@ -87,7 +91,9 @@ def refit(
     """
     params = dict(fit_params or {})
     whole = clone(learner) if start is None else start
-    if kind == "oob" or (kind == "auto" and offers_oob(learner)):
+    if kind == "auto" and reads_target_early(learner, X, target):
+        kind = "cv"
+    if kind == "oob" or (kind == "auto" and _has_enough_members(learner)):
         return _refit_oob(whole, X, target, params)
     fitted = whole.fit(X, target, **params)
     if kind == "auto":
@@ -113,6 +119,18 @@ def offers_oob(learner: Any) -> bool:
     return f"{prefix}oob_score" in params and bool(
         params.get(f"{prefix}bootstrap", True)
     )
+
+
+def _has_enough_members(learner: Any) -> bool:
+    """Return whether out-of-bag values, of a third of the members, are good enough.
+
+    Beside cross-fitted values of the same forest, residual variances were 28 % larger
+    with 10 trees, 11 % with 20, 10 % with 30, 5 % with 50 and 3 % with 100.
+    """
+    name = f"{_last_prefix(learner)}n_estimators"
+    members = learner.get_params(deep=True).get(name)
+    enough = not isinstance(members, int | np.integer) or members >= FEWEST_TREES
+    return bool(enough) and offers_oob(learner)
 
 
 def is_rigid(fitted: Any, n_rows: int) -> bool:
