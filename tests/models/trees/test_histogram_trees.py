@@ -6,7 +6,8 @@ from sklearn.tree import DecisionTreeRegressor
 
 from flexcv.models.trees.binning import learn_bins
 from flexcv.models.trees.exact_trees import ExactGrower
-from flexcv.models.trees.histogram_trees import HistogramGrower, TreeShape
+from flexcv.models.trees.histogram_trees import HistogramGrower
+from flexcv.models.trees.splits import TreeShape
 
 
 def grower(X, **shape):
