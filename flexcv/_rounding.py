@@ -51,17 +51,17 @@ def on_grid(values: FloatArray, bits: int = GRID_BITS) -> FloatArray:
 
 
 def power_of_two(values: FloatArray) -> float:
-    """Return the power of two next above the spread of some numbers; 1 without one.
+    """Return the power of two next above the largest size of some numbers.
 
-    Numbers divided by it keep all their digits.
+    Numbers divided by it keep all their digits. Without a size above zero it is 1.
 
     Examples
     --------
-    >>> power_of_two(np.array([0.0, 6.0])), power_of_two(np.ones(3))
-    (4.0, 1.0)
+    >>> power_of_two(np.array([0.0, -6.0])), power_of_two(np.zeros(3))
+    (8.0, 1.0)
     """
-    spread = float(values.std()) if len(values) else 0.0
-    return float(np.ldexp(1.0, _exponent(spread))) if 0.0 < spread < np.inf else 1.0
+    largest = float(np.abs(values).max(initial=0.0))
+    return float(np.ldexp(1.0, _exponent(largest))) if 0.0 < largest < np.inf else 1.0
 
 
 def significant(values: npt.ArrayLike, bits: int = FEWEST_BITS) -> FloatArray:

@@ -132,8 +132,9 @@ def best_of_feature(
 
 def _gains(left: Cells, whole: Cells, shape: TreeShape, sign: int) -> FloatArray:
     """Return by how much each split lowers the squared error; zero where forbidden."""
-    fewest = np.minimum(left.counts, whole.counts - left.counts)
-    right, rest = whole.sums - left.sums, whole.masses - left.masses
+    n_right = whole.counts - left.counts
+    fewest, right = np.minimum(left.counts, n_right), whole.sums - left.sums
+    rest = n_right if left.masses is left.counts else whole.masses - left.masses
     with np.errstate(divide="ignore", invalid="ignore"):  # sides without rows
         gain = left.sums**2 / (left.masses + shape.l2)
         gain += right**2 / (rest + shape.l2)
