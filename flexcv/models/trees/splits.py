@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -78,11 +77,18 @@ class Cells(NamedTuple):
     counts: IntArray
     masses: IntArray | FloatArray
 
-    def each(self, change: Callable[[Any], Any]) -> Cells:
-        """Change sums, counts and masses alike."""
-        masses_are_counts = self.masses is self.counts
-        sums, counts = change(self.sums), change(self.counts)
-        return Cells(sums, counts, counts if masses_are_counts else change(self.masses))
+    def left_of(self) -> Cells:
+        """Sum up from the first bin to each, missing values left out."""
+        counts = self.counts[:, :-1].cumsum(axis=1)
+        is_plain = self.masses is self.counts
+        masses = counts if is_plain else self.masses[:, :-1].cumsum(axis=1)
+        return Cells(self.sums[:, :-1].cumsum(axis=1), counts, masses)
+
+    def last(self) -> Cells:
+        """Keep the last column."""
+        counts = self.counts[:, -1:]
+        masses = counts if self.masses is self.counts else self.masses[:, -1:]
+        return Cells(self.sums[:, -1:], counts, masses)
 
     def plus(self, other: Cells) -> Cells:
         """Add what other cells hold."""
@@ -107,23 +113,23 @@ def best_of_feature(
     least
         Per node the gain that is no rounding.
     """
-    counts, n_nodes = cells.counts, len(cells.counts)
+    n_nodes = len(cells.counts)
     sign = 0 if shape.directions is None else int(shape.directions[feature])
-    left = cells.each(lambda values: values[:, :-1].cumsum(axis=1))
-    absent = cells.each(lambda values: values[:, -1:])
-    whole = left.each(lambda values: values[:, -1:]).plus(absent)
+    left, absent = cells.left_of(), cells.last()
+    whole = left.last().plus(absent)
+    any_absent = bool(absent.counts.any())
     n_whole = whole.counts[:, 0]
     best = no_splits(n_nodes)
     for missing_left in (False, True):
         if missing_left:
-            if not counts[:, -1].any():
+            if not any_absent:
                 break
             left = left.plus(absent)
         gain = _gains(left, whole, shape, sign)
         most = gain.max(axis=1)
         split = (gain >= (most - least)[:, None]).argmax(axis=1)
         side = np.full(n_nodes, missing_left)
-        if not counts[:, -1].any():  # a value missing later goes with the majority
+        if not any_absent:  # a value missing later goes with the majority
             side = 2 * left.counts[np.arange(n_nodes), split] >= n_whole
         found = Splits(most, np.full(n_nodes, feature), split, side)
         best = best.better(found, least)
