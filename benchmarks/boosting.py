@@ -27,7 +27,8 @@ from _merf_designs import Design, Draw, Drawn, draw, rough
 
 from flexcv.models import MixedEffectsBoosting
 from flexcv.models.trees.binning import learn_bins
-from flexcv.models.trees.histogram_trees import HistogramGrower, TreeShape
+from flexcv.models.trees.histogram_trees import HistogramGrower
+from flexcv.models.trees.splits import TreeShape
 
 SEEDS = range(5)
 FEW_SEEDS = range(3)  # where many settings are compared

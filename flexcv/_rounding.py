@@ -50,6 +50,20 @@ def on_grid(values: FloatArray, bits: int = GRID_BITS) -> FloatArray:
     return np.asarray(np.rint(values / unit) * unit)
 
 
+def power_of_two(values: FloatArray) -> float:
+    """Return the power of two next above the largest size of some numbers.
+
+    Numbers divided by it keep all their digits. Without a size above zero it is 1.
+
+    Examples
+    --------
+    >>> power_of_two(np.array([0.0, -6.0])), power_of_two(np.zeros(3))
+    (8.0, 1.0)
+    """
+    largest = float(np.abs(values).max(initial=0.0))
+    return float(np.ldexp(1.0, _exponent(largest))) if 0.0 < largest < np.inf else 1.0
+
+
 def significant(values: npt.ArrayLike, bits: int = FEWEST_BITS) -> FloatArray:
     """Keep the leading binary places of each number.
 

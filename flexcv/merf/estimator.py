@@ -57,6 +57,7 @@ from .learners import (
     chosen_learner,
     on_its_scale,
     outcome_of,
+    prepared,
     refuse_normal_settings,
 )
 
@@ -113,8 +114,11 @@ class MERF(IteratedModel, AbstractFamilyModel):
     fit_prediction
         Which fitted values the residuals are made of: ``"oob"`` (out-of-bag),
         ``"cv"`` (cross-fitted), ``"in_sample"``. ``"auto"`` takes out-of-bag where
-        the learner offers it, in-sample for linear learners with at least 20 rows
-        per coefficient, cross-fitted otherwise.
+        the learner offers it and has at least 50 members, in-sample for linear
+        learners with at least 20 rows per coefficient, cross-fitted otherwise. It is
+        always cross-fitted where a step before the one that predicts reads the
+        target, as a selection of features does: a step that says so, or transforms
+        the rows in another way without it.
     solver
         ``"profile"`` maximises the likelihood of the residuals in each round, moves
         to the fixed part what the learner missed of the average effects and, with one
@@ -144,7 +148,10 @@ class MERF(IteratedModel, AbstractFamilyModel):
     Attributes
     ----------
     learner_
-        The fitted learner of the last iteration.
+        The fitted learner of the last iteration; its predictions are in the target's
+        units. Where a tree's arithmetic would lose the target, whose spread is below
+        1e-3 or a thousand times smaller than its mean, it is one that standardises the
+        target around the learner, then ``learner_.learner_``.
     fit_prediction_
         Which fitted values were used.
     average_effects_
@@ -322,6 +329,8 @@ class MERF(IteratedModel, AbstractFamilyModel):
         generator = generator_from(self.random_state)
         given = chosen_learner(self.estimator, self._family_name())
         learner = on_its_scale(seeded(given, generator), self._family_name())
+        if not is_plain:
+            learner = prepared(learner, self._family_name(), target)
         train, valid = rows.split(self.validation_fraction, generator)
         for name in LEARNED:
             self.__dict__.pop(name, None)

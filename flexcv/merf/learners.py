@@ -7,15 +7,19 @@ from typing import Any
 from sklearn.base import is_classifier
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
+from flexcv.arrays import FloatArray
 from flexcv.models.alternating._link_scale import (
     OnLinkScale,
     learns_rates,
 )
+from flexcv.models.alternating._target_scale import on_target_scale
 from flexcv.models.alternating.family_outcome import FamilyOutcome
 from flexcv.models.alternating.learner_rows import LearnerRows
 from flexcv.models.alternating.outcomes import NormalOutcome, Outcome
 from flexcv.models.gaussian.residual_effects import SOLVERS
 from flexcv.models.laplace.families import family_of
+
+from .limited_targets import refuse_limited_targets
 
 SMALLEST_LEAF = 5  # single labels make logits of forests that follow every row
 
@@ -41,6 +45,24 @@ def chosen_learner(given: Any, family: str | None) -> Any:
 def on_its_scale(learner: Any, family: str | None) -> Any:
     """Wrap a learner that models probabilities or rates, so that it gives the link."""
     return OnLinkScale(learner) if _is_direct(learner, family) else learner
+
+
+def prepared(learner: Any, family: str | None, target: FloatArray) -> Any:
+    """Return a learner that can be fitted to the target less any effects, or refuse.
+
+    Parameters
+    ----------
+    learner
+        What `on_its_scale` gives.
+    family
+        That of MERF.
+    target
+        What it is fitted to at first.
+    """
+    if isinstance(learner, OnLinkScale):
+        return learner
+    refuse_limited_targets(learner, family)
+    return learner if family else on_target_scale(learner, target)
 
 
 def outcome_of(

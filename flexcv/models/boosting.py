@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +12,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice
-from flexcv.arrays import FloatArray
+from flexcv._rounding import on_grid
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.alternating.learner_rows import generator_from
 from flexcv.models.contract.base import RandomPart, Training
 from flexcv.models.contract.iterating import IteratedModel, is_stopped
@@ -22,9 +25,6 @@ from flexcv.models.contract.responses import (
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_identifiable
 from flexcv.models.design.binary_labels import encoded_classes
-from flexcv.models.gaussian.conditional import (
-    learn_uncertainty,
-)
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
     average_part,
@@ -32,18 +32,23 @@ from flexcv.models.gaussian.residual_effects import (
     distinct_columns,
 )
 from flexcv.models.laplace.families import FAMILIES, Family, family_of
-from flexcv.models.trees.boosted_trees import LEARNERS, BoostedTrees
-from flexcv.models.trees.feature_values import learn_features, order_by_content
+from flexcv.models.trees.boosted_trees import LEARNERS, BoostedTrees, Reader
+from flexcv.models.trees.feature_values import (
+    FeatureEncoder,
+    learn_features,
+    order_by_content,
+)
 from flexcv.models.trees.folds import held_out_rows
 from flexcv.models.trees.laplace_likelihood import LaplaceLikelihood
 from flexcv.models.trees.likelihoods import Likelihood, NormalLikelihood
-from flexcv.models.trees.noise import noise_variance
-from flexcv.models.trees.rounds import Checkpoint, Followed, boosted, followed
+from flexcv.models.trees.monotone import directions_of
+from flexcv.models.trees.rounds import Checkpoint, Followed, Grower, boosted, followed
 from flexcv.models.trees.settings import (
     pace_of,
     require_others,
     shape_of,
 )
+from flexcv.models.trees.splits import TreeShape
 from flexcv.models.trees.trace import boosting_frame, boosting_row
 
 
@@ -114,6 +119,10 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
     known_groups
         ``"conditional"`` predicts known levels with their random effects,
         ``"population"`` every row without.
+    monotonic_cst
+        Per feature 1 where the fixed part must rise, -1 where it must fall, 0 where it
+        is free: a mapping by name, or one number per feature in the table's order
+        without grouping columns. Missing values have no place in the order.
 
     Attributes
     ----------
@@ -122,8 +131,12 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
     sigma_
         Standard deviation of what the fixed part does not predict in a new row: noise
         and, with folds, the trees' own error. NaN for families other than gaussian.
+        With weights, that of a row of weight one, as `noise_` is.
     noise_
-        Standard deviation of the noise alone; NaN without folds.
+        Standard deviation of the noise alone; NaN without folds. It is short, for
+        trees choose their splits by the noise as well: where the noise has variance 1,
+        its square was 0.78 to 0.89 on average over tables of 250 to 1000 rows, and
+        0.95 with 4000. Intervals take `sigma_`.
     dispersion_
         Of families that have one, else 1.
     classes_
@@ -182,6 +195,7 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         callbacks: Any = None,
         random_state: Any = None,
         known_groups: str = "conditional",
+        monotonic_cst: Mapping[Any, int] | Sequence[int] | None = None,
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -203,8 +217,9 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         self.callbacks = callbacks
         self.random_state = random_state
         self.known_groups = known_groups
+        self.monotonic_cst = monotonic_cst
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -215,12 +230,17 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         y
             The target, one value per row: numbers, two classes or counts, as the
             family asks.
+        sample_weight
+            With ``family="gaussian"`` precisions: a row's residual variance is
+            sigma^2 / weight. For other families how often each row counts: its
+            log-likelihood is multiplied. Rows of weight zero are left out;
+            `min_samples_leaf` counts rows, whatever they weigh.
         """
         self.__dict__.pop("random_part_", None)
         check_choice("family", self.family, (GAUSSIAN, *FAMILIES))
         if self._has_classes() and y is not None:
             self.classes_, y = encoded_classes(y)
-        super().fit(X, y)
+        self._fit_design(self._training(X, y, sample_weight))
         return self
 
     @available_if(_is_gaussian)  # type: ignore[untyped-decorator]
@@ -252,33 +272,35 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
     def _response_family(self) -> Family | None:
         return None if _is_gaussian(self) else family_of(self.family)
 
-    def _likelihood(self, random: RandomColumns, target: FloatArray) -> Likelihood:
+    def _likelihood(
+        self, random: RandomColumns, target: FloatArray, weights: FloatArray | None
+    ) -> Likelihood:
         if random.design.factors and np.ptp(target) == 0.0:
             raise ValueError(
                 "`y` must vary for random effects to be found, got the same value in "
                 f"all {len(target)} rows; check the target."
             )
         if _is_gaussian(self):
-            return NormalLikelihood(random, target)
+            return NormalLikelihood(random, target, weights)
         family = family_of(self.family)
         family.require_target(target, np.ones(len(target)))
-        return LaplaceLikelihood(family, random, target)
+        return LaplaceLikelihood(family, random, target, weights)
 
     def _tell_noise(
-        self, best: Checkpoint, random: RandomColumns, target: FloatArray
+        self, best: Checkpoint, likelihood: Likelihood, unit: float
     ) -> None:
         self.sigma_ = self.noise_ = np.nan
         self.dispersion_ = 1.0
-        if not _is_gaussian(self):
-            self.dispersion_ = best.state.sigma2
+        state = best.state
+        if not isinstance(likelihood, NormalLikelihood):
+            self.dispersion_ = state.sigma2
             return
-        state, design = best.state, random.design
-        self.sigma_ = float(np.sqrt(state.sigma2))
-        self.uncertainty_ = learn_uncertainty(design, state.sigma2, state.covariances)
+        self.sigma_ = float(np.sqrt(unit * state.sigma2))
+        self.uncertainty_ = likelihood.uncertainty(state)
         if self.folds is not None:
-            residuals = target - best.fitted, target - best.honest
-            variance = noise_variance(random, state, self.uncertainty_, *residuals)
-            self.noise_ = float(np.sqrt(variance))
+            values = best.fitted, best.honest
+            variance = likelihood.noise(state, self.uncertainty_, *values)
+            self.noise_ = float(np.sqrt(unit * variance))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -286,7 +308,7 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         return tags
 
     def _fit_design(self, training: Training) -> None:
-        pace, shape = pace_of(self), shape_of(self)
+        pace, shape = pace_of(self), self._shape(training)
         require_others(self)
         require_identifiable(training.design)
         for name in LEARNED:
@@ -294,30 +316,64 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         target, n_rows = training.target, len(training.target)
         random = distinct_columns(training.design, training.source.ones)
         _require_rows(n_rows)
-        likelihood = self._likelihood(random, target)
+        weights, unit = self._row_weights(training.sample_weight)
+        likelihood = self._likelihood(random, target, weights)
+        read, grower = self._prepared(training, shape, weights)
+        generator = generator_from(self.random_state)
+        factors = training.design.factors
+        codes = factors[0].codes if factors else None
+        folds = held_out_rows(self.folds, codes, n_rows, generator)
+        rounds = boosted(likelihood, grower, folds, n_rows, pace, generator)
+        patience = self.patience if folds else None
+        found = self._followed(rounds, random, patience, unit)
+        start = likelihood.start(np.arange(n_rows))
+        self.trees_ = BoostedTrees(*read, start, found.trees)
+        self._keep(found, random)
+        self._tell_noise(found.best, likelihood, unit)
+
+    def _shape(self, training: Training) -> TreeShape:
+        """Return how far trees grow, directions in the order of the features."""
+        directions = directions_of(
+            self.monotonic_cst,
+            training.features,
+            training.source.table,
+            self.random_encoder_.used,
+        )
+        return shape_of(self, directions)
+
+    def _prepared(
+        self, training: Training, shape: TreeShape, weights: FloatArray | None
+    ) -> tuple[tuple[FeatureEncoder, IntArray, Reader], Grower]:
+        """Return how trees read a table, and what grows them on the training rows."""
         encoder = learn_features(training.source.table, training.features)
         values = encoder.values(training.source.table)
         places = order_by_content(values)
         encoder, values = encoder.take(places), values.T[places].T
         reader = LEARNERS[self.learner](values, self.max_bins)
-        generator = generator_from(self.random_state)
-        factors = training.design.factors
-        codes = factors[0].codes if factors else None
-        folds = held_out_rows(self.folds, codes, n_rows, generator)
-        grower = reader.grower(reader.read(values), shape)
-        rounds = boosted(likelihood, grower, folds, n_rows, pace, generator)
-        found = self._followed(rounds, random, self.patience if folds else None)
-        start = likelihood.start(np.arange(n_rows))
-        self.trees_ = BoostedTrees(encoder, places, reader, start, found.trees)
-        self._keep(found, random)
-        self._tell_noise(found.best, random, target)
+        if shape.directions is not None:
+            shape = replace(shape, directions=shape.directions[places])
+        exact = None if weights is None else on_grid(weights)
+        grower = reader.grower(reader.read(values), shape, exact)
+        return (encoder, places, reader), grower
 
-    def _followed(self, rounds: Any, random: RandomColumns, patience: Any) -> Followed:
+    def _row_weights(self, given: FloatArray | None) -> tuple[FloatArray | None, float]:
+        """Return weights, and by what residual variances are to be multiplied then.
+
+        Precisions average one, so that `l2_regularization` counts average rows.
+        """
+        if given is None or not _is_gaussian(self):
+            return given, 1.0
+        unit = float(given.mean())
+        return given / unit, unit
+
+    def _followed(
+        self, rounds: Any, random: RandomColumns, patience: Any, unit: float
+    ) -> Followed:
         """Follow the rounds, tell the callbacks and write the trace."""
         rows: list[dict[str, float]] = []
 
         def told(now: Checkpoint, before: Checkpoint | None) -> bool:
-            rows.append(boosting_row(now, before, random))
+            rows.append(boosting_row(now, before, random, unit))
             return is_stopped(self.callbacks, rows[-1])
 
         try:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold
 from sklearn.tree import DecisionTreeRegressor
 
 from flexcv.merf import MERF
@@ -49,16 +52,27 @@ def boosting(learner):
     return MixedEffectsBoosting("g", learner=learner, max_iterations=60, random_state=0)
 
 
-def merf():
-    return MERF(
-        DecisionTreeRegressor(), "g", max_iterations=8, tol=None, random_state=0
-    )
+def merf(learner=None, **settings):
+    learner = DecisionTreeRegressor() if learner is None else learner
+    settings = {"max_iterations": 8, "tol": None, "random_state": 0} | settings
+    return MERF(learner, "g", **settings)
 
 
 MODELS = [*(boosting(learner) for learner in LEARNERS), merf()]
+ITERATED = [
+    *MODELS,
+    boosting("histogram").set_params(folds=GroupKFold(5)),
+    boosting("histogram").set_params(slopes=("a",)),
+    merf(folds=GroupKFold(5)),
+    merf(solver="em"),
+    merf(RandomForestRegressor(20), fit_prediction="oob", max_iterations=4),
+    merf(RandomForestRegressor(10), fit_prediction="cv", max_iterations=3),
+    merf(Ridge(), slopes=("a",)),
+]
+UNITS = [(1000.0, 5.0), (1e-8, 0.0), (1e12, 0.0), (4.0, 1e4)]
 
 
-@pytest.mark.parametrize("model", MODELS, ids=str)
+@pytest.mark.parametrize("model", ITERATED, ids=str)
 def test_new_names_of_the_groups_change_no_prediction(model):
     X, y = drawn()
     renamed = X.assign(g=(7 * X["g"]) % 15)
@@ -76,12 +90,52 @@ def test_another_unit_of_the_target_scales_every_prediction(model):
     np.testing.assert_allclose(scaled, 4.0 * expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("model", ITERATED, ids=str)
+def test_any_unit_and_origin_of_the_target_move_every_prediction_along(model):
+    X, y = drawn()
+    model.fit(X, y)
+    expected, variances = model.predict(X), model.variance_components_["variance"]
+    for unit, origin in UNITS:
+        moved = model.fit(X, origin + unit * y)
+        predicted = (moved.predict(X) - origin) / unit
+        np.testing.assert_allclose(predicted, expected, atol=1e-9 * expected.std())
+        scaled = moved.variance_components_["variance"] / unit**2
+        np.testing.assert_allclose(scaled, variances, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_digits_that_a_far_mean_leaves_are_used(learner):
+    # 1e8 + y has lost what of y is below 1e-8.
+    X, y = drawn()
+    model = boosting(learner)
+    expected = model.fit(X, y).predict(X)
+    moved = model.fit(X, 1e8 + y).predict(X) - 1e8
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+
+
+def test_a_forest_in_merf_learns_beside_a_far_mean():
+    X, y = drawn()
+    model = merf(RandomForestRegressor(20), fit_prediction="oob", max_iterations=4)
+    expected = model.fit(X, y).predict(X)
+    moved = model.fit(X, 1e8 + y).predict(X) - 1e8
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("model", MODELS, ids=str)
 def test_the_last_digits_of_the_target_change_no_prediction(model):
     X, y = drawn()
     noise = 1e-14 * np.random.default_rng(0).normal(size=len(y))
     expected = model.fit(X, y).predict(X)
     np.testing.assert_allclose(model.fit(X, y + noise).predict(X), expected, atol=1e-9)
+
+
+def test_another_order_of_the_columns_changes_nothing_that_merf_does_itself():
+    # Trees of scikit-learn take the first of equal splits and draw columns by place.
+    X, y = drawn()
+    turned, model = X[list(X)[::-1]], merf(Ridge(), slopes=("a",))
+    expected = model.fit(X, y).predict(X)
+    moved = model.fit(turned, y).predict(turned)
+    np.testing.assert_allclose(moved, expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("learner", LEARNERS)

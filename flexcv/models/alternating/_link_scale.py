@@ -43,10 +43,10 @@ class OnLinkScale(BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> FloatArray:
         """Return logits of label 1, or logarithms of rates."""
         if is_classifier(self.learner):
-            return self.on_link(self.learner_.predict_proba(X), self.learner_)
-        return self.on_link(self.learner_.predict(X), self.learner_)
+            return self.as_predicted(self.learner_.predict_proba(X), self.learner_)
+        return self.as_predicted(self.learner_.predict(X), self.learner_)
 
-    def on_link(self, values: Any, fitted: Any) -> FloatArray:
+    def as_predicted(self, values: Any, fitted: Any) -> FloatArray:
         """Return what the learner, or a part of it, predicted on the link's scale.
 
         Parameters

@@ -22,7 +22,10 @@ from sklearn.model_selection import check_cv
 
 from flexcv.arrays import FloatArray, IntArray
 
+from .early_steps import reads_target_early
+
 KINDS = ("auto", "oob", "cv", "in_sample")
+FEWEST_TREES = 50  # with fewer, out-of-bag values are those of a much smaller forest
 ROWS_PER_COEFFICIENT = 20  # from here on in-sample residuals are at most 5 % short
 OOB_WARNING = "Some inputs do not have OOB scores"
 
@@ -66,9 +69,10 @@ def refit(
     X, target
         The training rows.
     kind
-        One of `KINDS`. ``"auto"`` takes out-of-bag values where the learner offers
-        them, in-sample values of a linear learner with at least 20 rows per
-        coefficient, and cross-fitted values otherwise.
+        One of `KINDS`. ``"auto"`` takes out-of-bag values of ensembles with at least
+        50 members, in-sample values of a linear learner with at least 20 rows per
+        coefficient, and cross-fitted values otherwise, as wherever a step before the
+        one that predicts reads the target (`early_steps`).
     folds
         For ``"cv"``: folds over shuffled rows, or a splitter.
     groups
@@ -87,7 +91,9 @@ def refit(
     """
     params = dict(fit_params or {})
     whole = clone(learner) if start is None else start
-    if kind == "oob" or (kind == "auto" and offers_oob(learner)):
+    if kind == "auto" and reads_target_early(learner, X, target):
+        kind = "cv"
+    if kind == "oob" or (kind == "auto" and _has_enough_members(learner)):
         return _refit_oob(whole, X, target, params)
     fitted = whole.fit(X, target, **params)
     if kind == "auto":
@@ -113,6 +119,18 @@ def offers_oob(learner: Any) -> bool:
     return f"{prefix}oob_score" in params and bool(
         params.get(f"{prefix}bootstrap", True)
     )
+
+
+def _has_enough_members(learner: Any) -> bool:
+    """Return whether out-of-bag values, of a third of the members, are good enough.
+
+    Beside cross-fitted values of the same forest, residual variances were 28 % larger
+    with 10 trees, 11 % with 20, 10 % with 30, 5 % with 50 and 3 % with 100.
+    """
+    name = f"{_last_prefix(learner)}n_estimators"
+    members = learner.get_params(deep=True).get(name)
+    enough = not isinstance(members, int | np.integer) or members >= FEWEST_TREES
+    return bool(enough) and offers_oob(learner)
 
 
 def is_rigid(fitted: Any, n_rows: int) -> bool:
@@ -169,18 +187,18 @@ def _refit_oob(
 
 def _out_of_bag(fitted: Any) -> FloatArray | None:
     """Return out-of-bag predictions, NaN where there are none; None without any."""
-    ensemble, on_link = last_step(fitted), getattr(fitted, "on_link", None)
+    ensemble, as_predicted = last_step(fitted), getattr(fitted, "as_predicted", None)
     values = getattr(ensemble, "oob_prediction_", None)
     if values is not None:
         values = np.array(values, dtype=np.float64)
         unknown = _never_out_of_bag(ensemble, values)
     else:
         values = getattr(ensemble, "oob_decision_function_", None)
-        if values is None or on_link is None:
+        if values is None or as_predicted is None:
             return None
         values = np.array(values, dtype=np.float64)
         unknown = np.flatnonzero(~(values.sum(axis=1) > 0.5))  # zeros or NaN
-    made = values if on_link is None else on_link(values, ensemble)
+    made = values if as_predicted is None else as_predicted(values, ensemble)
     made[unknown] = np.nan
     return np.asarray(made)
 
@@ -205,8 +223,7 @@ def _cross_fitted(
     params: Mapping[str, Any],
 ) -> FloatArray:
     values, chosen = np.full(len(target), np.nan), splitter(folds)
-    labels = groups if asks_for_groups(chosen) else None
-    for train, test in chosen.split(X, target, labels):
+    for train, test in chosen.split(X, target, fold_labels(chosen, groups)):
         cut = take_arguments(params, train, len(target))
         fitted = clone(learner).fit(take_rows(X, train), target[train], **cut)
         values[test] = predictions(fitted, take_rows(X, test), len(test))
@@ -222,6 +239,23 @@ def splitter(folds: Any) -> Any:
     if isinstance(folds, int):
         chosen.shuffle, chosen.random_state = True, 0
     return chosen
+
+
+def fold_labels(chosen: Any, codes: IntArray | None) -> IntArray | None:
+    """Return what a splitter that reads groups is given; None for another one.
+
+    Levels are numbered in the order in which rows show them: splitters break ties by
+    label, and folds would hang on what groups are called.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GroupKFold
+    >>> fold_labels(GroupKFold(2), np.array([7, 2, 7, 4]))
+    array([0, 1, 0, 2])
+    """
+    if codes is None or not asks_for_groups(chosen):
+        return None
+    return np.asarray(pd.factorize(codes)[0])
 
 
 def asks_for_groups(chosen: Any) -> bool:

@@ -71,8 +71,8 @@ class NormalOutcome:
     solver: Solver
 
     def start(self) -> ResidualEffects:
-        """Return the classical start."""
-        return starting_effects(self.random)
+        """Return the classical start, in units of the target's variance."""
+        return starting_effects(self.random, float(self.target.var()))
 
     def task(self, refit: Refit | None, state: ResidualEffects) -> Task:
         """Return the target less the effects, with honest fits those of other rows."""

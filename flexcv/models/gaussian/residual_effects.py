@@ -149,12 +149,14 @@ def distinct_columns(design: RandomDesign, ones: FloatArray) -> RandomColumns:
     return RandomColumns(design, ones, names, tuple(c for _, c in found.values()))
 
 
-def starting_effects(random: RandomColumns) -> ResidualEffects:
-    """Return the classical start: sigma^2 = 1, D = I, b = 0."""
+def starting_effects(
+    random: RandomColumns, sigma2: float = START_SIGMA2
+) -> ResidualEffects:
+    """Return the classical start: sigma^2 = 1, D = I, b = 0, in units of `sigma2`."""
     factors = random.design.factors
     return ResidualEffects(
-        START_SIGMA2,
-        tuple(np.eye(factor.n_effects) for factor in factors),
+        sigma2,
+        tuple(sigma2 * np.eye(factor.n_effects) for factor in factors),
         tuple(np.zeros((factor.n_levels, factor.n_effects)) for factor in factors),
         np.zeros(len(random.columns)),
         np.nan,
@@ -163,10 +165,14 @@ def starting_effects(random: RandomColumns) -> ResidualEffects:
     )
 
 
-def no_effects(random: RandomColumns, residuals: FloatArray) -> ResidualEffects:
+def no_effects(
+    random: RandomColumns, residuals: FloatArray, weights: FloatArray | None = None
+) -> ResidualEffects:
     """Return the random part of a model without one: all variance is residual."""
-    known = residuals[np.isfinite(residuals)]
-    sigma2 = float(known @ known) / max(len(known), 1)
+    is_known = np.isfinite(residuals)
+    known = residuals[is_known]
+    weighted = known if weights is None else weights[is_known] * known
+    sigma2 = float(weighted @ known) / max(len(known), 1)
     start = starting_effects(random)
     return replace(
         start,
@@ -177,7 +183,10 @@ def no_effects(random: RandomColumns, residuals: FloatArray) -> ResidualEffects:
 
 
 def maximised(
-    random: RandomColumns, residuals: FloatArray, previous: ResidualEffects
+    random: RandomColumns,
+    residuals: FloatArray,
+    previous: ResidualEffects,
+    weights: FloatArray | None = None,
 ) -> ResidualEffects:
     """Maximise the likelihood of the residuals over gamma, D and sigma^2.
 
@@ -189,11 +198,14 @@ def maximised(
         Target less fitted values; rows that are NaN take no part.
     previous
         Where to begin.
+    weights
+        Precisions of the rows, which are known in all of them then: row i has the
+        residual variance sigma^2 / weight. None is one in every row.
     """
     random, known = _known_rows(random, residuals)
     blocks = [factor.blocks for factor in random.design.factors]
     sums, basis = sums_and_basis(
-        random.columns, random.design, known, None, random.ones
+        random.columns, random.design, known, weights, random.ones
     )
     fitted = estimate(sums, basis, blocks, reml=False, start=previous.theta)
     average = np.zeros(len(random.columns))
@@ -207,7 +219,7 @@ def maximised(
         fitted.effects,
         average,
         -0.5 * fitted.criterion,
-        _gll(random, left, sigma2, covariances, fitted.effects),
+        _gll(random, left, sigma2, covariances, fitted.effects, weights),
         len(known),
         True,
         fitted.minimum.converged,
@@ -273,6 +285,18 @@ def others_effects(
     return total
 
 
+def weighted_design(design: RandomDesign, weights: FloatArray | None) -> RandomDesign:
+    """Return the random part of rows that are multiplied by roots of their weights."""
+    if weights is None:
+        return design
+    roots = np.sqrt(weights)
+    factors = (
+        replace(factor, columns=tuple(roots * column for column in factor.columns))
+        for factor in design.factors
+    )
+    return replace(design, factors=tuple(factors))
+
+
 def columns_of(encoder: RandomEncoder, source: Columns) -> tuple[FloatArray, ...]:
     """Return the distinct random columns of a table to predict."""
     unused = np.zeros(0, dtype=np.intp)
@@ -330,7 +354,8 @@ def _gll(
     sigma2: float,
     covariances: tuple[FloatArray, ...],
     effects: tuple[FloatArray, ...],
+    weights: FloatArray | None,
 ) -> float:
     left = residuals - random.design.effects_sum(effects)
-    loss = float(left @ left)
+    loss = float(left @ (left if weights is None else weights * left))
     return generalised_loss(loss, len(left), sigma2, covariances, effects)

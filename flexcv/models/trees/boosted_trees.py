@@ -15,8 +15,9 @@ from flexcv.arrays import FloatArray, IntArray
 from .binning import Bins, learn_bins
 from .exact_trees import ExactGrower
 from .feature_values import FeatureEncoder
-from .histogram_trees import HistogramGrower, TreeShape
+from .histogram_trees import HistogramGrower
 from .rounds import Grower, ValuedTree
+from .splits import TreeShape
 
 
 class Reader(Protocol):
@@ -25,7 +26,9 @@ class Reader(Protocol):
     def read(self, values: FloatArray) -> npt.NDArray[Any]:
         """Return what trees read."""
 
-    def grower(self, read: npt.NDArray[Any], shape: TreeShape) -> Grower:
+    def grower(
+        self, read: npt.NDArray[Any], shape: TreeShape, weights: FloatArray | None
+    ) -> Grower:
         """Return what grows trees on it."""
 
 
@@ -39,9 +42,11 @@ class BinReader:
         """Return the bin of each value."""
         return self.bins.codes(values)
 
-    def grower(self, read: npt.NDArray[Any], shape: TreeShape) -> Grower:
+    def grower(
+        self, read: npt.NDArray[Any], shape: TreeShape, weights: FloatArray | None
+    ) -> Grower:
         """Return the grower on bins."""
-        return HistogramGrower(self.bins, read, shape)
+        return HistogramGrower(self.bins, read, shape, weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,11 @@ class ValueReader:
         """Return 32-bit numbers."""
         return np.ascontiguousarray(values, dtype=np.float32)
 
-    def grower(self, read: npt.NDArray[Any], shape: TreeShape) -> Grower:
+    def grower(
+        self, read: npt.NDArray[Any], shape: TreeShape, weights: FloatArray | None
+    ) -> Grower:
         """Return the grower on values."""
-        return ExactGrower(read, shape)
+        return ExactGrower(read, shape, weights)
 
 
 def _bin_reader(values: FloatArray, max_bins: int) -> Reader:

@@ -11,7 +11,7 @@ from sklearn.model_selection import check_cv
 
 from flexcv._checks import check_integer
 from flexcv.arrays import IntArray
-from flexcv.models.alternating.out_of_sample import asks_for_groups
+from flexcv.models.alternating.out_of_sample import fold_labels
 
 
 def held_out_rows(
@@ -43,7 +43,7 @@ def held_out_rows(
         parts = np.array_split(generator.permutation(n_rows), n_folds)
         return tuple(np.sort(part) for part in parts)
     splitter = check_cv(folds)
-    labels = groups if asks_for_groups(splitter) else None
+    labels = fold_labels(splitter, groups)
     splits = splitter.split(np.zeros((n_rows, 1)), np.zeros(n_rows), labels)
     tested = [np.asarray(test) for _, test in splits]
     _require_partition(tested, n_rows)

@@ -19,31 +19,8 @@ from flexcv._rounding import significant
 from flexcv.arrays import BoolArray, FloatArray, IntArray
 
 from .binning import Bins, CodeArray
-
-LEAF = -1  # in place of a feature
-LEAST_GAIN = 1e-10  # relative to the node's sum of squares; less is rounding
-
-
-@dataclass(frozen=True, slots=True)
-class TreeShape:
-    """How far a tree may grow.
-
-    Attributes
-    ----------
-    max_depth
-        The most questions on the way to a leaf.
-    max_leaf_nodes
-        The most leaves; None has no limit of its own.
-    min_samples_leaf
-        The fewest rows of a leaf.
-    l2
-        Rows of gradient zero that each leaf is thought to hold besides its own.
-    """
-
-    max_depth: int
-    max_leaf_nodes: int | None
-    min_samples_leaf: int
-    l2: float
+from .monotone import LEAF, Nodes
+from .splits import LEAST_GAIN, Cells, Splits, TreeShape, best_of_feature, no_splits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +72,11 @@ class HistogramTree:
             rows = rows[self.feature[node[rows]] != LEAF]
         return self.leaf[node]
 
+    @property
+    def nodes(self) -> Nodes:
+        """The nodes as any learner tells them."""
+        return Nodes(self.feature, self.left, self.left + 1, self.leaf)
+
     def gains(self, n_features: int) -> FloatArray:
         """Return by how much the splits of each feature lowered the squared error."""
         asked = self.feature != LEAF
@@ -130,11 +112,14 @@ class HistogramGrower:
         The table.
     shape
         How far trees grow.
+    weights
+        How much each row weighs; None is one.
     """
 
     bins: Bins
     codes: CodeArray
     shape: TreeShape
+    weights: FloatArray | None = None
 
     def grow(self, gradient: FloatArray, used: BoolArray, seed: int = 0) -> Grown:  # noqa: ARG002
         """Grow one tree per row of `gradient`.
@@ -160,33 +145,12 @@ class HistogramGrower:
         return _grown(levels, front.nodes(), self.bins.missing)
 
 
-class _Splits(NamedTuple):
-    """The best split of each node of a level; a gain of zero is none."""
-
-    gain: FloatArray
-    feature: IntArray
-    split: IntArray
-    missing_left: BoolArray
-
-    def better(self, other: _Splits, least: FloatArray) -> _Splits:
-        """Take the other split where it gains more, by what is no rounding."""
-        wins = other.gain > self.gain + least
-        return _Splits(
-            *(np.where(wins, o, s) for s, o in zip(self, other, strict=True))
-        )
-
-
-def _no_splits(n_nodes: int) -> _Splits:
-    nothing = np.zeros(n_nodes, dtype=np.intp)
-    return _Splits(np.zeros(n_nodes), nothing + LEAF, nothing, nothing > 0)
-
-
 class _Level:
     """The nodes of one level of all trees, and their splits."""
 
     def __init__(self, tree: IntArray) -> None:
         self.tree = tree
-        self.splits = _no_splits(len(tree))
+        self.splits = no_splits(len(tree))
 
     @property
     def n_nodes(self) -> int:
@@ -222,21 +186,30 @@ class _Front:
         self.moving = np.concatenate([learning, np.flatnonzero(~flat)])
         self.local, self.row = np.divmod(self.moving, n_rows)
         self.gradient = gradient.reshape(-1).take(learning)
+        self.weights = grower.weights
         self.node = np.empty(n_trees * n_rows, dtype=np.intp)
         self.first = 0
 
-    def best_splits(self, n_nodes: int) -> _Splits:
+    def best_splits(self, n_nodes: int) -> Splits:
         """Look for the best split of each node of the newest level."""
         gradient, width = self.gradient, self.missing + 1
         at, row = self.local[: len(gradient)], self.row[: len(gradient)]
         start, size = at * width, n_nodes * width
-        best = _no_splits(n_nodes)
-        least = LEAST_GAIN * _sums(at, gradient * gradient, n_nodes)
+        best = no_splits(n_nodes)
+        weights = None if self.weights is None else self.weights.take(row)
+        squares = gradient * gradient
+        least = LEAST_GAIN * _sums(
+            at, squares if weights is None else squares / weights, n_nodes
+        )
         for feature, codes in enumerate(self.codes):
             key = start + codes.take(row)
             sums = _sums(key, gradient, size).reshape(n_nodes, width)
             counts = np.bincount(key, minlength=size).reshape(n_nodes, width)
-            found = _best_of_feature(feature, sums, counts, self.shape, least)
+            masses: IntArray | FloatArray = counts
+            if weights is not None:
+                masses = _sums(key, weights, size).reshape(n_nodes, width)
+            cells = Cells(sums, counts, masses)
+            found = best_of_feature(feature, cells, self.shape, least)
             best = best.better(found, least)
         return best
 
@@ -271,55 +244,9 @@ def _sums(places: IntArray, values: FloatArray, size: int) -> FloatArray:
     return np.asarray(np.bincount(places, values, size), dtype=np.float64)
 
 
-def _best_of_feature(
-    feature: int,
-    sums: FloatArray,
-    counts: IntArray,
-    shape: TreeShape,
-    least: FloatArray,
-) -> _Splits:
-    """Find the best bin after which to split, with missing values on either side."""
-    n_nodes = len(sums)
-    left, n_left = sums[:, :-1].cumsum(axis=1), counts[:, :-1].cumsum(axis=1)
-    whole = left[:, -1] + sums[:, -1]
-    n_whole = n_left[:, -1] + counts[:, -1]
-    best = _no_splits(n_nodes)
-    for missing_left in (False, True):
-        if missing_left:
-            if not counts[:, -1].any():
-                break
-            left, n_left = left + sums[:, -1:], n_left + counts[:, -1:]
-        gain = _gains(left, n_left, whole[:, None], n_whole[:, None], shape)
-        most = gain.max(axis=1)
-        split = (gain >= (most - least)[:, None]).argmax(axis=1)
-        side = np.full(n_nodes, missing_left)
-        if not counts[:, -1].any():  # a value missing later goes with the majority
-            side = 2 * n_left[np.arange(n_nodes), split] >= n_whole
-        found = _Splits(most, np.full(n_nodes, feature), split, side)
-        best = best.better(found, least)
-    return best
-
-
-def _gains(
-    left: FloatArray,
-    n_left: IntArray,
-    whole: FloatArray,
-    n_whole: IntArray,
-    shape: TreeShape,
-) -> FloatArray:
-    """Return by how much each split lowers the squared error; zero where forbidden."""
-    n_right = n_whole - n_left
-    fewest = np.minimum(n_left, n_right)
-    with np.errstate(divide="ignore", invalid="ignore"):  # sides without rows
-        gain = left**2 / (n_left + shape.l2)
-        gain += (whole - left) ** 2 / (n_right + shape.l2)
-        gain -= whole**2 / (n_whole + shape.l2)
-    return np.where(fewest >= shape.min_samples_leaf, gain, 0.0)
-
-
 def _affordable(
-    found: _Splits, levels: Sequence[_Level], max_leaf_nodes: int | None
-) -> _Splits:
+    found: Splits, levels: Sequence[_Level], max_leaf_nodes: int | None
+) -> Splits:
     """Drop the splits of least gain of a tree that would get too many leaves."""
     if max_leaf_nodes is None:
         return found
@@ -346,7 +273,7 @@ def _grown(levels: Sequence[_Level], node: IntArray, missing: int) -> Grown:
     """Cut the trees apart, with leaves numbered within each."""
     n_trees = levels[0].n_nodes
     tree = np.concatenate([level.tree for level in levels])
-    splits = _Splits(
+    splits = Splits(
         *(
             np.concatenate(part)
             for part in zip(*(x.splits for x in levels), strict=True)

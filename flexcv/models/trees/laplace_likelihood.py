@@ -28,7 +28,7 @@ from flexcv.models.laplace.problem import LOG_DISPERSIONS, Evaluation, RandomRow
 from flexcv.models.laplace.random_refit import RandomRefit, refit_random_part
 from flexcv.models.laplace.several_factors import SeveralFactors as SeveralFactorRows
 
-from .likelihoods import Pull
+from .likelihoods import Pull, weighted_mean
 from .marginal_metric import (
     Explained,
     MarginalMetric,
@@ -84,15 +84,18 @@ class LaplaceLikelihood:
         The random columns of all rows.
     target
         Their target.
+    weights
+        How often each row counts; None is once.
     """
 
     family: Family
     random: RandomColumns
     target: FloatArray
+    weights: FloatArray | None = None
 
     def start(self, rows: IntArray) -> float:
         """Return the linear predictor of the mean of the target."""
-        mean = float(self.target[rows].mean())
+        mean = weighted_mean(self.target, self.weights, rows)
 
         def short(eta: float) -> float:
             return float(self.family.mean(np.array([eta]))[0]) - mean
@@ -106,7 +109,7 @@ class LaplaceLikelihood:
         design = self.random.take(rows).design
         factors = tuple(root(covariance) for covariance in state.covariances)
         return LaplaceMember(
-            _random_rows(self.family, self.target[rows], design),
+            self._random_rows(rows, design),
             design,
             factors,
             state.sigma2,
@@ -123,6 +126,7 @@ class LaplaceLikelihood:
             self.target,
             fitted,
             self.random.design,
+            weights=self.weights,
             start=None if previous is None else previous.theta,
         )
         return replace(
@@ -148,9 +152,10 @@ class LaplaceLikelihood:
 
     def _without_effects(self, fitted: FloatArray) -> ResidualEffects:
         """Return the likelihood of independent rows, at its best dispersion."""
+        weights = np.ones_like(fitted) if self.weights is None else self.weights
 
         def lost(log_dispersion: float) -> float:
-            weights, dispersion = np.ones_like(fitted), float(np.exp(log_dispersion))
+            dispersion = float(np.exp(log_dispersion))
             terms = self.family.terms(self.target, fitted, weights, dispersion)
             return -float(terms.loglik.sum())
 
@@ -161,17 +166,19 @@ class LaplaceLikelihood:
         start = starting_effects(self.random)
         return replace(start, sigma2=float(np.exp(best)), loglik=-lost(best))
 
-
-def _random_rows(family: Family, y: FloatArray, design: RandomDesign) -> RandomRows:
-    groups = [
-        group_rows(family, y, factor.codes, factor.columns, None, factor.n_levels)
-        for factor in design.factors
-    ]
-    if not groups:
-        return NoFactor(family, y, np.ones(len(y)))
-    if len(groups) == 1:
-        return OneFactorRows(groups[0])
-    return SeveralFactorRows(crossed_rows(groups))
+    def _random_rows(self, rows: IntArray, design: RandomDesign) -> RandomRows:
+        """Gather some rows by the levels of their random part."""
+        family, y = self.family, self.target[rows]
+        weights = np.ones(len(y)) if self.weights is None else self.weights[rows]
+        groups = [
+            group_rows(family, y, f.codes, f.columns, weights, f.n_levels)
+            for f in design.factors
+        ]
+        if not groups:
+            return NoFactor(family, y, weights)
+        if len(groups) == 1:
+            return OneFactorRows(groups[0])
+        return SeveralFactorRows(crossed_rows(groups))
 
 
 def _metric(design: RandomDesign, at: Evaluation) -> MarginalMetric:

@@ -19,12 +19,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from flexcv.arrays import FloatArray, IntArray
-from flexcv.models.gaussian.conditional import learn_uncertainty
+from flexcv.models.gaussian.conditional import Uncertainty, learn_uncertainty
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
     ResidualEffects,
     maximised,
     no_effects,
+    weighted_design,
 )
 
 from .marginal_metric import MarginalMetric, NormalMetric, normal_metric
@@ -114,14 +115,16 @@ def leaf_values(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NormalMember:
-    """Rows of a normal target."""
+    """Rows of a normal target, with their precisions."""
 
     target: FloatArray
     metric: NormalMetric
+    weights: FloatArray | None = None
 
     def pull(self, fitted: FloatArray) -> Pull:
         """Return sigma^2 V^-1 (y - F)."""
-        return Pull(self.metric.projected(self.target - fitted), None, self.metric)
+        gradient = self.metric.projected(self.target - fitted)
+        return Pull(gradient, self.weights, self.metric)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,31 +137,36 @@ class NormalLikelihood:
         The random columns of all rows.
     target
         Their target.
+    weights
+        Precisions of the rows: row i has the residual variance sigma^2 / weight. None
+        is one in every row.
     """
 
     random: RandomColumns
     target: FloatArray
+    weights: FloatArray | None = None
 
     def start(self, rows: IntArray) -> float:
         """Return the mean of the target."""
-        return float(self.target[rows].mean())
+        return weighted_mean(self.target, self.weights, rows)
 
     def member(self, rows: IntArray, state: ResidualEffects) -> NormalMember:
         """Return some rows with the variances of a state."""
         design = self.random.take(rows).design
-        metric = normal_metric(design, state.sigma2, state.covariances)
-        return NormalMember(self.target[rows], metric)
+        weights = None if self.weights is None else self.weights[rows]
+        metric = normal_metric(design, state.sigma2, state.covariances, weights)
+        return NormalMember(self.target[rows], metric, weights)
 
     def solve(
         self, fitted: FloatArray, previous: ResidualEffects | None
     ) -> ResidualEffects:
         """Return the exact maximum of the likelihood of the residuals."""
         residuals = self.target - fitted
-        start = no_effects(self.random, residuals)
+        start = no_effects(self.random, residuals, self.weights)
         if self.random.design.factors:
             before = replace(start, theta=None if previous is None else previous.theta)
-            return maximised(self.random, residuals, before)
-        return replace(start, loglik=_plain_loglik(start))
+            return maximised(self.random, residuals, before, self.weights)
+        return replace(start, loglik=_plain_loglik(start, self.weights))
 
     def for_trees(
         self, state: ResidualEffects, fitted: FloatArray, honest: FloatArray
@@ -171,11 +179,37 @@ class NormalLikelihood:
         design = self.random.design
         if len(design.factors) != 1:  # with several, the noise costs a dense inverse
             return state
-        known = learn_uncertainty(design, state.sigma2, state.covariances)
-        residuals = self.target - fitted, self.target - honest
-        noise = noise_variance(self.random, state, known, *residuals)
+        noise = self.noise(state, self.uncertainty(state), fitted, honest)
         return replace(state, sigma2=max(noise, LEAST_NOISE * state.sigma2))
 
+    def uncertainty(self, state: ResidualEffects) -> Uncertainty:
+        """Return the conditional covariances of the effects."""
+        design = weighted_design(self.random.design, self.weights)
+        return learn_uncertainty(design, state.sigma2, state.covariances)
 
-def _plain_loglik(state: ResidualEffects) -> float:
-    return -0.5 * state.n_rows * (LOG_2PI + float(np.log(state.sigma2)) + 1.0)
+    def noise(
+        self,
+        state: ResidualEffects,
+        known: Uncertainty,
+        fitted: FloatArray,
+        honest: FloatArray,
+    ) -> float:
+        """Return the variance of the noise of a row of weight one."""
+        residuals = self.target - fitted, self.target - honest
+        return noise_variance(self.random, state, known, *residuals, self.weights)
+
+
+def weighted_mean(
+    values: FloatArray, weights: FloatArray | None, rows: IntArray
+) -> float:
+    """Return the mean of some rows."""
+    chosen = values[rows]
+    if weights is None:
+        return float(chosen.mean())
+    return float(np.average(chosen, weights=weights[rows]))
+
+
+def _plain_loglik(state: ResidualEffects, weights: FloatArray | None) -> float:
+    own = 0.0 if weights is None else float(np.log(weights).sum())
+    one = LOG_2PI + float(np.log(state.sigma2)) + 1.0
+    return 0.5 * (own - state.n_rows * one)

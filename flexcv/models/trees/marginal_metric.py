@@ -25,6 +25,7 @@ from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import RandomDesign, RandomFactor
 from flexcv.models.gaussian.conditional import sparse_design
 from flexcv.models.gaussian.em import design_products, posterior, residual_sums
+from flexcv.models.gaussian.residual_effects import weighted_design
 
 
 class MarginalMetric(Protocol):
@@ -38,11 +39,19 @@ class MarginalMetric(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NoEffects:
-    """The metric of a model without random effects."""
+    """The metric of a model without random effects.
+
+    Attributes
+    ----------
+    weights
+        Information of each row; None is one in every row.
+    """
+
+    weights: FloatArray | None = None
 
     def projected(self, residuals: FloatArray) -> FloatArray:
-        """Return the residuals."""
-        return residuals
+        """Return W r."""
+        return _times(self.weights, residuals)
 
     def explained(
         self,
@@ -64,22 +73,26 @@ class OneFactor:
         The rows.
     conditional
         C per level, shape (effects, effects, levels).
+    weights
+        Information of each row of a normal target; None is one in every row.
     """
 
     factor: RandomFactor
     conditional: FloatArray
+    weights: FloatArray | None = None
 
     def projected(self, residuals: FloatArray) -> FloatArray:
-        """Return P r = r - Z b(r), where all rows have information one."""
+        """Return P r = W (r - Z b(r)) of a normal target."""
         codes, n_levels = self.factor.codes, self.factor.n_levels
+        weighted = _times(self.weights, residuals)
         sums = np.stack(
-            [np.bincount(codes, c * residuals, n_levels) for c in self.factor.columns]
+            [np.bincount(codes, c * weighted, n_levels) for c in self.factor.columns]
         )
         effects = np.einsum("abn,bn->an", self.conditional, sums)
         left = residuals.copy()
         for column, effect in zip(self.factor.columns, effects, strict=True):
             left -= column * effect[codes]
-        return left
+        return _times(self.weights, left)
 
     def explained(
         self, leaves: IntArray, n_leaves: int, weights: FloatArray | None
@@ -122,46 +135,54 @@ class Explained:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeveralFactors:
-    """The metric of several factors, whose rows have information one.
+    """The metric of several factors, for a normal target.
 
     Attributes
     ----------
     loaded
         Z Lambda, sparse.
     factorised
-        I + Lambda'Z'Z Lambda, factorised.
+        I + Lambda'Z'WZ Lambda, factorised.
+    weights
+        Information of each row; None is one in every row.
     """
 
     loaded: csr_array
     factorised: Any
+    weights: FloatArray | None = None
 
     def projected(self, residuals: FloatArray) -> FloatArray:
-        """Return P r = r - Z b(r)."""
-        scores = self.loaded.T @ residuals
-        return np.asarray(residuals - self.loaded @ self.factorised.solve(scores))
+        """Return P r = W (r - Z b(r))."""
+        scores = self.loaded.T @ _times(self.weights, residuals)
+        left = np.asarray(residuals - self.loaded @ self.factorised.solve(scores))
+        return _times(self.weights, left)
 
     def explained(
         self,
         leaves: IntArray,
         n_leaves: int,
-        weights: FloatArray | None,  # noqa: ARG002
+        weights: FloatArray | None,
     ) -> FloatArray:
-        """Return H'Z C Z'H for the indicators H of leaves."""
+        """Return H'WZ C Z'WH for the indicators H of leaves."""
         places = (np.arange(len(leaves)), leaves)
-        indicators = csr_array((np.ones(len(leaves)), places), (len(leaves), n_leaves))
+        entries = np.ones(len(leaves)) if weights is None else weights
+        indicators = csr_array((entries, places), (len(leaves), n_leaves))
         sums = (self.loaded.T @ indicators).toarray()
         return np.asarray(sums.T @ self.factorised.solve(sums))
 
 
 class NormalMetric(MarginalMetric, Protocol):
-    """The metric of rows that all have information one."""
+    """The metric of a normal target."""
 
     def projected(self, residuals: FloatArray) -> FloatArray:
-        """Return P r = r - Z b(r)."""
+        """Return P r = W (r - Z b(r))."""
 
 
 def normal_metric(
-    design: RandomDesign, sigma2: float, covariances: Sequence[FloatArray]
+    design: RandomDesign,
+    sigma2: float,
+    covariances: Sequence[FloatArray],
+    weights: FloatArray | None = None,
 ) -> NormalMetric:
     r"""Return the metric of a normal target, :math:`P = \sigma^2 V^{-1}`.
 
@@ -171,6 +192,8 @@ def normal_metric(
         The rows.
     sigma2, covariances
         Residual variance, and per factor the covariance of the effects.
+    weights
+        Precisions of the rows: row i has the residual variance sigma2 / weight.
 
     Examples
     --------
@@ -184,24 +207,35 @@ def normal_metric(
     array([0.333, 0.333, 0.5  ])
     """
     if not design.factors:
-        return NoEffects()
+        return NoEffects(weights)
     if len(design.factors) > 1:
-        return _several_factors(design, sigma2, covariances)
-    factor = design.factors[0]
+        return _several_factors(design, sigma2, covariances, weights)
+    factor = weighted_design(design, weights).factors[0]
     products = design_products(factor.columns, factor.codes, factor.n_levels)
     nothing = np.zeros(len(design))
     sums = residual_sums(products, factor.columns, factor.codes, nothing)
     spread = posterior(sums, sigma2, covariances[0]).covariance
-    return OneFactor(factor, spread / sigma2)
+    return OneFactor(design.factors[0], spread / sigma2, weights)
 
 
 def _several_factors(
-    design: RandomDesign, sigma2: float, covariances: Sequence[FloatArray]
+    design: RandomDesign,
+    sigma2: float,
+    covariances: Sequence[FloatArray],
+    weights: FloatArray | None,
 ) -> SeveralFactors:
     roots = [root(covariance / sigma2) for covariance in covariances]
-    loaded = csr_array(sparse_design(design) @ loadings(design, roots))
-    inner = csc_array(loaded.T @ loaded + eye_array(loaded.shape[1]))
-    return SeveralFactors(loaded, splu(inner))
+    lambdas = loadings(design, roots)
+    loaded = csr_array(sparse_design(design) @ lambdas)
+    scaled = loaded
+    if weights is not None:
+        scaled = csr_array(sparse_design(weighted_design(design, weights)) @ lambdas)
+    inner = csc_array(scaled.T @ scaled + eye_array(scaled.shape[1]))
+    return SeveralFactors(loaded, splu(inner), weights)
+
+
+def _times(weights: FloatArray | None, values: FloatArray) -> FloatArray:
+    return values if weights is None else weights * values
 
 
 def loadings(design: RandomDesign, factors: Sequence[FloatArray]) -> csr_array:

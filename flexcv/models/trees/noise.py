@@ -16,6 +16,7 @@ from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
     ResidualEffects,
     average_part,
+    weighted_design,
 )
 
 from .marginal_metric import normal_metric
@@ -27,6 +28,7 @@ def noise_variance(
     uncertainty: Uncertainty,
     in_sample: FloatArray,
     honest: FloatArray,
+    weights: FloatArray | None = None,
 ) -> float:
     r"""Return the variance of the noise alone.
 
@@ -44,6 +46,8 @@ def noise_variance(
         What is unknown of its effects.
     in_sample, honest
         Residuals of both kinds.
+    weights
+        Precisions of the rows, whose noise is that of weight one over the weight.
 
     Examples
     --------
@@ -62,8 +66,9 @@ def noise_variance(
     n_rows, sigma2, design = len(honest), state.sigma2, random.design
     if len(design.factors) > 1 and uncertainty.joint is None:
         return np.nan
-    metric = normal_metric(design, sigma2, state.covariances)
+    metric = normal_metric(design, sigma2, state.covariances, weights)
     average = average_part(random.columns, state.average) if random.columns else 0.0
-    trace = n_rows - float(uncertainty.variances(design).sum()) / sigma2
+    known = uncertainty.variances(weighted_design(design, weights))
+    trace = n_rows - float(known.sum()) / sigma2
     product = float((in_sample - average) @ metric.projected(honest - average))
     return max(sigma2 + (product - sigma2 * n_rows) / trace, 0.0)

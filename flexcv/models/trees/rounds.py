@@ -20,13 +20,19 @@ from flexcv.arrays import BoolArray, FloatArray, IntArray
 from flexcv.models.gaussian.residual_effects import ResidualEffects
 
 from .histogram_trees import Grown
-from .likelihoods import Likelihood, Member, leaf_values
+from .likelihoods import TINY, Likelihood, Member, leaf_values
+from .monotone import ordered_values
+from .splits import TreeShape
 
 LEAST_RISE = 1e-9  # of the likelihood per row that is more than rounding
 
 
 class Grower(Protocol):
     """Grows trees on one table."""
+
+    @property
+    def shape(self) -> TreeShape:
+        """How far trees grow."""
 
     def grow(self, gradient: FloatArray, used: BoolArray, seed: int) -> Grown:
         """Grow one tree per row of `gradient`."""
@@ -199,6 +205,10 @@ def _one_round(
     values = np.zeros(0)
     for place, (rows, pull, leaves, n_leaves) in enumerate(parts):
         step = leaf_values(pull, leaves[rows], n_leaves, pace.l2, newton=pace.newton)
+        if grower.shape.directions is not None:
+            own = np.bincount(leaves[rows], pull.information, n_leaves) + TINY
+            sizes, nodes = own.astype(np.float64), grown.trees[place].nodes
+            step = ordered_values(step, nodes, grower.shape.directions, sizes)
         values = pace.learning_rate * step
         fitted[place] += values[leaves]
     return ValuedTree(grown.trees[-1], values)

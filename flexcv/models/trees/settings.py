@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flexcv._checks import check_choice, check_integer, check_interval
+from flexcv.arrays import IntArray
 
 from .binning import MOST_BINS
 from .boosted_trees import LEARNERS
-from .histogram_trees import TreeShape
 from .rounds import Pace
+from .splits import TreeShape
 
 STEPS = ("newton", "gradient")
 FEWEST = 3  # rows of a leaf
@@ -39,8 +40,16 @@ def pace_of(model: Any) -> Pace:
     )
 
 
-def shape_of(model: Any) -> TreeShape:
-    """Return how far trees grow, or say which setting is wrong."""
+def shape_of(model: Any, directions: IntArray | None) -> TreeShape:
+    """Return how far trees grow, or say which setting is wrong.
+
+    Parameters
+    ----------
+    model
+        An estimator with the parameters of `MixedEffectsBoosting`.
+    directions
+        Of the features, see `monotone.directions_of`.
+    """
     most = model.max_leaf_nodes
     return TreeShape(
         max_depth=check_integer("max_depth", model.max_depth, 1),
@@ -49,6 +58,7 @@ def shape_of(model: Any) -> TreeShape:
         else check_integer("max_leaf_nodes", most, 2),
         min_samples_leaf=_fewest_rows(model),
         l2=check_interval("l2_regularization", model.l2_regularization, 0.0),
+        directions=directions,
     )
 
 

@@ -17,16 +17,22 @@ AFTER = ("change", "learner_seconds", "effects_seconds")
 
 
 def boosting_row(
-    now: Checkpoint, before: Checkpoint | None, random: RandomColumns
+    now: Checkpoint,
+    before: Checkpoint | None,
+    random: RandomColumns,
+    unit: float = 1.0,
 ) -> dict[str, float]:
-    """Return one row: rounds, honest likelihood, variances, change and seconds."""
+    """Return one row: rounds, honest likelihood, variances, change and seconds.
+
+    The residual variance is that of a row of weight `unit`.
+    """
     state = now.state
     variances = np.concatenate([[], *(d.diagonal() for d in state.covariances)])
     change = np.nan if before is None else relative_change(state, before.state)
     return {
         "iteration": now.n_trees,
         "loglik": state.loglik,
-        "sigma2": state.sigma2,
+        "sigma2": unit * state.sigma2,
         "trace_d": float(variances.sum()),
         **dict(zip(component_names(random), map(float, variances), strict=True)),
         "change": change,

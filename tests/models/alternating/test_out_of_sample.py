@@ -48,10 +48,12 @@ class Wide(Claims):
 @pytest.mark.parametrize(
     ("learner", "kind"),
     [
-        (RandomForestRegressor(30, random_state=0), "oob"),
-        (ExtraTreesRegressor(30, bootstrap=True, random_state=0), "oob"),
-        (BaggingRegressor(n_estimators=30, random_state=0), "oob"),
-        (make_pipeline(StandardScaler(), RandomForestRegressor(30)), "oob"),
+        (RandomForestRegressor(50, random_state=0), "oob"),
+        (ExtraTreesRegressor(50, bootstrap=True, random_state=0), "oob"),
+        (BaggingRegressor(n_estimators=50, random_state=0), "oob"),
+        (make_pipeline(StandardScaler(), RandomForestRegressor(50)), "oob"),
+        (RandomForestRegressor(49, random_state=0), "cv"),
+        (make_pipeline(StandardScaler(), BaggingRegressor(n_estimators=10)), "cv"),
         (ExtraTreesRegressor(5, random_state=0), "cv"),
         (KNeighborsRegressor(), "cv"),
         (HistGradientBoostingRegressor(max_iter=5), "cv"),

@@ -73,7 +73,7 @@ def test_out_of_bag_values_of_a_classifier_are_logits():
     rng = np.random.default_rng(4)
     X = rng.normal(size=(200, 1))
     y = rng.binomial(1, expit(2.0 * X[:, 0])).astype(float)
-    forest = RandomForestClassifier(40, oob_score=True, random_state=0)
+    forest = RandomForestClassifier(50, oob_score=True, random_state=0)
     made = refit(OnLinkScale(forest), X, y, "auto")
     assert made.kind == "oob"
     shares = made.learner.learner_.oob_decision_function_[:, 1]

@@ -6,7 +6,8 @@ from sklearn.tree import DecisionTreeRegressor
 
 from flexcv.models.trees.binning import learn_bins
 from flexcv.models.trees.exact_trees import ExactGrower
-from flexcv.models.trees.histogram_trees import HistogramGrower, TreeShape, _gains
+from flexcv.models.trees.histogram_trees import HistogramGrower
+from flexcv.models.trees.splits import Cells, TreeShape, _gains
 
 
 def grower(X, **shape):
@@ -145,7 +146,9 @@ def test_exact_trees_are_the_same_where_every_value_has_a_bin():
 def test_each_side_of_a_split_holds_the_rows_of_gradient_zero():
     shape = TreeShape(1, None, min_samples_leaf=2, l2=1.5)
     left, whole = np.array([[2.0, -1.0, 4.0]]), np.array([[5.0]])
-    gains = _gains(left, np.array([[3, 5, 1]]), whole, np.array([[9]]), shape)
+    counts, n_rows = np.array([[3, 5, 1]]), np.array([[9]])
+    cells = Cells(left, counts, counts), Cells(whole, n_rows, n_rows)
+    gains = _gains(*cells, shape, 0)
     first = 4.0 / 4.5 + 9.0 / 7.5 - 25.0 / 10.5
     second = 1.0 / 6.5 + 36.0 / 5.5 - 25.0 / 10.5
     np.testing.assert_allclose(gains, [[first, second, 0.0]])
