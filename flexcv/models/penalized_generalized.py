@@ -64,7 +64,8 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         that of `PoissonRegressor`; `LogisticRegression` has C = 1 / (n_rows alpha).
     standardise
         Whether omega_j is the root mean square of column j in the metric of V, the
-        working weights at the solution; otherwise it is one.
+        working weights at the solution, on average no less than a hundredth of those
+        without columns; otherwise it is one.
     n_alphas, folds, variances, max_iterations, tol, callbacks
         As in `PenalizedLinearMixedModel`; alpha is chosen by the marginal likelihood
         of held-out groups.

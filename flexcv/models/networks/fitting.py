@@ -187,6 +187,9 @@ class AbstractNeuralModel(IteratedModel, AbstractMixedModel):
         """Return the response distribution, None for a normal one."""
         return None
 
+    def _link_family(self) -> Family | None:
+        return self._family()
+
     def _learn(
         self,
         settings: NeuralSettings,

@@ -17,6 +17,7 @@ from flexcv._rounding import first_least
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.laplace.engine import Rows, estimate_generalized
 from flexcv.models.laplace.separation import looks_separated, separating_columns
+from flexcv.models.laplace.unbounded import ended
 
 from .coordinate_descent import largest_alpha
 from .fit import PenaltySettings, Variances, spaced_alphas, variance_change
@@ -93,9 +94,9 @@ def estimate_covariances(
     gamma = np.zeros(len(columns))
     gamma[made.basis.kept] = made.beta
     gamma = gamma[: len(free.columns)]
-    state = Variances(
-        1.0, made.covariances, made.loglik, made.fit.parameters, made.fit.converged
-    )
+    found = ended(rows.design, made.covariances)
+    settled = made.fit.converged or made.fit.unbounded
+    state = Variances(1.0, found, made.loglik, made.fit.parameters, settled)
     return Covariances(state, gamma)
 
 
