@@ -20,6 +20,7 @@ from flexcv.models.penalties.fit import (
     whitened_at,
 )
 from flexcv.models.penalties.rounds import PenalisedRound, penalised_rounds
+from flexcv.models.penalties.units import Units, learn_units
 
 
 class PenalizedLinearMixedModel(AbstractPenalizedModel):
@@ -48,7 +49,8 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         likelihood. Without groups and standardising it is scikit-learn's `alpha` of
         `Lasso` and `ElasticNet`; `Ridge` multiplies it by the number of rows.
     l1_ratio
-        The share rho of the lasso in an elastic net.
+        The share rho of the lasso in an elastic net; with ``alpha="cv"`` that for a
+        target of unit standard deviation, so that units do not matter.
     unpenalized
         Columns without a penalty, beside the intercept.
     standardise
@@ -74,8 +76,8 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
     ----------
     coef_, intercept_, fixed_effects_
         The fixed effects, and a table of them by name.
-    alpha_
-        The penalty used.
+    alpha_, l1_ratio_
+        The penalty used and its share of the lasso, in the units of the target.
     loglik_
         Log-likelihood of the residuals that the variances come from.
     cv_results_
@@ -155,12 +157,17 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         rows = self.columns_.rows(source, target, design)
         relative = [d / self.sigma_**2 for d in self.random_part_.covariances]
         _, whole = whitened_at(rows, relative, standardise=self.standardise)
-        ratio = self._l1_ratio()
+        ratio = self.l1_ratio_
         shown = falling_alphas(whole, ratio, self.n_alphas)
+        if ratio == 0.0:  # a ridge's penalty has no units, its largest lasso has
+            shown = shown / learn_units(target).spread
         if alphas is not None:
             shown = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
         path = coefficient_path(whole, shown, ratio)
         return self._path_frame(shown, path, whole.free(path))
+
+    def _units(self, training: Training) -> Units:
+        return learn_units(training.target)
 
     def _rounds(
         self, rows: PenalisedRows, training: Training, settings: PenaltySettings

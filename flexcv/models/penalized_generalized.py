@@ -33,6 +33,7 @@ from flexcv.models.penalties.laplace_rounds import (
 )
 from flexcv.models.penalties.likelihood import LikelihoodRows, likelihood_rows
 from flexcv.models.penalties.rounds import PenalisedRound
+from flexcv.models.penalties.units import Units
 
 FAMILIES = ("binomial", "poisson")
 
@@ -197,7 +198,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         source, target, design = self._again(X, self._numbers(y))
         rows = self.columns_.rows(source, target, design)
         data = self._likelihood(rows, source)
-        settings = self._settings(rows)
+        settings = self._settings(rows, Units())
         positions = self.columns_
         gamma = self.fixed_[positions.free]
         beta = self.fixed_[positions.penalised]
@@ -238,11 +239,11 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         check_is_fitted(self)
         return (np.asarray(y) == self.classes_[1]).astype(np.float64)
 
-    def _learn_rows(self, training: Training) -> PenalisedRows:
+    def _learn_rows(self, training: Training, units: Units) -> PenalisedRows:
         family = self._family()
         family.require_target(training.target, np.ones(len(training.target)))
         self._check_quadrature(training.design)
-        return super()._learn_rows(training)
+        return super()._learn_rows(training, units)
 
     def _offset(self, source: Columns) -> FloatArray:
         if self.offset is None:
