@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -24,6 +25,7 @@ from flexcv.models.laplace.families import Family, family_of
 from flexcv.models.penalties.base import AbstractPenalizedModel
 from flexcv.models.penalties.coordinate_descent import PenalisedRows
 from flexcv.models.penalties.fit import PenalisedFit, PenaltySettings
+from flexcv.models.penalties.held_out import Fold
 from flexcv.models.penalties.laplace_rounds import (
     FreePart,
     laplace_rounds,
@@ -152,7 +154,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         self.offset = offset
         self.known_groups = known_groups
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -162,12 +164,15 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
             array will do when no column is named.
         y
             Two labels, or counts.
+        sample_weight
+            How often each row counts: its log-likelihood is multiplied. Rows of weight
+            zero are left out.
         """
         self._family()
         self.__dict__.pop("random_part_", None)
         if self.family == "binomial" and y is not None:
             self.classes_, y = encoded_classes(y)
-        super().fit(X, y)
+        super().fit(X, y, sample_weight)
         return self
 
     @available_if(predicts_classes)  # type: ignore[untyped-decorator]
@@ -232,6 +237,10 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
                 "at 1."
             )
 
+    def _residual_folds(self, rows: PenalisedRows) -> tuple[Fold, ...] | None:
+        """Return the folds behind the variances; none without a variance to find."""
+        return super()._residual_folds(rows) if rows.design.factors else None
+
     def _numbers(self, y: Any) -> Any:
         """Return the target as numbers, by the classes of the fit."""
         if self.family != "binomial":
@@ -242,8 +251,14 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
     def _learn_rows(self, training: Training, units: Units) -> PenalisedRows:
         family = self._family()
         family.require_target(training.target, np.ones(len(training.target)))
+        if self.family == "binomial" and np.ptp(training.target) == 0.0:
+            raise ValueError(
+                "a binomial target must have two classes among the rows that count, got "
+                "one; give rows of the other class a positive weight."
+            )
         self._check_quadrature(training.design)
-        return super()._learn_rows(training, units)
+        rows = super()._learn_rows(training, units)
+        return replace(rows, counts=training.sample_weight)
 
     def _offset(self, source: Columns) -> FloatArray:
         if self.offset is None:

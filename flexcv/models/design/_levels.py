@@ -53,7 +53,7 @@ def level_positions(
 
 
 def by_appearance(codes: IntArray) -> IntArray:
-    """Number levels in the order in which rows show them, whatever they are called.
+    """Return codes of levels in the order in which rows show them.
 
     Examples
     --------

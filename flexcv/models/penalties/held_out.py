@@ -183,7 +183,8 @@ def held_out_path(
         path = coefficient_path(train, alphas, l1_ratio)
         left = _missed(rows, fold, path, train.free(path))
         design = some_rows(rows.design, fold.test)
-        whitened = learn_whitening(design, relative)(left)
+        weights = None if rows.weights is None else rows.weights[fold.test]
+        whitened = learn_whitening(design, relative, weights)(left)
         losses.append((whitened**2).sum(axis=0) / len(fold.test))
     sizes = np.array([len(fold.test) for fold in folds])
     return HeldOut(alphas, np.array(losses), sizes)

@@ -92,14 +92,14 @@ def likelihood_rows(
         Nodes of quadrature, one for Laplace's approximation; more need one factor with
         one effect.
     """
-    ones = np.ones(len(rows.target))
+    counts = np.ones(len(rows.target)) if rows.counts is None else rows.counts
     groups = [
         group_rows(
-            family, rows.target, factor.codes, factor.columns, ones, factor.n_levels
+            family, rows.target, factor.codes, factor.columns, counts, factor.n_levels
         )
         for factor in rows.design.factors
     ]
-    random: RandomRows = NoFactor(family, rows.target, ones)
+    random: RandomRows = NoFactor(family, rows.target, counts)
     if groups:
         random = OneFactor(groups[0], n_nodes)
     if len(groups) > 1:
@@ -164,7 +164,7 @@ class PenalisedLikelihood:
         size = np.abs(self.scale * stand.beta)
         ridge = 0.5 * (1.0 - self.l1_ratio) * float(size @ size)
         penalty = alpha * (self.l1_ratio * float(size.sum()) + ridge)
-        return -stand.at.loglik / len(stand.predictor) + penalty
+        return -stand.at.loglik / self.data.rows.total + penalty
 
     def working(self, stand: Stand) -> WhitenedRows:
         """Return the whitened rows of the working response."""
@@ -258,7 +258,7 @@ def learn_scale(
     """
     weights = working_weights(stand.at)
     least = FADED * _null_information(data)
-    weights = weights * max(1.0, least / float(weights.mean()))
+    weights = weights * max(1.0, least * data.rows.total / float(weights.sum()))
     rows = replace(data.rows, weights=weights)
     whiten = learn_whitening(rows.design, covariances, weights)
     return whitened_rows(rows, whiten, standardise=standardise).scale
@@ -267,7 +267,7 @@ def learn_scale(
 def _null_information(data: LikelihoodRows) -> float:
     """Return the information of a row, all of which have the mean of the target."""
     target = data.rows.target
-    mean = float(target.mean())
+    mean = float(np.average(target, weights=data.rows.counts))
     return mean * (1.0 - mean) if data.family.name == "binomial" else mean
 
 
