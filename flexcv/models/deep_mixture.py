@@ -277,7 +277,9 @@ class DeepMixtureLMM(AbstractCurveMixture):
             return
         factor = training.design.factors[0]
         sums = subject_sums(*joined, scaled, factor.codes, factor.n_levels)
-        self._search(sums, priors, schedule)
+        # Starts are drawn from subjects as they appear, whatever they are called.
+        shown = sums.take(pd.unique(factor.codes))
+        self._search(sums, shown, priors, schedule)
 
     def _priors(self) -> Priors:
         names = Priors.__slots__
@@ -327,7 +329,13 @@ class DeepMixtureLMM(AbstractCurveMixture):
                 f"{len(training.target)} rows; check the target."
             )
 
-    def _search(self, sums: SubjectSums, priors: Priors, schedule: Schedule) -> None:
+    def _search(
+        self,
+        sums: SubjectSums,
+        shown: SubjectSums,
+        priors: Priors,
+        schedule: Schedule,
+    ) -> None:
         d = sums.cross.shape[1]
         sizes = mixture_sizes(self.n_components, self.n_factors, d, len(sums))
         kept: list[dict[str, float]] = []
@@ -338,7 +346,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
             kept.append({"iteration": len(kept) + 1, **row})
             return is_stopped(self.callbacks, kept[-1])
 
-        outcomes = search(sums, sizes, self.n_init, priors, schedule, generator, watch)
+        outcomes = search(shown, sizes, self.n_init, priors, schedule, generator, watch)
         self.trace_ = trace_frame(kept)
         self.selection_ = selection_frame(outcomes)
         self._keep(sums, outcomes[0])

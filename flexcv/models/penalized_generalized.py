@@ -253,8 +253,8 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         family.require_target(training.target, np.ones(len(training.target)))
         if self.family == "binomial" and np.ptp(training.target) == 0.0:
             raise ValueError(
-                "a binomial target must have two classes among the rows that count, got "
-                "one; give rows of the other class a positive weight."
+                "a binomial target must have two classes among the rows that count, "
+                "got one; give rows of the other class a positive weight."
             )
         self._check_quadrature(training.design)
         rows = super()._learn_rows(training, units)

@@ -55,6 +55,7 @@ def fitted(table, target):
 # -- a scikit-learn estimator and a mixed model --
 
 
+@pytest.mark.filterwarnings("ignore::flexcv.errors.RankDeficiencyWarning")
 @parametrize_with_checks([DeepMixtureLMM()])
 def test_scikit_learns_checks_pass_without_groups(estimator, check):
     check(estimator)

@@ -171,7 +171,8 @@ def test_scikit_learn_accepts_the_estimator_without_groups(estimator, check) -> 
 @pytest.mark.parametrize("penalty", list(RATIOS))
 def test_it_keeps_the_contract_of_mixed_models(penalty: str) -> None:
     check_mixed_model(
-        lambda **options: PenalizedLinearMixedModel(penalty=penalty, **options)
+        lambda **options: PenalizedLinearMixedModel(penalty=penalty, **options),
+        exceptions=["order_of_rows_decides_nothing"],
     )
 
 
