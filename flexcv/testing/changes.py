@@ -144,7 +144,8 @@ def largest_move(
     >>> from flexcv.models import LinearMixedEffectsModel
     >>> rng = np.random.default_rng(0)
     >>> table = pd.DataFrame({"x": rng.normal(size=40), "g": np.repeat(range(8), 5)})
-    >>> sample = Sample(table, table["x"] + rng.normal(size=8)[table["g"]], "g")
+    >>> y = table["x"] + rng.normal(size=8)[table["g"]] + rng.normal(size=40)
+    >>> sample = Sample(table, y, "g")
     >>> largest_move(LinearMixedEffectsModel, sample, CHANGES["rows"]) < 1e-6
     True
     """
