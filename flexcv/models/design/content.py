@@ -13,8 +13,9 @@ def order_by_content(values: FloatArray) -> IntArray:
     """Order features by what they hold, wherever they stand in a table.
 
     Of features that split alike trees take the first, and networks draw weights by
-    place; in this order both are the same for every order of a table's columns. Only how the values of a feature are
-    ordered counts, so that another unit changes nothing.
+    place; in this order both are the same for every order of a table's columns. Only
+    how the values of a feature are ordered counts, so that another unit changes
+    nothing.
 
     Parameters
     ----------

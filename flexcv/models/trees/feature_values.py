@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from flexcv.arrays import FloatArray, IntArray
-from flexcv.models.design.content import order_by_content as order_by_content
 from flexcv.models.design.columns import sorted_levels
+from flexcv.models.design.content import order_by_content as order_by_content
 from flexcv.models.design.labels import level_codes
 from flexcv.models.design.validate import is_categorical
 
