@@ -102,7 +102,7 @@ def pickle_move(make: Callable[..., Any], sample: Sample) -> float:
 def moves_of(
     make: Callable[..., Any], outcome: str, n_tables: int, seconds: float
 ) -> tuple[dict[str, float], int, int]:
-    """Return the largest move of each change, and how many tables were refused of all."""
+    """Return the largest moves, and how many tables were refused of how many."""
     largest = dict.fromkeys([*CHANGES, "pickle"], 0.0)
     began, refused, seen = time.perf_counter(), 0, 0
     for seed in range(n_tables):
