@@ -1,7 +1,8 @@
-"""Run README, docs and guides as tests: every example, in order, file by file."""
+"""Run README, docs and guides as tests, file by file; choose the tests of `--quick`."""
 
 import os
 import tempfile
+from collections import defaultdict
 from importlib.util import find_spec
 
 import pytest
@@ -16,6 +17,9 @@ NEEDS_TORCH = [
     "flexcv/models/networks/training.py",
 ]
 collect_ignore = [] if HAS_TORCH else NEEDS_TORCH
+
+REMEMBERED = "flexcv/seconds"  # in pytest's cache: what each test took last
+UNKNOWN_SECONDS = 0.1  # of a test that never ran here
 
 
 def _enter_a_folder_of_its_own(namespace):
@@ -36,6 +40,68 @@ pytest_collect_file = Sybil(
     setup=_enter_a_folder_of_its_own,
     teardown=_leave_it,
 ).pytest()
+
+
+def pytest_addoption(parser):
+    """Add `--quick`."""
+    parser.addoption(
+        "--quick",
+        type=float,
+        metavar="SECONDS",
+        help="run the cheapest tests of every file, so many seconds of tests in all",
+    )
+
+
+def pytest_configure(config):
+    """Take the time of every test, for the next `--quick`."""
+    if hasattr(config, "cache"):  # not with `-p no:cacheprovider`
+        config.pluginmanager.register(_Stopwatch(config), "flexcv-stopwatch")
+
+
+class _Stopwatch:
+    """Remember what each test takes, and choose by it when `--quick` asks."""
+
+    def __init__(self, config):
+        self.config = config
+        self.seconds = defaultdict(float)
+
+    @pytest.hookimpl(trylast=True)  # after `-m` and `-k` have chosen
+    def pytest_collection_modifyitems(self, items):
+        budget = self.config.getoption("--quick")
+        if budget is None:
+            return
+        remembered = self.config.cache.get(REMEMBERED, {})
+        costs = {
+            item.nodeid: remembered.get(item.nodeid, UNKNOWN_SECONDS) for item in items
+        }
+        chosen = cheapest_of_every_file(costs, budget)
+        left = [item for item in items if item.nodeid not in chosen]
+        items[:] = [item for item in items if item.nodeid in chosen]
+        self.config.hook.pytest_deselected(items=left)
+
+    def pytest_runtest_logreport(self, report):
+        self.seconds[report.nodeid] += report.duration
+
+    def pytest_sessionfinish(self):
+        if not hasattr(self.config, "workerinput"):
+            before = self.config.cache.get(REMEMBERED, {})
+            self.config.cache.set(REMEMBERED, before | self.seconds)
+
+
+def cheapest_of_every_file(costs, budget):
+    """Deal the cheapest test of each file, then the second cheapest, while they fit."""
+    ranks = defaultdict(int)
+    turns = {}
+    for name in sorted(costs, key=costs.__getitem__):
+        file = name.partition("::")[0]
+        turns[name] = ranks[file], costs[name]
+        ranks[file] += 1
+    chosen, spent = set(), 0.0
+    for name in sorted(turns, key=turns.__getitem__):
+        if spent + costs[name] <= budget:
+            chosen.add(name)
+            spent += costs[name]
+    return chosen
 
 
 def pytest_collection_modifyitems(items):

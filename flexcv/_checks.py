@@ -40,7 +40,8 @@ def check_choice(
     if not isinstance(value, str) or value not in options:
         listed = ", ".join(repr(option) for option in options)
         among = f"one of {listed}" if len(options) > 1 else listed
-        hint = near_miss(value, options) or "; choose one of them."
+        hint = near_miss(value, options)
+        hint = hint or ("; choose one of them." if len(options) > 1 else ".")
         raise ValueError(f"`{name}` must be {among}{otherwise}, got {value!r}{hint}")
     return value
 

@@ -40,6 +40,14 @@ class NotPerformedError(FlexcvError):
     """Results were asked for before `perform` had run."""
 
 
+class RunInterrupted(KeyboardInterrupt):
+    """Somebody stopped a run; the message says what is finished and how to go on."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows of it: one sentence."""
+        return [f"Interrupted: {self}"]
+
+
 class PlanError(FlexcvError, ValueError):
     """The splits asked for cannot be made from this table."""
 
@@ -74,6 +82,10 @@ class NotIdentifiableError(ModelError):
 
 class FlexcvWarning(UserWarning):
     """Root of the warnings."""
+
+
+class OlderChainWarning(FlexcvWarning):
+    """Results were asked for that a chain gave before a setter changed it."""
 
 
 class GroupsWarning(FlexcvWarning):

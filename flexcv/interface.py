@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import os
+import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import replace as changed
 from html import escape
 from typing import Any, Self, TypeAlias
 
@@ -17,7 +19,7 @@ from flexcv.chain.design import Design, MerfSettings, outer_methods
 from flexcv.chain.perform import perform_jobs, tune_job, warn_about_failures
 from flexcv.chain.setters import chained, setter
 from flexcv.dataset import make_dataset
-from flexcv.errors import NotPerformedError
+from flexcv.errors import NotPerformedError, OlderChainWarning
 from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
 from flexcv.evaluation.checks import check_names
 from flexcv.evaluation.search import as_points
@@ -27,6 +29,7 @@ from flexcv.model_mapping import ModelSpec, make_spec, specs_from_mapping
 from flexcv.resampling import Plan, SplitSettings
 from flexcv.resampling.registry import resolve_method
 from flexcv.results import CrossValidationResults, PlansCompared
+from flexcv.results.displays import SentenceFrame
 from flexcv.tracking.targets import sort_targets
 
 Results: TypeAlias = CrossValidationResults | PlansCompared[CrossValidationResults]
@@ -37,7 +40,8 @@ class CrossValidation:
 
     Each ``set_`` method stores one record and returns the builder. Their order does
     not matter, calling one again changes only what is passed, and nothing is fitted
-    before `perform`.
+    before `perform`. It is one builder that is changed, whatever it is called;
+    ``cv.copy().set_inner_cv(3)`` leaves `cv` as it was.
 
     Examples
     --------
@@ -58,6 +62,22 @@ class CrossValidation:
         self._design = Design()
         self._compiled = Compiled(self._design)
         self._results: Results | None = None
+        self._performed = self._design
+
+    def copy(self) -> Self:
+        """Return a builder with the same settings, to change without changing this one.
+
+        Examples
+        --------
+        >>> from flexcv import CrossValidation
+        >>> cv = CrossValidation().set_inner_cv(100)
+        >>> quick = cv.copy().set_inner_cv(3)
+        >>> quick is cv
+        False
+        """
+        other = copy.copy(self)
+        other._passed = {name: dict(given) for name, given in self._passed.items()}
+        return other
 
     @setter
     def set_data(
@@ -95,7 +115,7 @@ class CrossValidation:
             When rows do not fit together or values cannot be used.
         """
         dataset = make_dataset(X, y, groups, slopes, target_name, dataset_name)
-        self._design = replace(self._design, dataset=dataset)
+        self._design = changed(self._design, dataset=dataset)
 
     @setter
     def set_splits(
@@ -143,7 +163,7 @@ class CrossValidation:
         splits = tuple(
             SplitSettings(outer, inner, *numbers) for outer in outer_methods(split_out)
         )
-        self._design = replace(
+        self._design = changed(
             self._design,
             splits=splits,
             scaling=ScalingSettings(scale_out, scale_in),
@@ -164,6 +184,7 @@ class CrossValidation:
         *,
         n_trials: int | None = None,
         add_merf: bool | None = None,
+        replace: bool = False,
     ) -> None:
         """Add a model to compare.
 
@@ -192,6 +213,9 @@ class CrossValidation:
             Trials of its tuning; None takes those of `set_inner_cv`.
         add_merf
             Whether to add MERF around it; None takes what `set_merf` says.
+        replace
+            Whether it takes the place of a model of that name, as a cell that is run
+            again means it; otherwise a second model of one name is refused.
         """
         spec = make_spec(
             model_class,
@@ -205,7 +229,19 @@ class CrossValidation:
             n_trials,
             add_merf,
         )
-        self._design = self._design.with_models([spec])
+        is_replacing = check_flag("replace", replace)
+        self._design = self._design.with_models([spec], is_replacing=is_replacing)
+
+    @chained
+    def remove_model(self, model_name: str) -> None:
+        """Take a model out of the comparison.
+
+        Parameters
+        ----------
+        model_name
+            Its name in the results.
+        """
+        self._design = self._design.without_model(model_name)
 
     @chained
     def set_models(
@@ -213,6 +249,8 @@ class CrossValidation:
         mapping: Mapping[str, Any] | None = None,
         yaml_path: str | os.PathLike[str] | None = None,
         yaml_string: str | None = None,
+        *,
+        replace: bool = False,
     ) -> None:
         """Add the models of a `ModelMappingDict`, a YAML file or a YAML text.
 
@@ -222,6 +260,8 @@ class CrossValidation:
             Settings by model name; it is not changed.
         yaml_path, yaml_string
             See `flexcv.model_files` for the form.
+        replace
+            As in `add_model`.
         """
         if isinstance(mapping, str | os.PathLike):
             raise TypeError(
@@ -239,7 +279,8 @@ class CrossValidation:
             files = importlib.import_module("flexcv.model_files")  # and yaml with it
             specs += [] if yaml_path is None else files.read_models(yaml_path)
             specs += [] if yaml_string is None else files.specs_from_yaml(yaml_string)
-        self._design = self._design.with_models(specs)
+        is_replacing = check_flag("replace", replace)
+        self._design = self._design.with_models(specs, is_replacing=is_replacing)
 
     @setter
     def set_inner_cv(
@@ -293,7 +334,7 @@ class CrossValidation:
             as_points(warm_start),
             as_names("one_standard_error", one_standard_error),
         )
-        self._design = replace(self._design, tuning=tuning)
+        self._design = changed(self._design, tuning=tuning)
 
     @setter
     def set_lmer(self, predict_known_groups_lmm: bool = True) -> None:
@@ -305,7 +346,7 @@ class CrossValidation:
             False predicts the population for known groups as well.
         """
         known = check_flag("predict_known_groups_lmm", predict_known_groups_lmm)
-        self._design = replace(self._design, known_groups=known)
+        self._design = changed(self._design, known_groups=known)
 
     @setter
     def set_merf(
@@ -341,7 +382,7 @@ class CrossValidation:
         is_fixed = "em_max_iterations" in self._passed["set_merf"]
         stopping = em_max_iterations, em_stopping_threshold, em_stopping_window
         merf = MerfSettings(add_merf_global, *stopping, is_fixed, family)
-        self._design = replace(self._design, merf=merf)
+        self._design = changed(self._design, merf=merf)
 
     @setter
     def set_run(
@@ -400,7 +441,7 @@ class CrossValidation:
             Names of pre-flight checks to leave out, as `check()` lists them.
         """
         folder, targets = sort_targets(run, tracker)
-        self._design = replace(
+        self._design = changed(
             self._design,
             run=RunSettings(
                 random_seed, n_jobs, on_error, backend, keep_estimators, progress
@@ -439,7 +480,7 @@ class CrossValidation:
             for finding in job.findings
         ]
         rows = list(dict.fromkeys(found))
-        return pd.DataFrame(rows, columns=["name", "level", "message"])
+        return SentenceFrame(rows, columns=["name", "level", "message"])
 
     def perform(self, *, resume: bool | None = None) -> Self:
         """Check the chain, run every model on every fold and keep the results.
@@ -466,6 +507,7 @@ class CrossValidation:
         if resume is not None:
             check_flag("resume", resume)
         self._results = None  # what an earlier chain gave is not this one's
+        self._performed = self._design
         for results in perform_jobs(self._known.jobs, resume, stacklevel=2):
             self._results = results
         warn_about_failures(self._results, stacklevel=2)
@@ -520,6 +562,14 @@ class CrossValidation:
         """
         if self._results is None:
             raise NotPerformedError("there are no results yet; call perform() first.")
+        other = self._design.changed_since(self._performed)
+        if other:
+            warnings.warn(
+                f"these results are of the chain before {', '.join(other)} changed; "
+                "call perform() for those of this one.",
+                OlderChainWarning,
+                stacklevel=2,
+            )
         return self._results
 
     @property
@@ -529,7 +579,14 @@ class CrossValidation:
 
     def __repr__(self) -> str:
         lines = [f"{name}: {value}" for name, value in self._design.described()]
-        return f"<CrossValidation {'; '.join(lines)}>"
+        said = f"<CrossValidation {'; '.join(lines)}>"
+        return f"{said}\n{self._results!r}" if self._is_performed else said
+
+    @property
+    def _is_performed(self) -> bool:
+        """Whether there are results, and of this very chain."""
+        same = not self._design.changed_since(self._performed)
+        return self._results is not None and same
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -537,7 +594,11 @@ class CrossValidation:
             f"<td style='text-align:left'>{escape(value)}</td></tr>"
             for name, value in self._design.described()
         )
-        return f"<b>CrossValidation</b><table>{rows}</table>"
+        said = f"<b>CrossValidation</b><table>{rows}</table>"
+        if self._results is None or not self._is_performed:
+            return said
+        shown = self._results._repr_html_()
+        return f"{shown}<details><summary>Chain</summary>{said}</details>"
 
     @property
     def _known(self) -> Compiled:

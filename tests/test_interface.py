@@ -269,7 +269,7 @@ REFUSED = {
     "unknown keyword of add_model": (lambda cv: cv.add_model(Ridge, n_trial=5), "add_model has no argument 'n_trial'; did you mean 'n_trials'?"),
     "no data": (lambda cv: CrossValidation().add_model(Ridge).perform(), "there are no data yet; call set_data(X, y, ...) first."),
     "no model": (lambda cv: cv.perform(), "there is no model yet; call add_model(...) first."),
-    "same name": (lambda cv: cv.add_model(Ridge).add_model(Ridge), "a model called 'Ridge' was added already; pass another `model_name`."),
+    "same name": (lambda cv: cv.add_model(Ridge).add_model(Ridge), "a model called 'Ridge' was added already; pass replace=True to put this one in its place, or another `model_name`."),
     "flag": (lambda cv: cv.set_splits(scale_out="yes"), "`scale_out` must be True or False, got 'yes'."),
     "number": (lambda cv: cv.set_splits(n_splits_out=1), "`n_splits_out` must be at least 2, got 1."),
     "trials": (lambda cv: cv.set_inner_cv(2.5), "`n_trials` must be a whole number, got 2.5."),

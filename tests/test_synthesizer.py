@@ -288,7 +288,8 @@ def test_the_group_variance_is_the_one_asked_for():
     [
         (
             {"family": "gamma"},
-            "`family` must be one of 'binomial', 'poisson', got 'gamma'",
+            "`family` must be one of 'binomial', 'poisson', got 'gamma'; choose one of "
+            "them.",
         ),
         ({"intercept": np.inf}, "`intercept` must be finite, got inf."),
     ],

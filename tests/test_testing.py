@@ -7,13 +7,14 @@ from sklearn.model_selection import GroupKFold, KFold
 
 from flexcv.merf import MERF
 from flexcv.models import LinearMixedEffectsModel
+from flexcv.models.laplace.families import FAMILIES, Poisson, family_of
 from flexcv.resampling import (
     BalancedGroupKFold,
     ConcatenatedStratifiedKFold,
     ContinuousStratifiedGroupKFold,
     ContinuousStratifiedKFold,
 )
-from flexcv.testing import LAWS, check_mixed_model, check_splitter
+from flexcv.testing import LAWS, check_family, check_mixed_model, check_splitter
 from flexcv.testing.laws import Trial, grouped_sample
 
 
@@ -144,3 +145,56 @@ def test_a_model_without_random_effects_is_caught():
 
     with pytest.raises(AssertionError, match="must gain from their effects"):
         check_mixed_model(Plain)
+
+
+DRAWS = {
+    "binomial": lambda mean, rng: rng.binomial(1, mean),
+    "poisson": lambda mean, rng: rng.poisson(mean),
+    "negative_binomial": lambda mean, rng: rng.poisson(
+        mean * rng.gamma(1.5, 1 / 1.5, len(mean))
+    ),
+    "gamma": lambda mean, rng: mean * rng.gamma(1 / 1.5, 1.5, len(mean)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "link"),
+    [(name, link) for name, (_, links) in FAMILIES.items() for link in links],
+)
+def test_our_families_pass_the_suite(name, link):
+    check_family(family_of(name, link), DRAWS[name], dispersion=1.5)
+
+
+class Upside(Poisson):
+    def kernel(self, y, eta, weights, dispersion=1.0):
+        at = super().kernel(y, eta, weights, dispersion)
+        return at._replace(score=-at.score)
+
+
+class Elsewhere(Poisson):
+    def mean(self, eta):
+        return np.exp(eta) + 1.0
+
+
+class Certain(Poisson):
+    def fisher(self, eta, weights, dispersion=1.0):
+        return 2.0 * weights * np.exp(eta)
+
+
+class Endless(Poisson):
+    def start(self, y):
+        return np.full(len(y), np.inf)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Upside, "score must be the slope of loglik"),
+        (Elsewhere, "scores must average to zero"),
+        (Certain, "fisher must be the average information"),
+        (Endless, "start must be finite"),
+    ],
+)
+def test_a_family_that_breaks_the_contract_is_caught(kind, message):
+    with pytest.raises(AssertionError, match=message):
+        check_family(kind(), DRAWS["poisson"])

@@ -8,13 +8,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from flexcv._checks import check_choice, check_flag, check_integer, check_number
+from flexcv._checks import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    listed,
+    near_miss,
+)
 from flexcv.dataset import Dataset, decide_task
 from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
 from flexcv.metrics import Metric, default_metrics
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import CrossValMethod, SplitSettings
 from flexcv.resampling.registry import SplitMethod, resolve_method, title_of
+
+# What users call the parts of a design that have other names.
+SAID = {"dataset": "the data", "specs": "the models", "run": "the settings of the run"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +79,39 @@ class Design:
     trust_pickle: bool = False
     silence: frozenset[str] = frozenset()
 
-    def with_models(self, specs: Sequence[ModelSpec]) -> Design:
-        """Add models; a name may stand only once."""
-        names = [spec.name for spec in (*self.specs, *specs)]
+    def with_models(
+        self, specs: Sequence[ModelSpec], *, is_replacing: bool = False
+    ) -> Design:
+        """Add models; a name may stand only once, or takes the place of its earlier."""
+        names = [spec.name for spec in specs]
+        new = {spec.name: spec for spec in specs}
+        known = [spec.name for spec in self.specs]
         repeated = [name for name in names if names.count(name) > 1]
+        if not is_replacing:
+            repeated += [name for name in names if name in known]
         if repeated:
             raise ValueError(
-                f"a model called {repeated[0]!r} was added already; "
-                "pass another `model_name`."
+                f"a model called {repeated[0]!r} was added already; pass replace=True "
+                "to put this one in its place, or another `model_name`."
             )
-        return replace(self, specs=(*self.specs, *specs))
+        kept = [new.pop(spec.name, spec) for spec in self.specs]
+        return replace(self, specs=(*kept, *new.values()))
+
+    def without_model(self, name: str) -> Design:
+        """Take a model out."""
+        names = [spec.name for spec in self.specs]
+        if name not in names:
+            hint = near_miss(name, names) or f"; there are {listed(names) or 'none'}."
+            raise KeyError(f"no model is called {name!r}{hint}")
+        return replace(self, specs=tuple(s for s in self.specs if s.name != name))
+
+    def changed_since(self, other: Design) -> list[str]:
+        """Name what is set in another way than in an earlier design."""
+        return [
+            SAID.get(name, name.replace("_", " "))
+            for name in self.__dataclass_fields__
+            if _differ(getattr(self, name), getattr(other, name))
+        ]
 
     def known_dataset(self) -> Dataset:
         """Return the dataset, knowing whether numbers or classes are predicted."""
@@ -114,6 +147,16 @@ class Design:
         with contextlib.suppress(TypeError, ValueError):
             kind = self.known_dataset().task.kind
         return default_metrics(kind)
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Return whether two settings differ; those that cannot be compared do."""
+    if one is other:
+        return False
+    try:
+        return bool(one != other)
+    except (TypeError, ValueError):  # as arrays of row positions
+        return True
 
 
 def outer_methods(value: Any) -> tuple[SplitMethod, ...]:

@@ -15,11 +15,13 @@ from typing import Any
 from sklearn.base import clone
 
 from flexcv._checks import check_choice
+from flexcv._secrets import redact
 from flexcv.errors import (
     CheckError,
     CheckWarning,
     FailedModelWarning,
     GroupsWarning,
+    RunInterrupted,
     StorageError,
 )
 from flexcv.evaluation import (
@@ -40,9 +42,10 @@ from flexcv.evaluation.fingerprints import (
     run_identity,
 )
 from flexcv.evaluation.identity import Identity
-from flexcv.evaluation.progress import ProgressBar
+from flexcv.evaluation.progress import ProgressBar, count_fits
 from flexcv.evaluation.tuning import Tuned
 from flexcv.evaluation.unit_tuning import tune_unit
+from flexcv.metrics.choice import objective_name
 from flexcv.records import FoldResult, Key
 from flexcv.results import CrossValidationResults, PlansCompared
 from flexcv.results.facts import data_facts
@@ -286,13 +289,21 @@ class _Performance:
     ) -> Iterator[tuple[CrossValidationResults, str]]:
         """Run all units; yields results and how it ended, then raises its error."""
         job = self.job
-        progress = ProgressBar(job.design.run.progress)
+        tuning = job.design.tuning
+        progress = ProgressBar(
+            job.design.run.progress,
+            n_fits=count_fits(job.plan, job.specs, tuning.n_trials),
+            objective=objective_name(tuning.objective),
+        )
         told: list[Listener] = [*listeners, self.finished, progress]
         work = (job.plan, job.specs, job.dataset, settings, job.design.run)
         try:
             run(*work, told, known, self._scored)
-        except BaseException:
-            yield self.results(is_partial=True), "failed"
+        except BaseException as error:
+            stopped = self._stopped(error)
+            yield self.results(is_partial=True, stopped=stopped), "failed"
+            if isinstance(error, KeyboardInterrupt):
+                raise RunInterrupted(stopped) from None
             raise
         yield self.results(is_partial=False), "finished"
 
@@ -339,7 +350,23 @@ class _Performance:
             {} if prints is None else self._trial_marks(prints),
         )
 
-    def results(self, *, is_partial: bool) -> CrossValidationResults:
+    def _stopped(self, error: BaseException) -> str:
+        """Say how far the run came, why it stopped, and how it goes on."""
+        total, folder = len(keys_of(self.job)), self.job.folder
+        done = len(self.finished.units)
+        why = "" if isinstance(error, KeyboardInterrupt) else f" ({redact(str(error))})"
+        counted = f"{done} of {total} units were finished{why}"
+        if folder is not None:
+            return (
+                f"{counted} and kept in {str(folder)!r}; perform() goes on from there."
+            )
+        kept = "; they are in `results`" if done else ""
+        return (
+            f"{counted}{kept}; perform() starts over, and with a run folder, named in "
+            "set_run, it would go on."
+        )
+
+    def results(self, *, is_partial: bool, stopped: str = "") -> CrossValidationResults:
         """Return what is known."""
         job = self.job
         diagnostics = None
@@ -354,6 +381,7 @@ class _Performance:
             diagnostics=diagnostics,
             facts=self._facts,
             refit=self._refit,
+            stopped=stopped,
         )
 
     @cached_property

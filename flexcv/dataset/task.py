@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import is_classifier
+from sklearn.base import is_classifier, is_regressor
 
 from flexcv._checks import listed
 
@@ -130,14 +130,24 @@ def decide_task(target: pd.Series[Any], models: Mapping[str, Any]) -> Task:
 
 
 def predicts_classes(estimator: Any) -> bool:
-    """Return whether an estimator is a classifier or gives class probabilities."""
+    """Return whether an estimator is a classifier or gives class probabilities.
+
+    One that says it is a regressor is one, also if it has `predict_proba`, as models
+    that predict distributions have.
+    """
+    kind = _kind_said(estimator)
+    return gives_probabilities(estimator) if kind is None else kind == "classifier"
+
+
+def _kind_said(estimator: Any) -> str | None:
+    """Return "classifier" or "regressor" where an estimator says so."""
     try:
         if is_classifier(estimator):
-            return True
+            return "classifier"
+        return "regressor" if is_regressor(estimator) else None
     except AttributeError:  # an estimator without scikit-learn's tags
-        if getattr(estimator, "_estimator_type", None) == "classifier":
-            return True
-    return gives_probabilities(estimator)
+        said = getattr(estimator, "_estimator_type", None)
+        return said if said in {"classifier", "regressor"} else None
 
 
 def gives_probabilities(estimator: Any) -> bool:

@@ -60,7 +60,7 @@ def can_be_watched(estimator: Any) -> bool:
 def trace_of(estimator: Any) -> pd.DataFrame | None:
     """Return the trace of a fitted estimator, its iterations as the first column.
 
-    Estimators of other libraries keep their curves under other names, see `learning_curves`.
+    Estimators of other libraries keep their curves under other names: `curves_of`.
     """
     part = traced_part(estimator)
     trace = getattr(part, "trace_", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -13,6 +14,7 @@ from flexcv.errors import UndefinedScoreError
 
 from .known import KNOWN_METRICS, resolve_metrics
 from .metric import Metric
+from .objective import DEFAULT_OBJECTIVE, ObjectiveScorer
 
 
 class LostFunction:
@@ -70,6 +72,26 @@ def is_greater_better(metric: Metric, direction: str | None) -> bool:
             "pass direction='min' or 'max'."
         )
     return metric.greater_is_better
+
+
+def objective_name(objective: ObjectiveScorer) -> str:
+    """Return what an objective is called: as its metric, else as its function.
+
+    Examples
+    --------
+    >>> from flexcv.metrics import resolve_objective
+    >>> objective_name(resolve_objective("mae"))
+    'mae'
+    """
+    function: Any = objective.function
+    while isinstance(function, functools.partial):
+        function = function.func
+    if function is DEFAULT_OBJECTIVE.function:
+        return "mse"
+    for name, metric in KNOWN_METRICS.items():
+        if metric.function is function:
+            return name
+    return str(getattr(function, "__name__", ""))
 
 
 def guarded(metric: Metric) -> Metric:

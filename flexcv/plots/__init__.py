@@ -1,5 +1,6 @@
 """Frames in, axes out: pictures that know nothing of the rest of the package."""
 
+from ._axes import in_style as in_style
 from .attributions import plot_attributions as plot_attributions
 from .classes import plot_calibration as plot_calibration
 from .classes import plot_confusion as plot_confusion
@@ -22,6 +23,7 @@ from .residuals import plot_residuals_against_fitted as plot_residuals_against_f
 from .residuals import plot_residuals_by_group as plot_residuals_by_group
 from .scores import plot_comparison as plot_comparison
 from .scores import plot_fold_scores as plot_fold_scores
+from .shown import new_row as new_row
 from .trajectories import plot_trajectories as plot_trajectories
 
 __all__ = [

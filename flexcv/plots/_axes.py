@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+
+from .shown import new_axes, new_row
 
 INK = "#757575"  # text and lines: contrast of 4.6 on white, 3.6 on #1e1e1e
 # Okabe and Ito's colours, which colour-blind readers tell apart, the blue a little
@@ -23,16 +24,47 @@ def axes_or_new(ax: Axes | None, height: float = 4.0, width: float = 6.4) -> Axe
     """Return `ax`, or axes on a figure of their own, readable on light and dark."""
     if ax is not None:
         return ax
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
-    new: Axes = figure.subplots()
-    new.set_facecolor("none")
-    new.tick_params(color=INK, labelcolor=INK)
-    for text in (new.title, new.xaxis.label, new.yaxis.label):
+    return in_style(new_axes(width, height))
+
+
+def row_or_new(
+    axes: Any, number: int, width: float = 4.4, height: float = 3.4
+) -> list[Axes]:
+    """Return the axes that came, or new ones side by side.
+
+    Parameters
+    ----------
+    axes
+        What came, in a list or an array; None makes new ones.
+    number
+        How many pictures there are.
+    width, height
+        Of each new picture, in inches.
+    """
+    if axes is None:
+        row = new_row(number, width, height)
+        for ax in row:
+            in_style(ax)
+        return row
+    shown = list(np.ravel(np.asarray(axes, dtype=object)))
+    if len(shown) < number:
+        raise ValueError(
+            f"`axes` must hold {number} axes, got {len(shown)}; pass None to make them."
+        )
+    return shown
+
+
+def in_style(ax: Axes) -> Axes:
+    """Give axes the ink of all pictures, which light and dark pages both show."""
+    ax.set_facecolor("none")
+    ax.set_prop_cycle(color=COLOURS)
+    ax.tick_params(color=INK, labelcolor=INK)
+    for text in (ax.title, ax.xaxis.label, ax.yaxis.label):
         text.set_color(INK)
-    for side, spine in new.spines.items():
+    for side, spine in ax.spines.items():
         spine.set_color(INK)
         spine.set_visible(side in ("left", "bottom"))
-    return new
+    return ax
 
 
 def rows_height(n_rows: int) -> float:
@@ -58,7 +90,7 @@ def colour(number: int) -> str:
 
 def marker(number: int) -> str:
     """Return the marker of the model with this number."""
-    return MARKERS[number % len(MARKERS)]
+    return MARKERS[(number + number // len(COLOURS)) % len(MARKERS)]
 
 
 def add_note(ax: Axes, text: str) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from ._axes import INK, row_or_new
 
 NOT_COMPONENTS = frozenset(
     [
@@ -44,6 +44,7 @@ def plot_iterations(
 
     Examples
     --------
+    >>> import numpy as np
     >>> trace = pd.DataFrame(
     ...     {"loglik": [-9.0, -8.0], "sigma2": [2.0, 1.0], "change": [np.nan, 0.1]},
     ...     index=[1, 2],
@@ -53,26 +54,12 @@ def plot_iterations(
     """
     validated = "validation_loss" in trace and trace["validation_loss"].notna().any()
     pictures = [_likelihood, _variances, _change, *([_loss] if validated else [])]
-    shown = (
-        _new_axes(len(pictures))
-        if axes is None
-        else list(np.ravel(np.asarray(axes, dtype=object)))
-    )
-    if len(shown) < len(pictures):
-        raise ValueError(
-            f"`axes` must hold {len(pictures)} axes, got {len(shown)}; pass None to "
-            "make them."
-        )
+    shown = row_or_new(axes, len(pictures))
     for ax, draw in zip(shown, pictures, strict=False):
         draw(trace, ax)
         ax.set_xlabel("iteration")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return shown
-
-
-def _new_axes(number: int) -> list[Axes]:
-    figure = Figure(figsize=(4.2 * number, 3.2), layout="constrained")
-    return [figure.add_subplot(1, number, place + 1) for place in range(number)]
 
 
 def _likelihood(trace: pd.DataFrame, ax: Axes) -> None:
@@ -89,7 +76,7 @@ def _variances(trace: pd.DataFrame, ax: Axes) -> None:
     if not (trace[names] < 0.0).any(axis=None):  # covariances may be
         ax.set_ylim(bottom=0.0)
     ax.set_ylabel("variance")
-    ax.legend(frameon=False, fontsize="small")
+    ax.legend(frameon=False, fontsize="small", labelcolor=INK)
 
 
 def _change(trace: pd.DataFrame, ax: Axes) -> None:
@@ -108,5 +95,5 @@ def _loss(trace: pd.DataFrame, ax: Axes) -> None:
     )
     if learned is not None:
         ax.plot(trace.index, learned, color="0.6", label="rows learned from")
-        ax.legend(frameon=False, fontsize="small")
+        ax.legend(frameon=False, fontsize="small", labelcolor=INK)
     ax.set_ylabel("validation loss")

@@ -28,6 +28,7 @@ from ._axes import (
 )
 
 COLUMNS = ["model", "part", "y_true", "y_pred"]
+MANY_FOLDS = 12  # more of them have no colours of their own
 
 
 def plot_predicted_against_actual(
@@ -37,6 +38,9 @@ def plot_predicted_against_actual(
     ax: Axes | None = None,
 ) -> Axes:
     """Draw predicted over true values, a point per row, with the line of equality.
+
+    Both axes have one range. Models have a colour each; the rows of one model have the
+    colours of their folds, up to a dozen of these.
 
     Parameters
     ----------
@@ -59,13 +63,9 @@ def plot_predicted_against_actual(
     """
     shown = _shown(predictions, model, part)
     ax = axes_or_new(ax, height=4.8, width=5.4)
-    ends = [
-        min(shown["y_true"].min(), shown["y_pred"].min()),
-        max(shown["y_true"].max(), shown["y_pred"].max()),
-    ]
-    ax.plot(ends, ends, linestyle="--", color=INK, linewidth=1.0, zorder=0)
+    ax.axline((0.0, 0.0), slope=1.0, linestyle="--", color=INK, linewidth=1.0, zorder=0)
     _draw_points(ax, shown, shown["y_true"], shown["y_pred"])
-    ax.set_aspect("equal", adjustable="datalim")
+    _share_range(ax, shown[["y_true", "y_pred"]].to_numpy(dtype=float))
     ax.set_xlabel("actual")
     ax.set_ylabel("predicted")
     return ax
@@ -245,12 +245,29 @@ def _shown(predictions: pd.DataFrame, model: str | None, part: str) -> pd.DataFr
 
 
 def _draw_points(ax: Axes, shown: pd.DataFrame, x: Any, y: Any) -> None:
-    """Draw a point per row, a colour and a marker per model."""
-    models = models_of(shown)
-    for number, name in enumerate(models):
-        rows = shown["model"].eq(name).to_numpy()
+    """Draw a point per row, a colour and a marker per model, or per fold of one."""
+    owners, names = _owners(shown)
+    for number, name in enumerate(names):
+        rows = owners.eq(name).to_numpy()
         _points(ax, x.to_numpy()[rows], y.to_numpy()[rows], number, str(name))
-    add_legend(ax, models)
+    add_legend(ax, names)
+
+
+def _owners(shown: pd.DataFrame) -> tuple[pd.Series[Any], list[Any]]:
+    """Return what the colour of each row tells, and the names in the legend."""
+    models = models_of(shown)
+    if len(models) > 1 or "fold" not in shown:
+        return shown["model"], models
+    folds = "fold " + shown["fold"].astype(str)
+    names = list(dict.fromkeys(folds))
+    return (folds, names) if len(names) <= MANY_FOLDS else (shown["model"], models)
+
+
+def _share_range(ax: Axes, values: FloatArray) -> None:
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    room = 0.04 * (high - low) or 1.0
+    ax.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
+    ax.set_box_aspect(1.0)
 
 
 def _points(ax: Axes, x: Any, y: Any, number: int, name: str) -> None:

@@ -25,6 +25,8 @@ def plot_fold_scores(
     intervals: pd.DataFrame | None = None,
     part: str = "test",
     ax: Axes | None = None,
+    *,
+    best_first: bool | None = None,
 ) -> Axes:
     """Draw each fold's score as a point, with mean and interval, a row per model.
 
@@ -41,6 +43,9 @@ def plot_fold_scores(
         ``"test"`` or ``"train"``.
     ax
         Axes to draw on; new ones by default.
+    best_first
+        Sort the models by their mean: True has the largest on top, False the smallest;
+        None keeps their order. Each model keeps its colour.
 
     Examples
     --------
@@ -61,33 +66,42 @@ def plot_fold_scores(
     shown = pick("metric", pick("part", scores, "part", part), "metric", metric)
     models = models_of(shown)
     ax = axes_or_new(ax, rows_height(len(models)))
-    for row, model in enumerate(models):
+    order = models if best_first is None else _sorted(shown, models, best_first)
+    for row, model in enumerate(order):
         values = shown.loc[shown["model"].eq(model), "value"].dropna().to_numpy()
-        heights = row + spread(len(values), 0.18)
-        ax.plot(values, heights, "o", color=colour(row), alpha=0.45, markersize=5)
-        _draw_mean(ax, row, model, values.mean() if len(values) else None, intervals)
-    name_rows(ax, models)
+        heights, shade = row + spread(len(values), 0.18), colour(models.index(model))
+        ax.plot(values, heights, "o", color=shade, alpha=0.45, markersize=5)
+        mean = values.mean() if len(values) else None
+        _draw_mean(ax, (row, shade), model, mean, intervals)
+    name_rows(ax, order)
     ax.set_xlabel(str(shown["metric"].iloc[0]))
     return ax
 
 
+def _sorted(shown: pd.DataFrame, models: list[str], best_first: bool) -> list[str]:
+    """Return the models by their mean, those without one last."""
+    means = shown.groupby("model", observed=True)["value"].mean()
+    return list(means.reindex(models).sort_values(ascending=not best_first).index)
+
+
 def _draw_mean(
     ax: Axes,
-    row: int,
+    place: tuple[int, str],
     model: str,
     mean: float | None,
     intervals: pd.DataFrame | None,
 ) -> None:
     """Draw the interval as a line and the mean as a diamond on it."""
+    row, shade = place
     if intervals is not None and model in intervals.index:
         mean = float(intervals["mean"][model])
         lower, upper = (
             float(intervals["lower"][model]),
             float(intervals["upper"][model]),
         )
-        ax.plot([lower, upper], [row, row], color=colour(row), linewidth=2.5)
+        ax.plot([lower, upper], [row, row], color=shade, linewidth=2.5)
     if mean is not None:
-        ax.plot([mean], [row], "D", color=colour(row), markersize=8)
+        ax.plot([mean], [row], "D", color=shade, markersize=8)
 
 
 def plot_comparison(comparison: pd.DataFrame, ax: Axes | None = None) -> Axes:

@@ -33,18 +33,18 @@ def page(title: str, subtitle: str, sections: Iterable[tuple[str, str]]) -> str:
     """
     shown = [(name, content) for name, content in sections if content]
     links = "".join(
-        f'<a href="#{_anchor(name)}">{_text(name)}</a>' for name, _ in shown
+        f'<a href="#{_anchor(name)}">{escaped(name)}</a>' for name, _ in shown
     )
     body = "".join(
-        f'<section id="{_anchor(name)}"><h2>{_text(name)}</h2>{content}</section>'
+        f'<section id="{_anchor(name)}"><h2>{escaped(name)}</h2>{content}</section>'
         for name, content in shown
     )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{_text(title)}</title><style>{STYLE}</style></head><body>"
-        f"<header><h1>{_text(title)}</h1><p>{_text(subtitle)}</p>"
+        f"<title>{escaped(title)}</title><style>{STYLE}</style></head><body>"
+        f"<header><h1>{escaped(title)}</h1><p>{escaped(subtitle)}</p>"
         f"<nav>{links}</nav></header><main>{body}</main></body></html>\n"
     )
 
@@ -101,7 +101,7 @@ def chance(value: float) -> str:
 def facts(pairs: Mapping[str, Any]) -> str:
     """Return names and values as a grid of cards; empty values are left out."""
     cards = "".join(
-        f"<div><dt>{_text(name)}</dt><dd>{_text(str(number(value)))}</dd></div>"
+        f"<div><dt>{escaped(name)}</dt><dd>{escaped(str(number(value)))}</dd></div>"
         for name, value in pairs.items()
         if value not in (None, "", [])
     )
@@ -110,14 +110,14 @@ def facts(pairs: Mapping[str, Any]) -> str:
 
 def note(text: str, kind: str = "note") -> str:
     """Return a paragraph that stands out."""
-    return f'<p class="{kind}">{_text(text)}</p>'
+    return f'<p class="{kind}">{escaped(text)}</p>'
 
 
 def folded(title: str, content: str, *, is_open: bool = False) -> str:
     """Return content behind a headline that opens."""
     state = " open" if is_open else ""
     return (
-        f"<details{state}><summary>{_text(title)}</summary>{content}</details>"
+        f"<details{state}><summary>{escaped(title)}</summary>{content}</details>"
         if content
         else ""
     )
@@ -132,7 +132,7 @@ def pictures(figures: Iterable[tuple[str, Any]]) -> str:
         Caption and axes of each.
     """
     shown = "".join(
-        f"<figure><figcaption>{_text(caption)}</figcaption>{_drawn(ax, caption)}"
+        f"<figure><figcaption>{escaped(caption)}</figcaption>{_drawn(ax, caption)}"
         "</figure>"
         for caption, ax in figures
     )
@@ -152,7 +152,7 @@ def _drawn(ax: Any, caption: str) -> str:
     pixels = io.BytesIO()
     figure.savefig(pixels, format="png", transparent=True, dpi=DPI)
     data = base64.b64encode(pixels.getvalue()).decode()
-    return f'<img alt="{_text(caption)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{escaped(caption)}" src="data:image/png;base64,{data}">'
 
 
 def _inline(drawing: str, caption: str) -> str:
@@ -161,7 +161,7 @@ def _inline(drawing: str, caption: str) -> str:
     head, _, rest = content.partition(">")
     box = re.search(r'viewBox="[^"]*"', head)
     kept = box.group(0) if box else ""
-    label = _text(caption)
+    label = escaped(caption)
     return (
         f'<svg {kept} role="img" aria-label="{label}" '
         'xmlns="http://www.w3.org/2000/svg" '
@@ -170,7 +170,7 @@ def _inline(drawing: str, caption: str) -> str:
     )
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Return a text as a page may show it: escaped, and without secrets."""
     return escape(redact(text))
 

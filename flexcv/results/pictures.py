@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from flexcv import plots
 from flexcv._checks import near_miss
-from flexcv.metrics.choice import choose_metric
+from flexcv.metrics.choice import choose_metric, is_greater_better
 
 from .asked import RunResults
 from .class_tables import calibration_of, confusion_of, refuse_classes, roc_of
@@ -39,7 +38,9 @@ class Pictures:
         names = [name for name in vars(type(self)) if not name.startswith("_")]
         return f"<Pictures: {', '.join(names)}>"
 
-    def scores(self, metric: Any = None, ax: Axes | None = None) -> Axes:
+    def scores(
+        self, metric: Any = None, ax: Axes | None = None, *, sort: bool = False
+    ) -> Axes:
         """Draw each fold's score, the mean and its interval, a row per model.
 
         Parameters
@@ -48,11 +49,16 @@ class Pictures:
             A name, a `Metric` or a function; None takes the run's first.
         ax
             Axes to draw on; new ones by default.
+        sort
+            Whether the best model is on top; otherwise they have the run's order.
         """
         chosen = choose_metric(self._metric(metric), self._results.metrics)
         scores = self._results.scores_of(chosen)
         intervals = self._results.interval(chosen)
-        return plots.plot_fold_scores(scores, chosen.name, intervals, ax=ax)
+        best = is_greater_better(chosen, None) if sort else None
+        return plots.plot_fold_scores(
+            scores, chosen.name, intervals, ax=ax, best_first=best
+        )
 
     def comparison(
         self, metric: Any = None, ax: Axes | None = None, **settings: Any
@@ -346,10 +352,9 @@ class PlansPictures:
         if "ax" not in inspect.signature(next(iter(draws.values()))).parameters:
             return {plan: draw(*args, **settings) for plan, draw in draws.items()}
         width, height = PANEL
-        figure = Figure(figsize=(width * len(draws), height), layout="constrained")
-        axes = figure.subplots(1, len(draws), squeeze=False)[0]
+        axes = plots.new_row(len(draws), width, height)
         for (plan, draw), ax in zip(draws.items(), axes, strict=True):
-            draw(*args, ax=ax, **settings)
+            draw(*args, ax=plots.in_style(ax), **settings)
             ax.set_title(plan)
         return axes
 

@@ -14,11 +14,11 @@ import pandas as pd
 from flexcv import plots
 from flexcv.dataset import Task
 from flexcv.errors import StorageError
-from flexcv.metrics.choice import choose_metric
 
 from . import page
 from .asked import RunResults
 from .class_tables import calibration_of, confusion_of, roc_of
+from .first_look import FirstLook
 from .pictures import Pictures
 
 MOST_POINTS = 1000  # rows of a model that a picture shows
@@ -80,9 +80,8 @@ class _Report:
 
     def __init__(self, results: RunResults, metric: Any) -> None:
         self._results = results
-        first = results.metrics[0] if metric is None else metric
-        self._metric = choose_metric(first, results.metrics)
-        self._intervals = results.interval(self._metric)
+        self._look = FirstLook(results, metric)
+        self._metric, self._intervals = self._look.metric, self._look.intervals
         self._scored = results.scores_of(self._metric)["value"].notna().any()
         can_compare = self._scored and len(results) > 1
         self._pairs = (
@@ -111,60 +110,25 @@ class _Report:
         return page.page(headline, self._question(), sections)
 
     def _question(self) -> str:
-        question = self._results.information.get("question", "new rows")
-        return f"How well does each model predict {question}?"
-
-    @property
-    def _best(self) -> str | None:
-        """The best model by the main metric; one with failed folds is none."""
-        counts = self._results.scores.groupby("model")["n_rows"].min()
-        whole = counts.index[counts > 0]
-        means = self._intervals["mean"].loc[self._intervals.index.isin(whole)].dropna()
-        greater = self._metric.greater_is_better
-        if greater is None or means.empty:
-            return None
-        return str(means.idxmax() if greater else means.idxmin())
+        return self._look.question
 
     def _answer(self) -> str:
-        parts = []
-        if self._results.is_partial:
-            text = "This run stopped early: what follows is about a part of its folds."
-            parts.append(page.note(text, "warning"))
-        if self._best is None:
+        best, parts = self._look.best, []
+        if self._look.partial is not None:
+            parts.append(page.note(self._look.partial, "warning"))
+        if best is None or self._look.answer is None:
             return "".join(parts)
-        row = self._intervals.loc[self._best]
-        name = self._metric.name
-        parts.append(
-            page.note(
-                f"Best by {name}: {self._best}, with {page.number(row['mean'])} (95 % "
-                f"interval {page.number(row['lower'])} to {page.number(row['upper'])}; "
-                f"{row['method']}).",
-                "answer",
-            )
-        )
+        parts.append(page.note(self._look.answer, "answer"))
         pairs = self._pairs
         if pairs is not None:
-            with_best = pairs["model_a"].eq(self._best) | pairs["model_b"].eq(
-                self._best
-            )
+            with_best = pairs["model_a"].eq(best) | pairs["model_b"].eq(best)
             parts += [page.note(text, "") for text in pairs.loc[with_best, "sentence"]]
         return "".join(parts)
 
     def _scores(self) -> str:
         results = self._results
-        table = pd.DataFrame({"model": list(results)})
-        means, spread = results.summary.loc["mean"], results.summary.loc["std"]
-        for metric in results.metrics:
-            table[metric.name] = [
-                f"{page.number(means.loc[metric.name, model])} ± "
-                f"{page.number(spread.loc[metric.name, model])}"
-                for model in results
-            ]
+        table = self._look.scores()
         intervals = self._intervals.loc[table["model"]]
-        table[f"{self._metric.name}, 95 % interval"] = [
-            f"{page.number(low)} to {page.number(high)}"
-            for low, high in zip(intervals["lower"], intervals["upper"], strict=True)
-        ]
         seconds = results.seconds.drop(columns=["repeat", "fold"]).groupby("model")
         total = seconds.mean().sum(axis=1)
         table["seconds per fold"] = total[table["model"]].to_numpy()
@@ -264,7 +228,7 @@ class _Report:
                 continue
             drawn = _classes_drawn if self._results.task.classes else _rows_drawn
             content = page.pictures(drawn(own, self._results.task))
-            parts.append(page.folded(model, content, is_open=model == self._best))
+            parts.append(page.folded(model, content, is_open=model == self._look.best))
         note = "Test rows of all folds."
         is_thinned = len(rows) and self._results.facts["n_rows"] > MOST_POINTS
         if is_thinned and not self._results.task.classes:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from flexcv._checks import near_miss
 from flexcv.dataset import Dataset
+from flexcv.errors import NotPerformedError
 from flexcv.metrics import Metric
 from flexcv.metrics.choice import is_greater_better
 from flexcv.records import FoldResult, Predictions
@@ -23,14 +24,16 @@ from flexcv.storage.saving import save_results
 
 from .aligned import fold_scores
 from .comparison import pairwise_comparison, score_intervals
+from .displays import Estimators, ModelFolds, SentenceFrame
 from .facts import data_facts
 from .findings import FoldFindings, collect_findings
+from .first_look import FirstLook
 from .known_groups import COUNT, scores_by_known_group
+from .page import escaped
 from .plans import PlansCompared, named_by_question, plan_folders
 from .scorable import labels_of, metric_meant, scorable, scorable_by, truth
 from .scoring import best_fold, scored, scores_by_name, undefined
 from .tables import (
-    AVERAGES,
     address,
     params_table,
     predictions_table,
@@ -70,6 +73,8 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         What is known about the table; None looks at `dataset`.
     refit
         Fits again a model that was not kept, when somebody asks for it.
+    stopped
+        How far the run came and why it stopped, in a sentence; empty when it did not.
     """
 
     def __init__(
@@ -83,7 +88,9 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         diagnostics: pd.DataFrame | None = None,
         facts: Mapping[str, Any] | None = None,
         refit: Callable[[FoldResult], Any] | None = None,
+        stopped: str = "",
     ) -> None:
+        self.stopped = stopped
         self.metrics = tuple(metrics)
         self.task = dataset.task
         self._target = dataset.target
@@ -117,11 +124,11 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
     def __getitem__(self, model: str) -> dict[str, list[Any]]:
         folds = self._folds_of(model)
         metrics = [scores_by_name(fold) for fold in folds]
-        return {
+        lists = {
             "model": [fold.estimator for fold in folds],
             "parameters": [dict(fold.params) for fold in folds],
             "metrics": metrics,
-            "folds_by_metrics": {  # type: ignore[dict-item]
+            "folds_by_metrics": {
                 name: [scores[name] for scores in metrics] for name in metrics[0]
             },
             "y_pred": [self._predicted(fold.test) for fold in folds],
@@ -129,6 +136,10 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             "y_pred_train": [self._predicted(fold.train) for fold in folds],
             "y_train": [self._truth(fold.train) for fold in folds],
         }
+        return ModelFolds(model, lists)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.models)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -147,6 +158,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         deviation (over folds, each fold weighing the same, with n - 1). Metrics of
         the training part end in ``_train``. Columns are models.
         """
+        self._require_units()
         return summary_table(self.scores)
 
     @cached_property
@@ -189,7 +201,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
 
         A metric that has no value for a part of a fold is here with its reason.
         """
-        return warnings_table(self.folds, undefined(self.folds))
+        return SentenceFrame(warnings_table(self.folds, undefined(self.folds)))
 
     @property
     def seconds(self) -> pd.DataFrame:
@@ -206,10 +218,10 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         kept (of a large table, or read from a run folder) are fitted again when asked
         for, with what tuning chose; they come out the same.
         """
-        return {
-            model: [self._estimator(fold) for fold in self._folds_of(model)]
+        return Estimators(
+            (model, [self._estimator(fold) for fold in self._folds_of(model)])
             for model in self.models
-        }
+        )
 
     @property
     def findings(self) -> dict[str, dict[str, FoldFindings]]:
@@ -244,10 +256,11 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             As in `flexcv.results.comparison.pairwise_comparison`, which also tells
             the columns.
         """
+        self._require_units()
         chosen = metric_meant(metric, self.metrics, self.task)
         greater = is_greater_better(chosen, direction)
         predictions, function = scorable_by(chosen, self.predictions, self.task)
-        return pairwise_comparison(
+        pairs = pairwise_comparison(
             self.scores,
             predictions,
             chosen.name,
@@ -258,6 +271,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             n_bootstrap=n_bootstrap,
             seed=seed,
         )
+        return SentenceFrame(pairs)
 
     def interval(
         self,
@@ -274,6 +288,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         metric, level, n_bootstrap, seed
             As in `compare`.
         """
+        self._require_units()
         chosen = metric_meant(metric, self.metrics, self.task)
         predictions, function = scorable_by(chosen, self.predictions, self.task)
         return score_intervals(
@@ -296,6 +311,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         metric
             As in `compare`.
         """
+        self._require_units()
         chosen = metric_meant(metric, self.metrics, self.task)
         predictions, function = scorable_by(chosen, self.predictions, self.task)
         table = fold_scores(self.scores, predictions, chosen.name, function)
@@ -312,6 +328,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         pooled
             Score all folds of a repeat together instead of averaging over folds.
         """
+        self._require_units()
         predictions, metrics = scorable(self.predictions, self.metrics, self.task)
         table = scores_by_known_group(predictions, metrics, pooled)
         failed = self.scores.loc[self.scores["n_rows"].eq(0), "model"].unique()
@@ -322,6 +339,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
     @property
     def plot(self) -> Pictures:
         """Pictures of these results: ``results.plot.scores("r2")`` and others."""
+        self._require_units()
         pictures = importlib.import_module("flexcv.results.pictures")  # matplotlib
         drawn: Pictures = pictures.Pictures(self)
         return drawn
@@ -344,6 +362,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         metric
             What models are compared by; None takes the run's first.
         """
+        self._require_units()
         writing = importlib.import_module("flexcv.results.report")  # matplotlib
         page: str = writing.write_report(self, path, title=title, metric=metric)
         return page
@@ -407,6 +426,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         direction
             ``"min"`` or ``"max"``; None takes the metric's own.
         """
+        self._require_units()
         if metric_name is None:
             metric_name = self.metrics[0].name if self.task.classes else "mse"
         metric = self._metric(metric_name)
@@ -431,23 +451,28 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         return self._truth(self._fold(model_name, fold_id, repeat).test)
 
     def __repr__(self) -> str:
-        models = ", ".join(self.models)
-        partial = ", partial" if self.is_partial else ""
+        if not self.folds:
+            return f"<CrossValidationResults: {self._nothing}>"
         n_folds = len({(fold.repeat, fold.fold) for fold in self.folds})
-        return f"<CrossValidationResults: {models}; {n_folds} folds{partial}>"
+        look = FirstLook(self)
+        return f"<CrossValidationResults of {n_folds} folds>\n{look.text()}"
 
     def _repr_html_(self) -> str:
-        partial = " (partial: the run stopped early)" if self.is_partial else ""
-        question = self.information.get("question", "")
-        answers = (
-            f"; answers how well <b>{question}</b> are predicted" if question else ""
-        )
-        averages = self.summary.loc[list(AVERAGES)]
-        return f"<p><b>Cross-validation results</b>{partial}{answers}.</p>" + (
-            averages.to_html(float_format="{:.4g}".format)
-        )
+        if not self.folds:
+            return f"<p><b>Cross-validation results</b>: {escaped(self._nothing)}</p>"
+        return FirstLook(self).html()
+
+    def _require_units(self) -> None:
+        """Refuse to answer from no unit at all."""
+        if not self.folds:
+            raise NotPerformedError(self._nothing)
+
+    @property
+    def _nothing(self) -> str:
+        return self.stopped or "no unit of this run was finished; call perform()."
 
     def _folds_of(self, model: str) -> list[FoldResult]:
+        self._require_units()
         found = [fold for fold in self.folds if fold.model == model]
         if not found:
             known = f"; known are {', '.join(self.models)}."

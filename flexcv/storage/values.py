@@ -146,7 +146,7 @@ def _dict(content: Any, arrays: Arrays) -> dict[Any, Any]:
 
 def encode_array(values: Any, arrays: Arrays) -> dict[str, Any]:
     """Encode the values of a column: an array of NumPy or of pandas."""
-    if isinstance(values, pd.arrays.NumpyExtensionArray):
+    if type(values) is pd.arrays.NumpyExtensionArray:  # texts without pyarrow are one
         values = values.to_numpy()
     if isinstance(values, np.ndarray):
         return {"array": _numpy(values, arrays)}

@@ -6,6 +6,7 @@ from .changes import Sample as Sample
 from .changes import largest_move as largest_move
 from .laws import LAWS as LAWS
 from .laws import check_mixed_model as check_mixed_model
+from .suites import check_family as check_family
 from .suites import check_splitter as check_splitter
 from .suites import check_tracker as check_tracker
 
@@ -14,6 +15,7 @@ __all__ = [
     "LAWS",
     "Change",
     "Sample",
+    "check_family",
     "check_mixed_model",
     "check_splitter",
     "check_tracker",

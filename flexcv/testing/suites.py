@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flexcv.models.laplace.families import Family
 from flexcv.tracking import Tracker
 from flexcv.tracking.base import VERBS, is_tracker
 
@@ -218,3 +219,83 @@ def _is_partition(splits: Sequence[tuple[Any, Any]], n_rows: int) -> None:
         assert len(train) > 0, "a training part is empty"
         assert not set(train) & set(test), "a row stands in training and test at once"
         assert len(train) + len(test) == n_rows, "a row is in neither part"
+
+
+# -- families --
+
+ETAS = np.linspace(-2.0, 2.0, 9)  # linear predictors at which a family is asked
+STEP = 1e-5  # of the numerical derivatives
+N_DRAWS = 40_000
+
+
+def check_family(
+    family: Family,
+    draw: Callable[[Any, np.random.Generator], Any],
+    dispersion: float = 1.0,
+) -> None:
+    """Check that a family keeps its contract; raise AssertionError where it does not.
+
+    Each derivative must be the slope of the one before; draws must have the mean that
+    `mean` gives and a score of zero on average; `fisher` must be the average of the
+    information.
+
+    Parameters
+    ----------
+    family
+        A `Family` of `flexcv.models.laplace.families`.
+    draw
+        Draws one target for each mean of an array, shape (n_rows,), with a generator.
+    dispersion
+        The dispersion that `draw` has; ignored by families without one.
+
+    Examples
+    --------
+    >>> from flexcv.models.laplace.families import Poisson
+    >>> check_family(Poisson(), lambda mean, rng: rng.poisson(mean))
+    """
+    rng = np.random.default_rng(0)
+    y = np.asarray(draw(family.mean(ETAS), rng), dtype=float)
+    ones = np.ones(len(ETAS))
+    family.require_target(y, ones)
+    assert np.isfinite(family.start(y)).all(), "start must be finite for every target"
+    _has_its_derivatives(family, y, dispersion)
+    for eta in ETAS[::4]:
+        _agrees_with_draws(family, draw, eta, dispersion)
+
+
+def _has_its_derivatives(family: Family, y: Any, dispersion: float) -> None:
+    weights = np.full(len(y), 2.0)
+    at, ahead, behind = (
+        family.terms(y, ETAS + move, weights, dispersion) for move in (0.0, STEP, -STEP)
+    )
+    for name, before, sign in (
+        ("score", "loglik", 1.0),
+        ("information", "score", -1.0),
+        ("slope", "information", 1.0),
+    ):
+        change = getattr(ahead, before) - getattr(behind, before)
+        np.testing.assert_allclose(
+            getattr(at, name),
+            sign * change / (2.0 * STEP),
+            rtol=1e-5,
+            atol=1e-5,
+            err_msg=f"{name} must be {'minus ' * (sign < 0)}the slope of {before}",
+        )
+
+
+def _agrees_with_draws(
+    family: Family, draw: Any, eta: float, dispersion: float
+) -> None:
+    rng = np.random.default_rng(1)
+    etas, ones = np.full(N_DRAWS, eta), np.ones(N_DRAWS)
+    mean = family.mean(etas)
+    y = np.asarray(draw(mean, rng), dtype=float)
+    at = family.terms(y, etas, ones, dispersion)
+    expected = family.fisher(etas[:1], ones[:1], dispersion)[0]
+    for what, seen, wanted in (
+        ("draws must average to the mean", y, mean[0]),
+        ("scores must average to zero", at.score, 0.0),
+        ("fisher must be the average information", at.information, expected),
+    ):
+        margin = 5.0 * float(np.std(seen)) / np.sqrt(N_DRAWS) + 1e-9
+        assert abs(float(np.mean(seen)) - wanted) <= margin, f"{what} at eta {eta:g}"

@@ -2,7 +2,8 @@
 
 ::
 
-    cross-validation   settings, data/..., versions/..., direction/<metric>; tables
+    cross-validation   settings, data/..., versions/..., direction/<metric>;
+                       mean/test/<metric>/<model>; tables
                        summary, scores, plan (data when asked for); picture scores;
                        page residuals or classes
     model              mean/test/mse, std/test/mse, ...; param/...; pictures
@@ -330,6 +331,9 @@ class Recorder:
             for kind in ("mean", "std"):
                 averages[f"{kind}/{part}/{metric}"] = summary[model][kind, row]
         self._models[model].log_metrics(averages)
+        # The top run has them too, so that runs can be sorted by them.
+        means = {n: v for n, v in averages.items() if n.startswith("mean/test/")}
+        self._run.log_metrics({f"{name}/{model}": v for name, v in means.items()})
 
     def _tell_pictures(self, model: str, results: Sequence[FoldResult]) -> None:
         run = self._models[model]

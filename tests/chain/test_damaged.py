@@ -1,5 +1,6 @@
 """Files that are damaged, lost, closed or swapped: never other numbers."""
 
+import contextlib
 import os
 import random
 import re
@@ -108,17 +109,20 @@ def test_a_folder_where_a_file_should_be_is_refused(copied, name):
     )
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def nobody():
+    """Be a user without rights, for no longer than the block."""
     if os.name != "posix" or os.geteuid() != 0:
         pytest.skip("needs the right to be somebody else")
     os.seteuid(65534)
-    yield
-    os.seteuid(0)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
-def test_a_folder_that_is_closed_to_a_user_is_told_as_that(copied, nobody):
-    with pytest.raises(StorageError) as caught:
+def test_a_folder_that_is_closed_to_a_user_is_told_as_that(copied):
+    with nobody(), pytest.raises(StorageError) as caught:
         CrossValidationResults.load(copied)
     assert str(caught.value) == (
         f"{str(copied)!r} cannot be looked into: Permission denied; have it opened to "

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -88,3 +88,20 @@ def test_labels_that_cannot_be_classes_are_refused(case):
     with pytest.raises(kind) as caught:
         make_dataset({"x": [1, 2]}, values)
     assert str(caught.value) == message
+
+
+def test_a_regressor_with_probabilities_is_a_regressor():
+    class Distribution(Ridge):
+        def predict_proba(self, X):
+            return np.zeros((len(X), 7))
+
+    class Untagged:
+        _estimator_type = "regressor"
+
+        def predict_proba(self, X):
+            return np.zeros((len(X), 7))
+
+    target = pd.Series([0.5, 1.5, 2.5], name="y")
+    for model in (Distribution(), Untagged()):
+        assert not predicts_classes(model)
+        assert decide_task(target, {"M": model}).kind == "regression"

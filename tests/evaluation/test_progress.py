@@ -1,4 +1,6 @@
 import io
+import sys
+import types
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ from sklearn.linear_model import Lasso, Ridge
 from flexcv import CrossValidation
 from flexcv.dataset import make_dataset
 from flexcv.evaluation.events import RunFailed, RunStarted, UnitFinished
-from flexcv.evaluation.progress import ProgressBar, is_watched
+from flexcv.evaluation.progress import ProgressBar, count_fits, is_watched
 from flexcv.evaluation.runner import RunSettings, run
 from flexcv.evaluation.tuning import TuningSettings
 from flexcv.evaluation.unit_tuning import UnitSettings
@@ -99,3 +101,59 @@ def test_the_builder_passes_the_wish_on(capfd):
     with pytest.raises(TypeError) as caught:
         cv.set_run(progress="yes")
     assert str(caught.value) == "`progress` must be True or False, got 'yes'."
+
+
+class Notebook:
+    """A kernel's stream, and the outputs that its front end has."""
+
+    def __init__(self, monkeypatch):
+        self.outputs = []
+        kind = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})
+        self.stream = kind()
+        display = types.SimpleNamespace(display=self.display)
+        monkeypatch.setitem(sys.modules, "IPython.display", display)
+
+    def display(self, data, *, raw, display_id):
+        assert raw
+        assert display_id
+        self.outputs.append([data["text/plain"]])
+        place = self.outputs[-1]
+        update = lambda data, raw: place.append(data["text/plain"])  # noqa: E731
+        return types.SimpleNamespace(update=update)
+
+
+def test_a_notebook_has_one_output_that_is_replaced(monkeypatch):
+    monkeypatch.setattr("flexcv.evaluation.progress.REDRAW_SECONDS", 0.0)
+    notebook = Notebook(monkeypatch)
+    plan, specs, dataset, settings = work()
+    n_fits = count_fits(plan, specs, 3)
+    assert n_fits == 2 * (1 + 3 * 2) + 2
+    bar = ProgressBar(stream=notebook.stream, n_fits=n_fits, objective="mse")
+    run(plan, specs, dataset, settings, RunSettings(), [bar])
+    assert notebook.stream.getvalue() == ""
+    [texts] = notebook.outputs
+    assert texts[0] == "up to 16 fits in 4 units\n"
+    assert any("trial 3/3, best mse " in text for text in texts)
+    assert all(text.startswith(texts[0]) for text in texts)
+    assert texts[-1].splitlines()[-1].startswith("4 of 4 units, 00:0")
+
+
+def test_speed_is_told_once_it_is_known(monkeypatch):
+    monkeypatch.setattr("flexcv.evaluation.progress.REDRAW_SECONDS", 0.0)
+    terminal = Terminal()
+    shown(ProgressBar(stream=terminal))
+    rated = ["unit/s" in line or "s/unit" in line for line in terminal.lines()]
+    assert not rated[0]
+    assert rated[-1]
+    assert "?unit" not in terminal.getvalue()
+
+
+def test_the_line_names_the_objective_of_the_chain(capfd):
+    X = np.arange(40.0).reshape(20, 2)
+    cv = CrossValidation().set_data(X, np.arange(20.0) % 3).set_inner_cv(2)
+    cv = cv.set_splits(n_splits_out=2, n_splits_in=2)
+    cv.add_model(Ridge, params={"alpha": FloatDistribution(0.1, 1.0)})
+    cv.set_run(progress=True).perform()
+    told = capfd.readouterr().err
+    assert "up to 10 fits in 2 units\n" in told
+    assert "best mse " in told

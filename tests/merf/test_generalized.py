@@ -285,7 +285,7 @@ def test_a_learner_without_weights_gets_the_working_response():
         (
             MERF(None, "g", family="binomal"),
             "labels",
-            "`family` must be one of 'binomial', 'poisson', got 'binomal'; did you "
+            "`family` must be one of 'gaussian', 'binomial', 'poisson', got 'binomal'; did you "
             "mean 'binomial'?",
         ),
     ],

@@ -416,27 +416,30 @@ def test_it_is_tuned_in_the_chain():
 BAD = [
     (
         {"learning_rate": 1.5},
-        "`learning_rate` must lie above 0 and up to 1, got 1.5.",
+        "`learning_rate` must lie in (0, 1], got 1.5.",
     ),
-    ({"subsample": 0.0}, "`subsample` must lie above 0 and up to 1, got 0.0."),
+    ({"subsample": 0.0}, "`subsample` must lie in (0, 1], got 0.0."),
     (
         {"learner": "histogramm"},
-        "`learner` must be 'histogram' or 'exact', got 'histogramm'; did you mean "
+        "`learner` must be one of 'histogram', 'exact', got 'histogramm'; did you mean "
         "'histogram'?",
     ),
     (
         {"family": "poison"},
-        "`family` must be 'gaussian' or 'binomial' or 'poisson' or 'negative_binomial' "
-        "or 'gamma', got 'poison'; did you mean 'poisson'?",
+        "`family` must be one of 'gaussian', 'binomial', 'poisson', 'negative_binomial', "
+        "'gamma', got 'poison'; did you mean 'poisson'?",
     ),
     (
         {"step": "newtown"},
-        "`step` must be 'newton' or 'gradient', got 'newtown'; did you mean 'newton'?",
+        "`step` must be one of 'newton', 'gradient', got 'newtown'; did you mean 'newton'?",
     ),
     ({"max_depth": 0}, "`max_depth` must be at least 1, got 0."),
     ({"max_leaf_nodes": 1}, "`max_leaf_nodes` must be at least 2, got 1."),
     ({"max_bins": 300}, "`max_bins` must be at most 255, got 300."),
-    ({"l2_regularization": -1.0}, "`l2_regularization` must be at least 0, got -1.0."),
+    (
+        {"l2_regularization": -1.0},
+        "`l2_regularization` must lie in [0, inf), got -1.0.",
+    ),
     ({"folds": 1}, "`folds` must be at least 2, got 1."),
     ({"patience": 0}, "`patience` must be at least 1, got 0."),
     (

@@ -518,14 +518,14 @@ def broken(**columns):
             {"knots": "quantil"},
             {},
             ValueError,
-            "`knots` must be 'uniform' or 'quantile', got 'quantil'; did you mean "
+            "`knots` must be one of 'uniform', 'quantile', got 'quantil'; did you mean "
             "'quantile'?",
         ),
         (
             {"extrapolation": "none"},
             {},
             ValueError,
-            "`extrapolation` must be 'linear' or 'error', got 'none'.",
+            "`extrapolation` must be one of 'linear', 'error', got 'none'; choose one of them.",
         ),
         (
             {"time_range": (1, 0)},
@@ -543,7 +543,7 @@ def broken(**columns):
             {"noise_scale": 0.0},
             {},
             ValueError,
-            "`noise_scale` must be above zero, got 0.0.",
+            "`noise_scale` must lie in (0, inf), got 0.0.",
         ),
         ({"tol": "x"}, {}, TypeError, "`tol` must be a number, got 'x'."),
         (
@@ -727,7 +727,7 @@ def test_a_fit_that_has_not_settled_warns(table, target):
         (
             lambda m, X: m.predict_interval(X, of="mean"),
             ValueError,
-            "`of` must be 'observation' or 'curve', got 'mean'.",
+            "`of` must be one of 'observation', 'curve', got 'mean'; choose one of them.",
         ),
         (
             lambda m, X: m.sample(X, 0),

@@ -265,7 +265,7 @@ def test_gaps_of_a_classifier_are_nan_among_the_labels() -> None:
 
 
 def test_an_unknown_way_with_gaps_is_refused() -> None:
-    with pytest.raises(ValueError, match="must be 'raise' or 'drop', got 'omit';"):
+    with pytest.raises(ValueError, match="must be one of 'raise', 'drop', got 'omit';"):
         fitted("x + (1 | g)", na_action="omit")
 
 

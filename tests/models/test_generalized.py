@@ -556,8 +556,7 @@ def test_settings_that_do_not_fit_are_refused():
         slopes="x",
     )
     refused(
-        "the poisson family has the links ['log'], got 'logit'; choose one of them or "
-        "leave `link` out.",
+        "`link` must be 'log' with 'poisson', got 'logit'; did you mean 'log'?",
         lambda t: t["y"],
         family="poisson",
         link="logit",

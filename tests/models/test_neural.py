@@ -494,10 +494,10 @@ def test_intervals_of_counts_are_refused():
         ),
         (
             {"learning_rate": 0.0},
-            "`learning_rate` must be greater than 0 and less than 1, got 0.0.",
+            "`learning_rate` must lie in (0, 1), got 0.0.",
         ),
-        ({"weight_decay": -1.0}, "`weight_decay` must be at least 0, got -1.0."),
-        ({"dropout": 1.0}, "`dropout` must be at least 0 and less than 1, got 1.0."),
+        ({"weight_decay": -1.0}, "`weight_decay` must lie in [0, inf), got -1.0."),
+        ({"dropout": 1.0}, "`dropout` must lie in [0, 1), got 1.0."),
         ({"n_epochs": 0}, "`n_epochs` must be at least 1, got 0."),
         ({"batch_size": 2.5}, "`batch_size` must be a whole number, got 2.5."),
         ({"patience": 0}, "`patience` must be at least 1, got 0."),
@@ -508,7 +508,7 @@ def test_intervals_of_counts_are_refused():
         ),
         (
             {"validation_fraction": 1.0},
-            "`validation_fraction` must be greater than 0 and less than 1, got 1.0.",
+            "`validation_fraction` must lie in (0, 1), got 1.0.",
         ),
         (
             {"device": "gpu"},
@@ -517,7 +517,7 @@ def test_intervals_of_counts_are_refused():
         ),
         (
             {"family": "poison"},
-            "`family` must be one of ['gaussian', 'poisson'], got 'poison'; did you "
+            "`family` must be one of 'gaussian', 'poisson', got 'poison'; did you "
             "mean 'poisson'?",
         ),
         (

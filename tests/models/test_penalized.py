@@ -319,11 +319,11 @@ def refused(kind: type[Exception], table: pd.DataFrame, y, **options) -> str:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"alpha": -0.1}, "`alpha` must be at least 0 and finite, got -0.1."),
-        ({"alpha": np.nan}, "`alpha` must be at least 0 and finite, got nan."),
+        ({"alpha": -0.1}, "`alpha` must lie in [0, inf), got -0.1."),
+        ({"alpha": np.nan}, "`alpha` must lie in [0, inf), got nan."),
         (
             {"alpha": "CV"},
-            "`alpha` must be one of 'cv' or a number, got 'CV'; did you mean 'cv'?",
+            "`alpha` must be 'cv' or a number, got 'CV'; did you mean 'cv'?",
         ),
         (
             {"penalty": "elastic-net"},
@@ -335,7 +335,7 @@ def refused(kind: type[Exception], table: pd.DataFrame, y, **options) -> str:
             "`penalty` must be one of 'l1', 'l2', 'elasticnet', got 'scad'; choose "
             "one of them.",
         ),
-        ({"l1_ratio": 1.5}, "`l1_ratio` must lie between 0 and 1, got 1.5."),
+        ({"l1_ratio": 1.5}, "`l1_ratio` must lie in [0, 1], got 1.5."),
         (
             {"variances": "insample"},
             "`variances` must be one of 'out_of_fold', 'held_out_groups', 'in_sample'"
@@ -356,7 +356,7 @@ def refused(kind: type[Exception], table: pd.DataFrame, y, **options) -> str:
         ),
         (
             {"known_groups": "conditionl"},
-            "`known_groups` must be 'conditional' or 'population', got 'conditionl'; "
+            "`known_groups` must be one of 'conditional', 'population', got 'conditionl'; "
             "did you mean 'conditional'?",
         ),
     ],

@@ -430,7 +430,7 @@ def refused(kind: type[Exception], table: pd.DataFrame, y, **options) -> str:
         (
             [0, 1] * 96,
             {"alpha": -1.0},
-            "`alpha` must be at least 0 and finite, got -1.0.",
+            "`alpha` must lie in [0, inf), got -1.0.",
         ),
         (
             [0, 1] * 96,

@@ -52,3 +52,14 @@ def test_what_was_read_may_be_written_to():
     back = through_json(np.arange(3))
     back[0] = 7
     assert back.tolist() == [7, 1, 2]
+
+
+@pytest.mark.parametrize("missing", [np.nan, pd.NA])
+def test_texts_keep_their_type_where_pyarrow_is_not_installed(missing):
+    dtype = pd.StringDtype("python", na_value=missing)
+    frame = pd.DataFrame(
+        {"text": pd.array(["a", None, "b"], dtype=dtype)},
+        index=pd.Index(["x", "y", "z"], dtype=dtype),
+    )
+    assert_same(through_json(frame), frame)
+    assert through_json(frame)["text"].dtype.storage == "python"

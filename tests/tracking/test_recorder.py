@@ -116,6 +116,7 @@ def test_a_model_carries_means_and_deviations(told):
     store, results = told
 
     assert store["Ridge/mean/test/mse"] == results.summary["Ridge"]["mean", "mse"]
+    assert store["mean/test/mse/Ridge"] == store["Ridge/mean/test/mse"]
     assert store["Ridge/std/test/mse"] == results.summary["Ridge"]["std", "mse"]
 
 

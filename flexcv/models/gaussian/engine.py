@@ -10,18 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
 
 from flexcv.arrays import FloatArray
 
 from .covariance import changed_basis, covariance_shape
-from .incidence import learn_incidence
-from .many_levels import StagedSums
-from .one_factor import LARGE, GroupSums, Profile
+from .one_factor import LARGE, Profile
 from .optimize import Minimum, minimise
-from .problem import Problem, Sums, level_blocks
+from .problem import Problem
 from .rows import Basis
 from .rows import sums_and_basis as sums_and_basis
+from .sums import Sums
 
 OTHER_STARTS = (0.1, 5.0)
 NEAR_SINGULAR = 0.05  # relative standard deviation below which zero is tried
@@ -89,10 +87,7 @@ def estimate(
     start
         An internal theta to begin from, such as ``previous.minimum.theta``.
     """
-    links = None
-    if isinstance(sums, StagedSums):
-        links = learn_incidence(sums.links, sparse=issparse(sums.moments))
-    problem = Problem(sums, tuple(covariance_shape(b) for b in blocks), reml, links)
+    problem = Problem(sums, tuple(covariance_shape(b) for b in blocks), reml)
     return at_minimum(problem, basis, search(problem, start))
 
 
@@ -164,24 +159,11 @@ def first_guess(problem: Problem) -> FloatArray:
     if problem.exact:
         return problem.start()
     parts = []
-    for alone, shape in zip(_alone(problem.sums), problem.shapes, strict=True):
+    for alone, shape in zip(problem.sums.alone(), problem.shapes, strict=True):
         single = Problem(alone, (shape,), problem.reml)
         theta = minimise(single.objective, single.start(), max_iterations=8).theta
         parts.append(np.where(shape.rows == shape.cols, np.abs(theta) + 1e-3, theta))
     return np.concatenate(parts)
-
-
-def _alone(sums: Sums) -> list[GroupSums]:
-    """Return the sums of each factor as if it were the only one."""
-    assert isinstance(sums, StagedSums)
-    start, parts = 0, [sums.cross]
-    for q, n in sums.sizes[1:]:
-        rows = slice(start, start + q * n)
-        own = level_blocks(sums.moments, start, q, n)
-        right = sums.right[rows].reshape(q, n, -1).transpose(0, 2, 1)
-        parts.append(np.concatenate([own, right], axis=1))
-        start += q * n
-    return [GroupSums(sums.n_rows, sums.gram, cross) for cross in parts]
 
 
 def at_minimum(problem: Problem, basis: Basis, minimum: Minimum) -> Estimate:

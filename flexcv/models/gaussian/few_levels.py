@@ -6,21 +6,23 @@ levels of all factors. `many_levels` takes over where the levels are many.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from scipy.linalg import block_diag
 
-from flexcv.arrays import FloatArray
+from flexcv.arrays import FloatArray, IntArray
 
-from .one_factor import Profile, criterion, solve_fixed
+from .blocks import blocks_of_columns, form_of_columns, level_blocks, starts_of
+from .draws import draws_of_several_factors
+from .one_factor import GroupSums, Profile, criterion, solve_fixed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DenseSums:
-    """Sums over rows for several factors; additive over disjoint sets of rows.
+    """Sums over rows for several factors.
 
     Attributes
     ----------
@@ -38,9 +40,8 @@ class DenseSums:
 
     Examples
     --------
-    >>> one = DenseSums(5, np.eye(2), np.ones((3, 5)), ((1, 2), (1, 1)))
-    >>> (one + one).n_rows
-    10
+    >>> DenseSums(5, np.eye(2), np.ones((3, 5)), ((1, 2), (1, 1))).n_fixed
+    1
     """
 
     n_rows: int
@@ -54,23 +55,78 @@ class DenseSums:
         """Fixed columns, p."""
         return len(self.gram) - 1
 
-    def __add__(self, other: DenseSums) -> DenseSums:
-        return DenseSums(
-            self.n_rows + other.n_rows,
-            self.gram + other.gram,
-            self.cross + other.cross,
-            self.sizes,
-            self.log_weights + other.log_weights,
-        )
+    @property
+    def is_exact(self) -> bool:
+        """Whether the Hessian is exact."""
+        return True
 
-    def __sub__(self, other: DenseSums) -> DenseSums:
-        return DenseSums(
-            self.n_rows - other.n_rows,
-            self.gram - other.gram,
-            self.cross - other.cross,
-            self.sizes,
-            self.log_weights - other.log_weights,
+    def profile(
+        self,
+        factors: Sequence[FloatArray],
+        *,
+        reml: bool,
+        precision: float | None = None,
+    ) -> Profile:
+        """Evaluate the criterion and its derivatives in the entries of every D."""
+        return profile_dense(self, factors, reml=reml, precision=precision)
+
+    def moments_by_factor(self) -> list[FloatArray]:
+        """Return Z'Z summed over levels, per factor (effects, effects)."""
+        return [
+            level_blocks(self.cross, start, q, n).sum(axis=2)
+            for start, q, n in starts_of(self.sizes)
+        ]
+
+    def alone(self) -> list[GroupSums]:
+        """Return the sums of each factor as if it were the only one."""
+        m, parts = len(self.cross), []
+        for start, q, n in starts_of(self.sizes):
+            own = level_blocks(self.cross, start, q, n)
+            right = self.cross[start : start + q * n, m:].reshape(q, n, -1)
+            cross = np.concatenate([own, right.transpose(0, 2, 1)], axis=1)
+            parts.append(GroupSums(self.n_rows, self.gram, cross))
+        return parts
+
+    def lost(self, r2: float, theta: FloatArray) -> float:  # noqa: ARG002
+        """Return how many times the last digit of r^2 its sums are off."""
+        return float(self.gram[-1, -1]) / r2
+
+    def turned(self, turn: FloatArray) -> DenseSums:
+        """Return the sums with the columns ``[X y] turn`` in place of ``[X y]``."""
+        m = len(self.cross)
+        cross = np.hstack([self.cross[:, :m], self.cross[:, m:] @ turn])
+        return replace(self, gram=turn.T @ self.gram @ turn, cross=cross)
+
+    def level_rows(self, values: FloatArray) -> FloatArray:
+        """Return the values, whose rows are ordered by factor, effect and level."""
+        return values
+
+    def within_blocks(
+        self,
+        at: Profile,
+        factors: Sequence[FloatArray],  # noqa: ARG002
+    ) -> list[FloatArray]:
+        """Return the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
+        return blocks_of_columns(lambda places: at.within[:, places], self.sizes)
+
+    def within_form(
+        self,
+        at: Profile,
+        factors: Sequence[FloatArray],  # noqa: ARG002
+        place: IntArray,
+        load: FloatArray,
+    ) -> FloatArray:
+        """Return v'Z'V^-1Zv of sparse v, row by row."""
+        return form_of_columns(lambda places: at.within[:, places], place, load)
+
+    def draws(
+        self, factors: Sequence[FloatArray], sigma: float
+    ) -> Callable[[np.random.Generator], DenseSums]:
+        """Return the function that draws the sums anew from the model."""
+        draw = draws_of_several_factors(
+            self.gram, self.cross, self.n_rows, self.sizes, factors, sigma
         )
+        return lambda rng: replace(self, **draw(rng)._asdict())
 
 
 def profile_dense(

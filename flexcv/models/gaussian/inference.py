@@ -8,27 +8,14 @@ Softw. 82(13)). All derivatives are exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from flexcv.arrays import FloatArray, IntArray
+from flexcv.arrays import FloatArray
 
 from .engine import Estimate
-from .many_levels import StagedSums, within_product
-from .one_factor import GroupSums, Profile
 from .problem import Problem
 
-CHUNK_LEVELS = 256
 FLAT = 1e-9  # curvature, relative to the largest, that counts as none
-
-
-def level_rows(problem: Problem, values: FloatArray) -> FloatArray:
-    """Return an array per level as rows ordered by factor, effect and level."""
-    if isinstance(problem.sums, GroupSums) and values.ndim == 3:
-        q, p, n = values.shape
-        return values.transpose(0, 2, 1).reshape(q * n, p)
-    return values
 
 
 def entry_sums(problem: Problem, left: FloatArray, right: FloatArray) -> FloatArray:
@@ -98,7 +85,7 @@ def conditional_covariances(fitted: Estimate) -> tuple[FloatArray, ...]:
     """
     problem, at = fitted.problem, fitted.at
     factors = problem.factors(fitted.minimum.theta)
-    blocks = _within_blocks(problem, at, factors)
+    blocks = problem.sums.within_blocks(at, factors)
     covs = []
     for factor, basis, within in zip(factors, fitted.basis.random, blocks, strict=True):
         d = factor @ factor.T
@@ -118,46 +105,7 @@ def _r2_slope(fitted: Estimate) -> FloatArray:
 
 
 def _spread_in_theta(problem: Problem, fitted: Estimate) -> FloatArray:
-    rows = level_rows(problem, fitted.at.whitened)
+    rows = problem.sums.level_rows(fitted.at.whitened)
     spread = entry_sums(problem, rows, rows)
     chain = problem.chain(problem.factors(fitted.minimum.theta))
     return np.tensordot(chain, spread, axes=1)
-
-
-def _within_blocks(
-    problem: Problem, at: Profile, factors: list[FloatArray]
-) -> list[FloatArray]:
-    """Return the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
-    if not problem.shapes:
-        return []
-    if isinstance(problem.sums, GroupSums):
-        return [at.within.transpose(2, 0, 1)]
-    columns, blocks, start = within_columns(problem, at, factors), [], 0
-    for q, n in problem.sizes:
-        block = np.empty((n, q, q))
-        for first in range(0, n, CHUNK_LEVELS):
-            levels = np.arange(first, min(first + CHUNK_LEVELS, n))
-            places = (start + np.arange(q)[:, None] * n + levels).reshape(-1)
-            square = columns(places)[places].reshape(q, len(levels), q, len(levels))
-            block[levels] = np.einsum("ambm->mab", square)
-        blocks.append(block)
-        start += q * n
-    return blocks
-
-
-def within_columns(
-    problem: Problem, at: Profile, factors: list[FloatArray]
-) -> Callable[[IntArray], FloatArray]:
-    """Return the function for some columns of Z'V^-1Z, rows as in `level_rows`."""
-    if not isinstance(problem.sums, StagedSums):
-        return lambda places: at.within[:, places]
-    assert problem.links is not None
-    product = within_product(problem.sums, problem.links, factors)
-    total = sum(q * n for q, n in problem.sizes)
-
-    def columns(places: IntArray) -> FloatArray:
-        units = np.zeros((total, len(places)))
-        units[places, np.arange(len(places))] = 1.0
-        return product(units)
-
-    return columns

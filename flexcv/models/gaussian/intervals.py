@@ -18,16 +18,15 @@ from scipy import optimize, stats
 from flexcv.arrays import FloatArray
 
 from .engine import Estimate, at_minimum, search
-from .few_levels import DenseSums
 from .inference import parameter_covariance
-from .many_levels import StagedSums
-from .one_factor import GroupSums
 from .parameters import Parameter, parameter_frame, random_parameters
-from .problem import Sums
+from .sums import Sums
 
 SMALLEST = 2.0**-10  # of the estimate: a lower bound below this is zero
 NEAREST_ONE = 0.9999  # a bound of a correlation beyond this is one
 WIDEST = 60  # doublings of a bracket
+AGAIN = 3  # searches at most from where one ended
+LEAST_GAIN = 1e-6  # of a search, in the criterion
 FARTHEST = 50.0  # theta is kept within this many times its estimate
 
 
@@ -80,14 +79,24 @@ class Excess:
         self._profiled, self._parameter = profiled, parameter
         self._limit = profiled.lowest + fall
         at = parameter.value(profiled.start)
-        self._known: list[tuple[float, FloatArray]] = [(at, profiled.start)]
+        self._known = {at: (profiled.lowest, profiled.start)}
 
     def __call__(self, value: float) -> float:
-        """Return the excess with the parameter at a value."""
-        _, start = min(self._known, key=lambda known: abs(known[0] - value))
-        found, point = self._profiled.best_with(self._parameter, value, start)
-        self._known.append((value, point))
-        return found - self._limit
+        """Return the excess with the parameter at a value; the same one each time."""
+        if value not in self._known:
+            near = min(self._known, key=lambda known: abs(known - value))
+            self._known[value] = self._lowest(value, self._known[near][1])
+        return self._known[value][0] - self._limit
+
+    def _lowest(self, value: float, start: FloatArray) -> tuple[float, FloatArray]:
+        """Search again from where a search ended, as long as that leads lower."""
+        best = self._profiled.best_with(self._parameter, value, start)
+        for _ in range(AGAIN):
+            other = self._profiled.best_with(self._parameter, value, best[1])
+            gain, best = best[0] - other[0], min(best, other, key=lambda end: end[0])
+            if gain < LEAST_GAIN:
+                break
+        return best
 
 
 def profile_intervals(
@@ -232,23 +241,4 @@ def _with_fixed(sums: Sums, direction: FloatArray, value: float) -> Sums:
     turn = np.zeros((p + 1, p))
     turn[:p, : p - 1] = basis
     turn[:p, -1], turn[p, -1] = -scaled * value, 1.0
-    gram = turn.T @ sums.gram @ turn
-    if isinstance(sums, GroupSums):
-        q = sums.n_effects
-        right = np.einsum("apn,pr->arn", sums.cross[:, q:], turn)
-        return replace(
-            sums, gram=gram, cross=np.concatenate([sums.cross[:, :q], right], axis=1)
-        )
-    return _with_fixed_in_several(sums, gram, turn)
-
-
-def _with_fixed_in_several(sums: Sums, gram: FloatArray, turn: FloatArray) -> Sums:
-    if isinstance(sums, DenseSums):
-        m = len(sums.cross)
-        cross = np.hstack([sums.cross[:, :m], sums.cross[:, m:] @ turn])
-        return replace(sums, gram=gram, cross=cross)
-    assert isinstance(sums, StagedSums)
-    q = len(sums.cross)
-    right = np.einsum("apn,pr->arn", sums.cross[:, q:], turn)
-    cross = np.concatenate([sums.cross[:, :q], right], axis=1)
-    return replace(sums, gram=gram, cross=cross, right=sums.right @ turn)
+    return sums.turned(turn)

@@ -10,17 +10,25 @@ information of Gilmour, Thompson & Cullis (1995), which needs no further inverse
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 import numpy as np
 from scipy.linalg import lapack
 from scipy.sparse import csr_array
 
-from flexcv.arrays import FloatArray
+from flexcv.arrays import FloatArray, IntArray
+from flexcv.errors import ModelError
 
+from .blocks import (
+    ColumnsOf,
+    blocks_of_columns,
+    form_of_columns,
+    level_blocks,
+    starts_of,
+)
 from .incidence import Incidence
-from .one_factor import Profile, criterion, resolvent, solve_fixed
+from .one_factor import GroupSums, Profile, criterion, resolvent, solve_fixed
 from .remaining import (
     Rest,
     dense_rest,
@@ -36,7 +44,7 @@ INVERTIBLE = 1e-3  # smallest diagonal of Lambda that is divided by
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StagedSums:
-    """Sums over rows for one large factor and the rest; additive.
+    """Sums over rows for one large factor and the rest.
 
     Attributes
     ----------
@@ -46,7 +54,7 @@ class StagedSums:
         ``[X y]'[X y]``.
     cross
         ``Z_1'[Z_1 X y]`` per level of the largest factor, (q, q + p + 1, levels).
-    links
+    incidence
         ``Z_1'Z_R``, one sparse (levels, r) matrix per effect of the largest factor.
     moments
         ``Z_R'Z_R``, (r, r); sparse where r is large.
@@ -61,7 +69,7 @@ class StagedSums:
     n_rows: int
     gram: FloatArray
     cross: FloatArray
-    links: tuple[csr_array, ...]
+    incidence: Incidence
     moments: FloatArray | csr_array
     right: FloatArray
     sizes: tuple[tuple[int, int], ...]
@@ -72,22 +80,85 @@ class StagedSums:
         """Fixed columns, p."""
         return len(self.gram) - 1
 
-    def __add__(self, other: StagedSums) -> StagedSums:
-        return self._combined(other, 1)
+    @property
+    def is_exact(self) -> bool:
+        """Whether the Hessian is exact; here it is the average information."""
+        return False
 
-    def __sub__(self, other: StagedSums) -> StagedSums:
-        return self._combined(other, -1)
+    def profile(
+        self,
+        factors: Sequence[FloatArray],
+        *,
+        reml: bool,
+        precision: float | None = None,
+    ) -> Profile:
+        """Evaluate the criterion, its gradient and its average information."""
+        return profile_staged(self, factors, reml=reml, precision=precision)
 
-    def _combined(self, other: StagedSums, sign: int) -> StagedSums:
-        return StagedSums(
-            self.n_rows + sign * other.n_rows,
-            self.gram + sign * other.gram,
-            self.cross + sign * other.cross,
-            tuple(a + sign * b for a, b in zip(self.links, other.links, strict=True)),
-            cast("FloatArray", self.moments + sign * other.moments),
-            self.right + sign * other.right,
-            self.sizes,
-            self.log_weights + sign * other.log_weights,
+    def moments_by_factor(self) -> list[FloatArray]:
+        """Return Z'Z summed over levels, per factor (effects, effects)."""
+        q = self.sizes[0][0]
+        rest = [
+            level_blocks(self.moments, start, q, n).sum(axis=2)
+            for start, q, n in starts_of(self.sizes[1:])
+        ]
+        return [self.cross[:, :q].sum(axis=2), *rest]
+
+    def alone(self) -> list[GroupSums]:
+        """Return the sums of each factor as if it were the only one."""
+        parts = [self.cross]
+        for start, q, n in starts_of(self.sizes[1:]):
+            own = level_blocks(self.moments, start, q, n)
+            right = self.right[start : start + q * n].reshape(q, n, -1)
+            parts.append(np.concatenate([own, right.transpose(0, 2, 1)], axis=1))
+        return [GroupSums(self.n_rows, self.gram, cross) for cross in parts]
+
+    def lost(self, r2: float, theta: FloatArray) -> float:  # noqa: ARG002
+        """Return how many times the last digit of r^2 its sums are off."""
+        return float(self.gram[-1, -1]) / r2
+
+    def turned(self, turn: FloatArray) -> StagedSums:
+        """Return the sums with the columns ``[X y] turn`` in place of ``[X y]``."""
+        q = len(self.cross)
+        right = np.einsum("apn,pr->arn", self.cross[:, q:], turn)
+        return replace(
+            self,
+            gram=turn.T @ self.gram @ turn,
+            cross=np.concatenate([self.cross[:, :q], right], axis=1),
+            right=self.right @ turn,
+        )
+
+    def level_rows(self, values: FloatArray) -> FloatArray:
+        """Return the values, whose rows are ordered by factor, effect and level."""
+        return values
+
+    def within_blocks(
+        self,
+        at: Profile,  # noqa: ARG002
+        factors: Sequence[FloatArray],
+    ) -> list[FloatArray]:
+        """Return the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
+        return blocks_of_columns(_within_columns(self, factors), self.sizes)
+
+    def within_form(
+        self,
+        at: Profile,  # noqa: ARG002
+        factors: Sequence[FloatArray],
+        place: IntArray,
+        load: FloatArray,
+    ) -> FloatArray:
+        """Return v'Z'V^-1Zv of sparse v, row by row."""
+        return form_of_columns(_within_columns(self, factors), place, load)
+
+    def draws(
+        self,
+        factors: Sequence[FloatArray],  # noqa: ARG002
+        sigma: float,  # noqa: ARG002
+    ) -> Callable[[np.random.Generator], StagedSums]:
+        """Refuse to draw, which would take a square root over all levels."""
+        raise ModelError(
+            "the bootstrap draws from crossed factors with a few hundred levels at "
+            "most, got more; use `profile_intervals`."
         )
 
 
@@ -105,7 +176,6 @@ class _Reduced(NamedTuple):
 
 def profile_staged(
     sums: StagedSums,
-    links: Incidence,
     factors: Sequence[FloatArray],
     *,
     reml: bool,
@@ -114,26 +184,24 @@ def profile_staged(
     """Evaluate the criterion, its gradient and its average information.
 
     The arguments are those of `one_factor.profile`, with the factors in the order of
-    ``sums.sizes`` and the links that `learn_incidence` made of ``sums.links``.
+    ``sums.sizes``.
     """
     p = sums.n_fixed
-    reduced, log_det, schur = _reduce(sums, links, factors)
+    reduced, log_det, schur = _reduce(sums, factors)
     fixed = solve_fixed(schur)
     free = sums.n_rows - p if reml else sums.n_rows
     value, level = criterion(
         log_det, fixed, free, sums.log_weights, reml=reml, precision=precision
     )
-    projected = _projected(sums, links, factors, reduced)
+    projected = _projected(sums, factors, reduced)
     scores = projected[:, p] - projected[:, :p] @ fixed.beta
     whitened = projected[:, :p] @ fixed.root.T
     sizes = sums.sizes
-    gradient = _traces(sums, links, factors, reduced)
+    gradient = _traces(sums, factors, reduced)
     gradient -= level.precision * _entry_sums(scores[:, None], scores[:, None], sizes)
     if reml:
         gradient -= _entry_sums(whitened, whitened, sizes)
-    hessian = _average_information(
-        sums, links, factors, reduced, scores, whitened, *level
-    )
+    hessian = _average_information(sums, factors, reduced, scores, whitened, *level)
     return Profile(
         value,
         gradient,
@@ -149,7 +217,7 @@ def profile_staged(
 
 
 def _reduce(
-    sums: StagedSums, links: Incidence, factors: Sequence[FloatArray]
+    sums: StagedSums, factors: Sequence[FloatArray]
 ) -> tuple[_Reduced, float, FloatArray]:
     q, _, levels = sums.cross.shape
     d = factors[0] @ factors[0].T
@@ -159,8 +227,8 @@ def _reduce(
     inverse, own = solved[:, -q:], solved[:, :-q]
     k = (d @ inverse.reshape(q, -1)).reshape(inverse.shape)
     weighted = (d @ own[:, q:].reshape(q, -1)).reshape(q, -1, levels)
-    moments = _moments(sums, links, k)
-    right = sums.right - links.transposed_times(weighted.transpose(0, 2, 1))
+    moments = _moments(sums, k)
+    right = sums.right - sums.incidence.transposed_times(weighted.transpose(0, 2, 1))
     schur = sums.gram.copy()
     for left, other in zip(sums.cross, weighted, strict=True):
         schur -= left[q:] @ other.T
@@ -176,27 +244,23 @@ def _reduce(
     return reduced, log_det + rest.log_det, schur
 
 
-def _moments(
-    sums: StagedSums, links: Incidence, weights: FloatArray
-) -> FloatArray | csr_array:
+def _moments(sums: StagedSums, weights: FloatArray) -> FloatArray | csr_array:
     """Return Z_R'V_1^-1 Z_R."""
     if isinstance(sums.moments, csr_array):
-        return csr_array(sums.moments - links.sparse_product(weights))
-    return symmetric(sums.moments - links.product(weights))
+        return csr_array(sums.moments - sums.incidence.sparse_product(weights))
+    return symmetric(sums.moments - sums.incidence.product(weights))
 
 
 def _projected(
     sums: StagedSums,
-    links: Incidence,
     factors: Sequence[FloatArray],
     reduced: _Reduced,
 ) -> FloatArray:
     """Return Z'V^-1 [X y], the largest factor first."""
     q = len(reduced.q)
     return _after_rest(
-        links,
+        sums,
         factors,
-        sums.sizes,
         reduced,
         reduced.own[:, q:],
         reduced.right,
@@ -205,18 +269,17 @@ def _projected(
 
 
 def _after_rest(
-    links: Incidence,
+    sums: StagedSums,
     factors: Sequence[FloatArray],
-    sizes: Sequence[tuple[int, int]],
     reduced: _Reduced,
     own: FloatArray,
     right: FloatArray,
     solution: FloatArray,
 ) -> FloatArray:
     """Finish V^-1 from V_1^-1: subtract what the rest explains."""
-    turned = times_factors(solution, factors[1:], sizes[1:], transposed=False)
+    turned = times_factors(solution, factors[1:], sums.sizes[1:], transposed=False)
     rest = right - reduced.moments @ turned
-    met = links.times(turned)
+    met = sums.incidence.times(turned)
     first = own - np.einsum("abn,bnc->acn", reduced.q, met)
     return np.vstack([_flat(first), rest])
 
@@ -242,13 +305,12 @@ def _entry_sums(
 
 def _traces(
     sums: StagedSums,
-    links: Incidence,
     factors: Sequence[FloatArray],
     reduced: _Reduced,
 ) -> FloatArray:
     """Sum the level blocks of Z'V^-1Z, per factor."""
     if reduced.rest.chol is None:
-        return _traces_by_differences(sums, links, factors)
+        return _traces_by_differences(sums, factors)
     q = len(reduced.q)
     # The lower triangle in Fortran's order is the upper one in NumPy's.
     inverse = symmetric(lapack.dpotri(reduced.rest.chol, lower=1)[0].T)
@@ -259,7 +321,7 @@ def _traces(
     for a in range(q):
         for b in range(a + 1):
             weights = reduced.q[a][:, None] * reduced.q[b][None]
-            first[a, b] -= links.weighted_sum(weights, spread)
+            first[a, b] -= sums.incidence.weighted_sum(weights, spread)
             first[b, a] = first[a, b]
     if all((np.abs(f.diagonal()) > INVERTIBLE).all() for f in rest):
         others = _rest_traces(inverse, rest, sums.sizes[1:])
@@ -269,13 +331,13 @@ def _traces(
 
 
 def _traces_by_differences(
-    sums: StagedSums, links: Incidence, factors: Sequence[FloatArray]
+    sums: StagedSums, factors: Sequence[FloatArray]
 ) -> FloatArray:
     """Differentiate log|V| along v v', which keeps every D positive semidefinite.
 
     For symmetric G the value along v is v'Gv, so pairs of axes give all entries.
     """
-    here, traces = _log_det(sums, links, factors), []
+    here, traces = _log_det(sums, factors), []
     for place, (factor, (q, _)) in enumerate(zip(factors, sums.sizes, strict=True)):
         along = np.empty((q, q))
         for a, b in zip(*np.tril_indices(q), strict=True):
@@ -286,7 +348,7 @@ def _traces_by_differences(
             values = [here]
             for size in (step, 2.0 * step):
                 moved[place] = lengthened(factor, np.sqrt(size) * axis)
-                values.append(_log_det(sums, links, moved))
+                values.append(_log_det(sums, moved))
             slope = (-3.0 * values[0] + 4.0 * values[1] - values[2]) / (2.0 * step)
             along[a, b] = along[b, a] = slope
         own = along.diagonal()
@@ -296,10 +358,8 @@ def _traces_by_differences(
     return np.concatenate(traces)
 
 
-def _log_det(
-    sums: StagedSums, links: Incidence, factors: Sequence[FloatArray]
-) -> float:
-    return _reduce(sums, links, factors)[1]
+def _log_det(sums: StagedSums, factors: Sequence[FloatArray]) -> float:
+    return _reduce(sums, factors)[1]
 
 
 def _rest_traces(
@@ -341,7 +401,6 @@ def _rest_traces_directly(
 
 def _average_information(
     sums: StagedSums,
-    links: Incidence,
     factors: Sequence[FloatArray],
     reduced: _Reduced,
     scores: FloatArray,
@@ -351,7 +410,7 @@ def _average_information(
 ) -> FloatArray:
     """Return c (z_i'W z_j - z_i'P z_j) - (c^2 / n) (s'z_i)(s'z_j) with z_i = E_i s."""
     moved = _moved_scores(scores, sums.sizes)
-    pulled = _within_times(sums, links, factors, reduced, moved)
+    pulled = _within_times(sums, factors, reduced, moved)
     fixed = whitened.T @ moved
     push = precision * (scores @ moved)
     info = precision * (moved.T @ pulled - fixed.T @ fixed)
@@ -375,17 +434,21 @@ def _moved_scores(scores: FloatArray, sizes: Sequence[tuple[int, int]]) -> Float
     return np.stack(columns, axis=1)
 
 
-def within_product(
-    sums: StagedSums, links: Incidence, factors: Sequence[FloatArray]
-) -> Callable[[FloatArray], FloatArray]:
-    """Return the function that multiplies Z'V^-1Z with some columns."""
-    reduced, _, _ = _reduce(sums, links, factors)
-    return lambda right: _within_times(sums, links, factors, reduced, right)
+def _within_columns(sums: StagedSums, factors: Sequence[FloatArray]) -> ColumnsOf:
+    """Return the function for some columns of Z'V^-1Z."""
+    reduced, _, _ = _reduce(sums, factors)
+    total = sum(q * n for q, n in sums.sizes)
+
+    def columns(places: IntArray) -> FloatArray:
+        units = np.zeros((total, len(places)))
+        units[places, np.arange(len(places))] = 1.0
+        return _within_times(sums, factors, reduced, units)
+
+    return columns
 
 
 def _within_times(
     sums: StagedSums,
-    links: Incidence,
     factors: Sequence[FloatArray],
     reduced: _Reduced,
     right: FloatArray,
@@ -394,10 +457,12 @@ def _within_times(
     q, n = sums.sizes[0]
     first = right[: q * n].reshape(q, n, -1)
     rest = right[q * n :]
-    own = np.einsum("abn,bnc->anc", sums.cross[:, :q], first) + links.times(rest)
+    own = np.einsum("abn,bnc->anc", sums.cross[:, :q], first) + sums.incidence.times(
+        rest
+    )
     solved = np.einsum("abn,bnc->acn", reduced.q, own)
     weighted = np.einsum("abn,bnc->anc", reduced.k, own)
-    others = links.transposed_times(first - weighted) + sums.moments @ rest
+    others = sums.incidence.transposed_times(first - weighted) + sums.moments @ rest
     turned = times_factors(others, factors[1:], sums.sizes[1:])
     solution = reduced.rest.solve(turned)
-    return _after_rest(links, factors, sums.sizes, reduced, solved, others, solution)
+    return _after_rest(sums, factors, reduced, solved, others, solution)

@@ -13,24 +13,27 @@ Bates, Maechler, Bolker & Walker (2015), section 3; derivatives in D through
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import lapack
 
-from flexcv.arrays import FloatArray
+from flexcv.arrays import FloatArray, IntArray
+
+from .draws import draws_of_one_factor
 
 LARGE = 30.0  # deviation, relative to the residual, whose square loses digits
 EMPTY = 1e-7  # a direction of Z in a level, relative to its largest, that is none
 LEAST = np.float64(1e-290)  # of squares: rows over it are still a number
+SEEN = 0.05  # share of what rounding could do to a large variance's neighbours
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupSums:
-    """Sums over the rows of each level; additive over disjoint sets of rows.
+    """Sums over the rows of each level.
 
     Attributes
     ----------
@@ -44,13 +47,12 @@ class GroupSums:
         Sum of the logarithms of the weights.
     within
         What Z of its level leaves of ``[X y]``, squared and summed over rows; None
-        where it is as well known from `gram` and `cross`. Not additive.
+        where it is as well known from `gram` and `cross`.
 
     Examples
     --------
-    >>> one = GroupSums(2, np.eye(2), np.ones((1, 3, 4)))
-    >>> (one + one - one).n_rows
-    2
+    >>> GroupSums(2, np.eye(2), np.ones((1, 3, 4))).sizes
+    ((1, 4),)
     """
 
     n_rows: int
@@ -82,21 +84,89 @@ class GroupSums:
         """Fixed columns, p."""
         return len(self.gram) - 1
 
-    def __add__(self, other: GroupSums) -> GroupSums:
-        return GroupSums(
-            self.n_rows + other.n_rows,
-            self.gram + other.gram,
-            self.cross + other.cross,
-            self.log_weights + other.log_weights,
-        )
+    @property
+    def is_exact(self) -> bool:
+        """Whether the Hessian is exact."""
+        return True
 
-    def __sub__(self, other: GroupSums) -> GroupSums:
-        return GroupSums(
-            self.n_rows - other.n_rows,
-            self.gram - other.gram,
-            self.cross - other.cross,
-            self.log_weights - other.log_weights,
-        )
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Effects and levels of the factor; nothing without one."""
+        q, _, n = self.cross.shape
+        return ((q, n),) if q else ()
+
+    def profile(
+        self,
+        factors: Sequence[FloatArray],
+        *,
+        reml: bool,
+        precision: float | None = None,
+    ) -> Profile:
+        """Evaluate the criterion and its derivatives."""
+        if not factors:
+            return profile_plain(self, reml=reml, precision=precision)
+        return profile(self, factors[0], reml=reml, precision=precision)
+
+    def moments_by_factor(self) -> list[FloatArray]:
+        """Return Z'Z summed over levels, (effects, effects)."""
+        q = self.n_effects
+        return [self.cross[:, :q].sum(axis=2)] if q else []
+
+    def alone(self) -> list[GroupSums]:
+        """Return the sums of each factor as if it were the only one."""
+        return [self] if self.n_effects else []
+
+    def lost(self, r2: float, theta: FloatArray) -> float:
+        """Return how many times the last digit of r^2 its sums are off at theta.
+
+        It grows with the part of the target that a difference of sums takes away, and
+        with the largest variance of a row where others stand beside it.
+        """
+        lost = 0.0 if self.within is not None else float(self.gram[-1, -1]) / r2
+        if self.n_effects > 1:
+            moments = np.einsum("aan->n", self.cross[:, : self.n_effects])
+            lost += SEEN * float(np.abs(theta).max() ** 2 * moments.max())
+        return lost
+
+    def turned(self, turn: FloatArray) -> GroupSums:
+        """Return the sums with the columns ``[X y] turn`` in place of ``[X y]``."""
+        q = self.n_effects
+        right = np.einsum("apn,pr->arn", self.cross[:, q:], turn)
+        cross = np.concatenate([self.cross[:, :q], right], axis=1)
+        return replace(self, gram=turn.T @ self.gram @ turn, cross=cross)
+
+    def level_rows(self, values: FloatArray) -> FloatArray:
+        """Return an array per level as rows ordered by effect and level."""
+        if values.ndim != 3:
+            return values
+        q, p, n = values.shape
+        return values.transpose(0, 2, 1).reshape(q * n, p)
+
+    def within_blocks(
+        self,
+        at: Profile,
+        factors: Sequence[FloatArray],  # noqa: ARG002
+    ) -> list[FloatArray]:
+        """Return the level blocks of Z'V^-1Z, (levels, effects, effects)."""
+        return [at.within.transpose(2, 0, 1)] if self.n_effects else []
+
+    def within_form(
+        self,
+        at: Profile,
+        factors: Sequence[FloatArray],  # noqa: ARG002
+        place: IntArray,
+        load: FloatArray,
+    ) -> FloatArray:
+        """Return v'Z'V^-1Zv of sparse v, row by row."""
+        within = at.within[:, :, place[:, 0] % self.sizes[0][1]]
+        return np.asarray(np.einsum("na,abn,nb->n", load, within, load))
+
+    def draws(
+        self, factors: Sequence[FloatArray], sigma: float
+    ) -> Callable[[np.random.Generator], GroupSums]:
+        """Return the function that draws the sums anew from the model."""
+        draw = draws_of_one_factor(self.gram, self.cross, self.n_rows, factors, sigma)
+        return lambda rng: replace(self, **draw(rng)._asdict(), within=None)
 
 
 class Profile(NamedTuple):

@@ -17,12 +17,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from flexcv.arrays import FloatArray, IntArray
+from flexcv.arrays import FloatArray
 from flexcv.models.design.columns import RandomDesign
 
 from .engine import Estimate
-from .inference import level_rows, parameter_covariance, within_columns
-from .one_factor import GroupSums, Profile
+from .inference import parameter_covariance
 
 CHUNK_ROWS = 2000
 STEP = 1e-4
@@ -115,33 +114,10 @@ def _chunk_variance(
     if not places:
         return np.asarray(total + ((fixed @ at.root.T) ** 2).sum(axis=1))
     place, load = np.hstack(places), np.hstack(loads)
-    whitened = level_rows(problem, at.whitened)[place]
+    whitened = problem.sums.level_rows(at.whitened)[place]
     lines = fixed @ at.root.T - np.einsum("nk,nkp->np", load, whitened)
-    known = _quadratic(fitted, at, factors, place, load)
+    known = problem.sums.within_form(at, factors, place, load)
     return np.asarray(total - known + (lines**2).sum(axis=1))
-
-
-def _quadratic(
-    fitted: Estimate,
-    at: Profile,
-    factors: list[FloatArray],
-    place: IntArray,
-    load: FloatArray,
-) -> FloatArray:
-    """Return v'Wv for sparse v with the given places and loads, row by row."""
-    problem = fitted.problem
-    if isinstance(problem.sums, GroupSums):
-        levels = problem.sizes[0][1]
-        within = at.within[:, :, place[:, 0] % levels]
-        return np.asarray(np.einsum("na,abn,nb->n", load, within, load))
-    used, inverse = np.unique(place, return_inverse=True)
-    columns = within_columns(problem, at, factors)(used)[used]
-    where = inverse.reshape(place.shape)
-    total = np.zeros(len(place))
-    for a in range(place.shape[1]):
-        for b in range(place.shape[1]):
-            total += load[:, a] * load[:, b] * columns[where[:, a], where[:, b]]
-    return total
 
 
 def simulated_effects(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -12,15 +11,10 @@ from scipy.linalg import block_diag
 from flexcv.arrays import FloatArray
 
 from .covariance import CovarianceShape, split_theta
-from .few_levels import DenseSums, profile_dense
-from .incidence import Incidence
-from .many_levels import StagedSums, profile_staged
-from .one_factor import GroupSums, Profile, profile, profile_plain
+from .one_factor import Profile
+from .sums import Sums
 
-SEEN = 0.05  # share of what rounding could do to a large variance's neighbours
 START = 0.87  # not round: a step from a round number can land exactly on zero
-
-Sums: TypeAlias = GroupSums | DenseSums | StagedSums
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,8 +29,6 @@ class Problem:
         Per factor the free entries of Lambda.
     reml
         Whether to maximise the restricted likelihood.
-    links
-        For `StagedSums`, which levels meet.
     latest
         The last theta and the criterion there: the fit ends where the search did.
     """
@@ -44,7 +36,6 @@ class Problem:
     sums: Sums
     shapes: tuple[CovarianceShape, ...]
     reml: bool
-    links: Incidence | None = None
     latest: list[tuple[bytes, Profile]] = field(default_factory=list)
 
     def factors(self, theta: FloatArray) -> list[FloatArray]:
@@ -66,18 +57,7 @@ class Problem:
         self, factors: Sequence[FloatArray], precision: float | None = None
     ) -> Profile:
         """Evaluate at given Lambdas, and at a given 1 / sigma^2 when there is one."""
-        if isinstance(self.sums, DenseSums):
-            return profile_dense(
-                self.sums, factors, reml=self.reml, precision=precision
-            )
-        if isinstance(self.sums, StagedSums):
-            assert self.links is not None
-            return profile_staged(
-                self.sums, self.links, factors, reml=self.reml, precision=precision
-            )
-        if not factors:
-            return profile_plain(self.sums, reml=self.reml, precision=precision)
-        return profile(self.sums, factors[0], reml=self.reml, precision=precision)
+        return self.sums.profile(factors, reml=self.reml, precision=precision)
 
     def objective(self, theta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Return value, gradient and Hessian in theta."""
@@ -128,48 +108,24 @@ class Problem:
         return np.asarray(0.5 * (hessian + hessian.T))
 
     def rounding(self, theta: FloatArray) -> float:
-        """Return about the rounding error of the criterion at a large theta.
-
-        It grows with the part of the target that a difference of sums takes away, and
-        with the largest variance of a row where others stand beside it.
-        """
-        at, sums = self.at(theta), self.sums
-        lost = float(sums.gram[-1, -1]) / at.r2
-        if isinstance(sums, GroupSums):
-            if sums.within is not None:
-                lost = 0.0
-            if sums.n_effects > 1:
-                moments = np.einsum("aan->n", sums.cross[:, : sums.n_effects])
-                lost += SEEN * float(np.abs(theta).max() ** 2 * moments.max())
+        """Return about the rounding error of the criterion at a large theta."""
+        at = self.at(theta)
+        lost = self.sums.lost(at.r2, theta)
         return float(np.finfo(float).eps) * at.free * lost
 
     @property
     def exact(self) -> bool:
         """Whether the Hessian is exact."""
-        return not isinstance(self.sums, StagedSums)
+        return self.sums.is_exact
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """Effects and levels of each factor."""
-        if isinstance(self.sums, DenseSums | StagedSums):
-            return self.sums.sizes
-        q, _, n = self.sums.cross.shape
-        return ((q, n),) if q else ()
+        return self.sums.sizes
 
     def moments(self) -> list[FloatArray]:
         """Return Z'Z summed over levels, per factor (effects, effects)."""
-        sums = self.sums
-        if isinstance(sums, GroupSums):
-            return [sums.cross[:, : sums.n_effects].sum(axis=2)] if self.shapes else []
-        parts, start, sizes = [], 0, list(sums.sizes)
-        if isinstance(sums, StagedSums):
-            q = sizes.pop(0)[0]
-            parts.append(sums.cross[:, :q].sum(axis=2))
-        square = sums.moments if isinstance(sums, StagedSums) else sums.cross
-        for q, n in sizes:
-            parts.append(level_blocks(square, start, q, n).sum(axis=2))
-            start += q * n
-        return parts
+        return self.sums.moments_by_factor() if self.shapes else []
 
     def smallest(self, theta: FloatArray) -> float:
         """Return the smallest standard deviation of any combination of effects."""
@@ -181,14 +137,3 @@ class Problem:
         return np.concatenate(
             [START * (shape.rows == shape.cols) for shape in self.shapes]
         )
-
-
-def level_blocks(square: Any, start: int, q: int, n: int) -> FloatArray:
-    """Return one factor's blocks on the diagonal of Z'Z, (effects, effects, levels)."""
-    blocks = np.empty((q, q, n))
-    for a in range(q):
-        for b in range(q):
-            rows = slice(start + a * n, start + (a + 1) * n)
-            cols = slice(start + b * n, start + (b + 1) * n)
-            blocks[a, b] = square[rows, cols].diagonal()
-    return blocks

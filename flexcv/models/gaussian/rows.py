@@ -22,9 +22,10 @@ from flexcv.models.design.accumulate import (
 from flexcv.models.design.columns import RandomDesign, RandomFactor
 
 from .few_levels import DenseSums
+from .incidence import learn_incidence
 from .many_levels import StagedSums
 from .one_factor import GroupSums
-from .problem import Sums
+from .sums import Sums
 
 DENSE_COLUMNS = 300  # more columns of Z than this are treated in stages
 SPARSE_COLUMNS = 4000  # more of them beside the largest factor are kept sparse
@@ -223,14 +224,13 @@ def _staged(
             cross[a, b] = np.asarray((left.multiply(other)).sum(axis=0)).reshape(-1)
         cross[a, q:] = (left.T @ right.T).T
     links = tuple(csr_array(block.T @ rest) for block in blocks)
-    square = csr_array(rest.T @ rest)
-    moments = square if rest.shape[1] > SPARSE_COLUMNS else square.toarray()
+    square, is_sparse = csr_array(rest.T @ rest), rest.shape[1] > SPARSE_COLUMNS
     return StagedSums(
         table.n_rows,
         gram,
         cross,
-        links,
-        moments,
+        learn_incidence(links, sparse=is_sparse),
+        square if is_sparse else square.toarray(),
         rest.T @ right.T,
         sizes,
         table.log_weights,

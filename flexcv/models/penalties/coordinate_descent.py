@@ -262,9 +262,21 @@ def _descend(
             alphas=alphas * (rows.n_rows / len(rows.target)),
             check_input=False,
             random_state=0,  # unused, but None would draw from numpy's generator
+            **_products(rows),
             **options,
         )
     return np.asarray(found)
+
+
+def _products(rows: WhitenedRows) -> dict[str, Any]:
+    """Return X'X and X'y where there are more rows than columns.
+
+    Without checks of its input, scikit-learn 1.6 does not find them by itself.
+    """
+    columns, target = rows.columns, rows.target
+    if len(target) <= columns.shape[1]:
+        return {"precompute": False}
+    return {"precompute": columns.T @ columns, "Xy": columns.T @ target}
 
 
 def _on_active_set(

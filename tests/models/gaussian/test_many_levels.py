@@ -12,7 +12,6 @@ from flexcv.models.gaussian import rows as rows_module
 from flexcv.models.gaussian.covariance import covariance_shape
 from flexcv.models.gaussian.engine import search
 from flexcv.models.gaussian.few_levels import DenseSums
-from flexcv.models.gaussian.incidence import learn_incidence
 from flexcv.models.gaussian.many_levels import StagedSums
 from flexcv.models.gaussian.problem import Problem
 
@@ -48,11 +47,9 @@ def problem(
     sums, _ = rows_module.sums_and_basis(columns, design, y, None, source.ones)
     shapes = tuple(covariance_shape(f.blocks) for f in design.factors)
     assert isinstance(sums, StagedSums if staged else DenseSums)
-    links = None
     if isinstance(sums, StagedSums):
         assert issparse(sums.moments) == sparse
-        links = learn_incidence(sums.links, sparse=sparse)
-    return Problem(sums, shapes, reml, links)
+    return Problem(sums, shapes, reml)
 
 
 @pytest.mark.parametrize("reml", [True, False])
@@ -96,24 +93,34 @@ def test_both_forms_end_in_one_minimum(
     assert other.value == pytest.approx(one.value, abs=1e-8)
 
 
+@pytest.mark.parametrize(
+    ("random", "zero"),
+    [
+        ("crossed", [0.8, 0.0]),
+        ("three", [0.8, 0.0, 0.6]),
+        ("three", [0.8, 0.6, 0.0]),
+        ("slopes on the small factor", [0.8, 0.5, 0.3, 0.0]),
+    ],
+)
 def test_the_gradient_holds_where_a_variance_of_the_rest_is_zero(
-    monkeypatch: pytest.MonkeyPatch,
+    random: str, zero: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dense = problem(RANDOM["crossed"], staged=False, reml=True, monkeypatch=monkeypatch)
-    staged = problem(RANDOM["crossed"], staged=True, reml=True, monkeypatch=monkeypatch)
-    zero = np.array([0.8, 0.0])
+    dense = problem(RANDOM[random], staged=False, reml=True, monkeypatch=monkeypatch)
+    staged = problem(RANDOM[random], staged=True, reml=True, monkeypatch=monkeypatch)
+    zero = np.array(zero)
     np.testing.assert_allclose(
         staged.at(zero).gradient, dense.at(zero).gradient, atol=1e-9
     )
 
 
-def test_staged_sums_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    sums = problem(
-        RANDOM["crossed"], staged=True, reml=True, monkeypatch=monkeypatch
-    ).sums
-    twice = sums + sums
-    assert twice.n_rows == 480
-    np.testing.assert_allclose((twice - sums).moments, sums.moments)
+@pytest.mark.parametrize("random", RANDOM.values(), ids=RANDOM)
+def test_each_factor_alone_is_the_same_in_both_forms(random, monkeypatch):
+    dense, staged = (
+        problem(random, staged=staged, reml=True, monkeypatch=monkeypatch).sums.alone()
+        for staged in (False, True)
+    )
+    for one, other in zip(dense, staged, strict=True):
+        np.testing.assert_allclose(one.cross, other.cross, atol=1e-9)
 
 
 @pytest.mark.parametrize("random", RANDOM.values(), ids=RANDOM)

@@ -105,13 +105,8 @@ def test_a_huge_variance_keeps_its_digits() -> None:
     assert r2 == pytest.approx(within @ within, rel=1e-9)
 
 
-def test_sums_add_and_subtract_and_travel_by_pickle() -> None:
-    codes, z, x, y = rows(5, 2, 1)
-    odd = np.arange(len(y)) % 2 == 1
-    whole = sums_of(codes, z, x, y)
-    part = sums_of(codes[odd], z[odd], x[odd], y[odd])
-    rest = sums_of(codes[~odd], z[~odd], x[~odd], y[~odd])
-    again = pickle.loads(pickle.dumps(part + rest))
-    np.testing.assert_allclose(again.cross, whole.cross)
-    np.testing.assert_allclose((whole - part).gram, rest.gram)
-    assert again.n_rows == whole.n_rows
+def test_sums_travel_by_pickle() -> None:
+    whole = sums_of(*rows(5, 2, 1))
+    again = pickle.loads(pickle.dumps(whole))
+    np.testing.assert_array_equal(again.cross, whole.cross)
+    assert again.sizes == whole.sizes == ((2, 6),)

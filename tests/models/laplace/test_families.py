@@ -120,14 +120,13 @@ def test_unknown_family_and_link_name_the_known_ones():
     with pytest.raises(ValueError) as error:
         family_of("binomal")
     assert str(error.value) == (
-        "`family` must be one of ['binomial', 'poisson', 'negative_binomial', "
-        "'gamma'], got 'binomal'; did you mean 'binomial'?"
+        "`family` must be one of 'binomial', 'poisson', 'negative_binomial', 'gamma', "
+        "got 'binomal'; did you mean 'binomial'?"
     )
     with pytest.raises(ValueError) as error:
         family_of("poisson", "logit")
     assert str(error.value) == (
-        "the poisson family has the links ['log'], got 'logit'; choose one of them or "
-        "leave `link` out."
+        "`link` must be 'log' with 'poisson', got 'logit'; did you mean 'log'?"
     )
 
 

@@ -6,7 +6,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from flexcv.models.trees.binning import learn_bins
 from flexcv.models.trees.exact_trees import ExactGrower
-from flexcv.models.trees.histogram_trees import HistogramGrower, TreeShape
+from flexcv.models.trees.histogram_trees import HistogramGrower, TreeShape, _gains
 
 
 def grower(X, **shape):
@@ -140,3 +140,12 @@ def test_exact_trees_are_the_same_where_every_value_has_a_bin():
     np.testing.assert_allclose(
         exact.trees[0].gains(3), binned.trees[0].gains(3), atol=1e-6 * (y @ y)
     )
+
+
+def test_each_side_of_a_split_holds_the_rows_of_gradient_zero():
+    shape = TreeShape(1, None, min_samples_leaf=2, l2=1.5)
+    left, whole = np.array([[2.0, -1.0, 4.0]]), np.array([[5.0]])
+    gains = _gains(left, np.array([[3, 5, 1]]), whole, np.array([[9]]), shape)
+    first = 4.0 / 4.5 + 9.0 / 7.5 - 25.0 / 10.5
+    second = 1.0 / 6.5 + 36.0 / 5.5 - 25.0 / 10.5
+    np.testing.assert_allclose(gains, [[first, second, 0.0]])

@@ -1,0 +1,84 @@
+"""Collections and frames whose display in a notebook is short and true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from . import page
+
+WIDE = 100_000  # characters: no sentence is cut
+
+
+class ModelFolds(dict[str, Any]):
+    """One model's lists, an entry per fold, as ``results["Model"]`` gives them.
+
+    Examples
+    --------
+    >>> folds = {"model": [None], "parameters": [{}], "metrics": [{"r2": 0.5}]}
+    >>> ModelFolds("Ridge", folds)
+    <Ridge on 1 folds: model, parameters, metrics>
+     fold  r2
+        0 0.5
+    """
+
+    def __init__(self, name: str, lists: Mapping[str, Any]) -> None:
+        super().__init__(lists)
+        self._name = name
+
+    def _scores(self) -> pd.DataFrame:
+        frame = pd.DataFrame([dict(scores) for scores in self["metrics"]])
+        frame.insert(0, "fold", range(len(frame)))
+        return frame
+
+    def _title(self) -> str:
+        return f"{self._name} on {len(self['metrics'])} folds: {', '.join(self)}"
+
+    def __repr__(self) -> str:
+        return f"<{self._title()}>\n{self._scores().to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{page.escaped(self._title())}</p>{page.table(self._scores())}"
+
+
+class Estimators(dict[str, list[Any]]):
+    """Fitted models by name, a list with one per fold.
+
+    Examples
+    --------
+    >>> Estimators({"Ridge": [object(), object()]})
+    <fitted models by name, one per fold: Ridge (2)>
+    """
+
+    def __repr__(self) -> str:
+        listed = ", ".join(f"{name} ({len(kept)})" for name, kept in self.items())
+        return f"<fitted models by name, one per fold: {listed or 'none'}>"
+
+
+class SentenceFrame(pd.DataFrame):
+    """A frame of sentences, which are shown whole; what is made of it is a plain one.
+
+    Examples
+    --------
+    >>> SentenceFrame({"message": ["a sentence " * 9]}).to_string().count("sentence")
+    9
+    """
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+    def __repr__(self) -> str:
+        wide = ("display.max_colwidth", WIDE, "display.width", WIDE)
+        with pd.option_context(*wide, "display.max_columns", None):
+            return super().__repr__()
+
+    def _repr_html_(self) -> str:
+        with pd.option_context("display.max_colwidth", WIDE):
+            shown: str = super()._repr_html_()  # type: ignore[misc]
+        return shown.replace('class="dataframe"', f'class="dataframe" style="{WRAP}"')
+
+
+WRAP = "white-space: normal; text-align: left;"

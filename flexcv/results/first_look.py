@@ -1,0 +1,107 @@
+"""What a reader of a run wants first: which model is best, and every model's scores."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from flexcv.metrics import Metric
+from flexcv.metrics.choice import choose_metric
+
+from . import page
+from .asked import RunResults
+
+EMPTY = "no unit was finished"
+
+
+class FirstLook:
+    """Answer and scores of a run, for its report and for a notebook.
+
+    Parameters
+    ----------
+    results
+        The results of a run, of which at least one unit was finished.
+    metric
+        What models are compared by; None takes the run's first.
+    """
+
+    def __init__(self, results: RunResults, metric: Any = None) -> None:
+        self._results = results
+        first = results.metrics[0] if metric is None else metric
+        self.metric: Metric = choose_metric(first, results.metrics)
+
+    @cached_property
+    def intervals(self) -> pd.DataFrame:
+        """Each model's score with its interval."""
+        return self._results.interval(self.metric)
+
+    @cached_property
+    def best(self) -> str | None:
+        """The best model by the main metric; one with failed folds is none."""
+        counts = self._results.scores.groupby("model")["n_rows"].min()
+        whole = counts.index[counts > 0]
+        means = self.intervals["mean"].loc[self.intervals.index.isin(whole)].dropna()
+        greater = self.metric.greater_is_better
+        if greater is None or means.empty:
+            return None
+        return str(means.idxmax() if greater else means.idxmin())
+
+    @property
+    def question(self) -> str:
+        """What the run answers."""
+        question = self._results.information.get("question", "new rows")
+        return f"How well does each model predict {question}?"
+
+    @property
+    def partial(self) -> str | None:
+        """That the run stopped early, in a sentence; None where it did not."""
+        if not self._results.is_partial:
+            return None
+        return "This run stopped early: what follows is about a part of its folds."
+
+    @property
+    def answer(self) -> str | None:
+        """Which model is best, in a sentence; None where that cannot be said."""
+        if self.best is None:
+            return None
+        row = self.intervals.loc[self.best]
+        return (
+            f"Best by {self.metric.name}: {self.best}, with "
+            f"{page.number(row['mean'])} (95 % interval {page.number(row['lower'])} to "
+            f"{page.number(row['upper'])}; {row['method']})."
+        )
+
+    def scores(self) -> pd.DataFrame:
+        """Return mean and standard deviation over folds, and the main interval."""
+        results = self._results
+        table = pd.DataFrame({"model": list(results)})
+        means, spread = results.summary.loc["mean"], results.summary.loc["std"]
+        for metric in results.metrics:
+            table[metric.name] = [
+                f"{page.number(means.loc[metric.name, model])} ± "
+                f"{page.number(spread.loc[metric.name, model])}"
+                for model in results
+            ]
+        intervals = self.intervals.loc[table["model"]]
+        table[f"{self.metric.name}, 95 % interval"] = [
+            f"{page.number(low)} to {page.number(high)}"
+            for low, high in zip(intervals["lower"], intervals["upper"], strict=True)
+        ]
+        return table
+
+    def html(self) -> str:
+        """Return question, answer and scores for a notebook."""
+        said = [self.partial, self.answer]
+        lines = "".join(f"<p>{escape(text)}</p>" for text in said if text)
+        return (
+            f"<p><b>{escape(self.question)}</b></p>{lines}{page.table(self.scores())}"
+        )
+
+    def text(self) -> str:
+        """Return the same for a terminal."""
+        said = [self.question, self.partial, self.answer]
+        lines = [text for text in said if text]
+        return "\n".join([*lines, self.scores().to_string(index=False)])
