@@ -277,8 +277,9 @@ class DeepMixtureLMM(AbstractCurveMixture):
             return
         factor = training.design.factors[0]
         sums = subject_sums(*joined, scaled, factor.codes, factor.n_levels)
-        # Starts are drawn from subjects as they appear, whatever they are called.
-        shown = sums.take(pd.unique(factor.codes))
+        # Starts are drawn from subjects in the order of their sums of squares, whatever
+        # they are called and wherever their rows stand.
+        shown = sums.take(np.argsort(sums.square, kind="stable"))
         self._search(sums, shown, priors, schedule)
 
     def _priors(self) -> Priors:
