@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -12,7 +14,8 @@ from flexcv.resampling import (
     ContinuousStratifiedGroupKFold,
     ContinuousStratifiedKFold,
 )
-from flexcv.testing import check_family, check_mixed_model, check_splitter
+from flexcv.testing import LAWS, check_family, check_mixed_model, check_splitter
+from flexcv.testing.laws import Trial, grouped_sample
 
 
 @pytest.mark.parametrize(
@@ -75,6 +78,57 @@ def test_our_mixed_models_pass_the_suite():
 
 def test_merf_passes_the_suite():
     check_mixed_model(lambda **options: MERF(LinearRegression(), **options))
+
+
+def test_laws_that_are_not_kept_are_named_by_their_name():
+    with pytest.raises(ValueError, match="did you mean 'weights_weigh'"):
+        check_mixed_model(LinearMixedEffectsModel, exceptions=["weights_weight"])
+
+
+class Drifting(LinearMixedEffectsModel):
+    """A model that breaks one law, which `fault` names."""
+
+    def __init__(self, groups=None, known_groups="conditional", fault=None):
+        super().__init__(groups, known_groups=known_groups)
+        self.fault = fault
+
+    def fit(self, X, y, sample_weight=None):
+        if self.fault == "draws":
+            np.random.rand()  # noqa: NPY002  it is the fault
+        if self.fault == "changes":
+            X["a b"] = 0.0
+        if self.fault == "weights":
+            sample_weight = None
+        if self.fault == "names":
+            y = y + 0.5 * (X[self.groups].astype(str) == "level 3")
+        if self.fault == "units":
+            y = np.asarray(y) + 1.0 / (1.0 + np.abs(y))
+        return super().fit(X, y, sample_weight)
+
+    def predict(self, X):
+        if self.fault == "column" and len(X.columns) < 3:
+            raise ValueError("something is wrong")
+        predicted = super().predict(X)
+        steps = np.arange(len(predicted)) if self.fault == "order" else 0.0
+        return predicted + steps
+
+
+@pytest.mark.parametrize(
+    ("fault", "law"),
+    [
+        ("draws", "global_generator_untouched"),
+        ("changes", "tables_are_left_unchanged"),
+        ("weights", "weights_weigh"),
+        ("names", "names_of_groups_decide_nothing"),
+        ("units", "predictions_follow_the_units"),
+        ("column", "missing_column_is_refused"),
+        ("order", "rows_are_predicted_one_by_one"),
+    ],
+)
+def test_a_broken_law_is_caught(fault, law):
+    trial = Trial(functools.partial(Drifting, fault=fault), grouped_sample())
+    with pytest.raises(AssertionError):
+        LAWS[law](trial)
 
 
 def test_a_model_without_random_effects_is_caught():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -233,6 +233,24 @@ class DeepMixtureLMM(AbstractCurveMixture):
 
     # -- fit --
 
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X
+            A table with the features and the columns that the parameters name; an
+            array will do when no column is named.
+        y
+            The target, one number per row.
+        sample_weight
+            Precisions of the rows: a row of weight w has the residual variance
+            sigma^2 / w. Rows of weight zero are left out.
+        """
+        training = self._training(X, y, sample_weight)
+        self._fit_design(training)
+        return self
+
     def _fit_design(self, training: Training) -> None:
         priors, schedule = self._priors(), self._schedule()
         self.basis_ = self._learn_basis(training)
@@ -248,14 +266,21 @@ class DeepMixtureLMM(AbstractCurveMixture):
             self.fixed_encoder_.names,
             own_columns=self.basis is not None,
         )
-        joined = (self.units_.curve(curve), self.units_.fixed(fixed))
-        scaled = self.units_.target(target)
+        roots = _roots(training)
+        joined = (
+            roots[:, None] * self.units_.curve(curve),
+            roots[:, None] * self.units_.fixed(fixed),
+        )
+        scaled = roots * self.units_.target(target)
         if not training.design.factors:
             self._keep_least_squares(*joined, scaled)
             return
         factor = training.design.factors[0]
         sums = subject_sums(*joined, scaled, factor.codes, factor.n_levels)
-        self._search(sums, priors, schedule)
+        # Starts are drawn from subjects in the order of their sums of squares, whatever
+        # they are called and wherever their rows stand.
+        shown = sums.take(np.argsort(sums.square, kind="stable"))
+        self._search(sums, shown, priors, schedule)
 
     def _priors(self) -> Priors:
         names = Priors.__slots__
@@ -305,7 +330,13 @@ class DeepMixtureLMM(AbstractCurveMixture):
                 f"{len(training.target)} rows; check the target."
             )
 
-    def _search(self, sums: SubjectSums, priors: Priors, schedule: Schedule) -> None:
+    def _search(
+        self,
+        sums: SubjectSums,
+        shown: SubjectSums,
+        priors: Priors,
+        schedule: Schedule,
+    ) -> None:
         d = sums.cross.shape[1]
         sizes = mixture_sizes(self.n_components, self.n_factors, d, len(sums))
         kept: list[dict[str, float]] = []
@@ -316,7 +347,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
             kept.append({"iteration": len(kept) + 1, **row})
             return is_stopped(self.callbacks, kept[-1])
 
-        outcomes = search(sums, sizes, self.n_init, priors, schedule, generator, watch)
+        outcomes = search(shown, sizes, self.n_init, priors, schedule, generator, watch)
         self.trace_ = trace_frame(kept)
         self.selection_ = selection_frame(outcomes)
         self._keep(sums, outcomes[0])
@@ -398,3 +429,10 @@ class DeepMixtureLMM(AbstractCurveMixture):
             "std_error": errors,
         }
         return pd.DataFrame(columns, index=pd.Index(names, name="name"))
+
+
+def _roots(training: Training) -> FloatArray:
+    """Return the root of each row's precision; rows times it have one variance."""
+    if training.sample_weight is None:
+        return training.source.ones
+    return np.sqrt(training.sample_weight)

@@ -37,6 +37,7 @@ from flexcv.models.laplace.families import Family, family_of
 from flexcv.models.laplace.fit import fit_laplace
 from flexcv.models.laplace.problem import LaplaceProblem
 from flexcv.models.laplace.separation import looks_separated, separating_columns
+from flexcv.models.laplace.unbounded import grows_without_end, warn_without_end
 
 FEW_STEPS = 20  # of a search whose end is infinitely far
 
@@ -348,7 +349,7 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         fitted = in_users_basis(fit, basis)
         loglik = fitted.loglik + self._constant_left(rows.y, training)
         self._keep(replace(fitted, loglik=loglik), rows)
-        self._warn()
+        self._warn(rows)
 
     def _rows(self, training: Training) -> Rows:
         source = training.source
@@ -432,17 +433,18 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         self.coefficients_ = coefficients
         self.random_part_ = RandomPart(fitted.effects, fitted.covariances)
 
-    def _warn(self) -> None:
-        fit = self.estimate_.fit
-        if fit.unbounded:
-            message = "a variance of the random effects grows without end; every group "
-            message += "may be of one class: simplify the random part."
+    def _warn(self, rows: Rows) -> None:
+        fit, found = self.estimate_.fit, self.estimate_.covariances
+        if grows_without_end(rows.family, rows.y, rows.design, found) or fit.unbounded:
+            self.converged_ = False
+            warn_without_end(stacklevel=5)
         elif not (fit.converged or self.separated_):
-            message = f"the search did not converge after {fit.n_iter} iterations; "
-            message += "simplify the random part or rescale extreme columns."
-        else:
-            return
-        warnings.warn(message, ConvergenceWarning, stacklevel=5)
+            warnings.warn(
+                f"the search did not converge after {fit.n_iter} iterations; simplify "
+                "the random part or rescale extreme columns.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
 
     def _kept_names(self) -> list[str]:
         names = self.fixed_encoder_.names

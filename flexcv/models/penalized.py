@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from flexcv.models.contract.base import Training
+from flexcv.models.contract.responses import new_row_interval
+from flexcv.models.gaussian.conditional import (
+    Uncertainty,
+    learn_uncertainty,
+    weighted_design,
+)
 from flexcv.models.penalties.base import AbstractPenalizedModel
 from flexcv.models.penalties.coordinate_descent import PenalisedRows, coefficient_path
 from flexcv.models.penalties.fit import (
@@ -20,6 +27,7 @@ from flexcv.models.penalties.fit import (
     whitened_at,
 )
 from flexcv.models.penalties.rounds import PenalisedRound, penalised_rounds
+from flexcv.models.penalties.units import Units, learn_units
 
 
 class PenalizedLinearMixedModel(AbstractPenalizedModel):
@@ -48,7 +56,8 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         likelihood. Without groups and standardising it is scikit-learn's `alpha` of
         `Lasso` and `ElasticNet`; `Ridge` multiplies it by the number of rows.
     l1_ratio
-        The share rho of the lasso in an elastic net.
+        The share rho of the lasso in an elastic net; with ``alpha="cv"`` that for a
+        target of unit standard deviation, so that units do not matter.
     unpenalized
         Columns without a penalty, beside the intercept.
     standardise
@@ -74,8 +83,8 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
     ----------
     coef_, intercept_, fixed_effects_
         The fixed effects, and a table of them by name.
-    alpha_
-        The penalty used.
+    alpha_, l1_ratio_
+        The penalty used and its share of the lasso, in the units of the target.
     loglik_
         Log-likelihood of the residuals that the variances come from.
     cv_results_
@@ -101,6 +110,7 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
     """
 
     trace_: pd.DataFrame
+    uncertainty_: Uncertainty
 
     def __init__(
         self,
@@ -155,18 +165,62 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         rows = self.columns_.rows(source, target, design)
         relative = [d / self.sigma_**2 for d in self.random_part_.covariances]
         _, whole = whitened_at(rows, relative, standardise=self.standardise)
-        ratio = self._l1_ratio()
+        ratio = self.l1_ratio_
         shown = falling_alphas(whole, ratio, self.n_alphas)
+        if ratio == 0.0:  # a ridge's penalty has no units, its largest lasso has
+            shown = shown / learn_units(target).spread
         if alphas is not None:
             shown = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
         path = coefficient_path(whole, shown, ratio)
         return self._path_frame(shown, path, whole.free(path))
 
+    def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
+        r"""Predict with an interval for a new row of each group.
+
+        It is :math:`x'\beta + z'b \pm q\sqrt{\sigma^2 + z'Pz}`, with P the conditional
+        covariance of the effects of known levels and their covariance D for unknown
+        ones. With ``variances="out_of_fold"`` the variances come from rows that beta
+        had not seen, and so hold its error.
+
+        Parameters
+        ----------
+        X
+            A table with the training table's columns.
+        level
+            Coverage of the intervals.
+
+        Returns
+        -------
+        Columns prediction, lower and upper.
+        """
+        return new_row_interval(self, X, level)
+
+    def _units(self, training: Training) -> Units:
+        units, weights = learn_units(training.target), training.sample_weight
+        if weights is None:
+            return units
+        return replace(units, weight=float(weights.mean()))
+
+    def _learn_rows(self, training: Training, units: Units) -> PenalisedRows:
+        rows, weights = super()._learn_rows(training, units), training.sample_weight
+        return (
+            rows if weights is None else replace(rows, weights=weights / units.weight)
+        )
+
+    def _keep_uncertainty(self, training: Training) -> None:
+        design, weights = training.design, training.sample_weight
+        if weights is not None:
+            design = weighted_design(design, weights)
+        covariances = self.random_part_.covariances
+        self.uncertainty_ = learn_uncertainty(design, self.sigma_**2, covariances)
+
     def _rounds(
         self, rows: PenalisedRows, training: Training, settings: PenaltySettings
     ) -> Iterator[PenalisedRound]:
         free, ones = self.columns_.free_columns(training.source), training.source.ones
-        start = estimate_variances(rows.target, free, rows.design, ones)
+        start = estimate_variances(
+            rows.target, free, rows.design, ones, weights=rows.weights
+        )
         return penalised_rounds(rows, free, ones, settings, start)
 
     def _final_fit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -24,6 +25,7 @@ from flexcv.models.laplace.families import Family, family_of
 from flexcv.models.penalties.base import AbstractPenalizedModel
 from flexcv.models.penalties.coordinate_descent import PenalisedRows
 from flexcv.models.penalties.fit import PenalisedFit, PenaltySettings
+from flexcv.models.penalties.held_out import Fold
 from flexcv.models.penalties.laplace_rounds import (
     FreePart,
     laplace_rounds,
@@ -33,6 +35,7 @@ from flexcv.models.penalties.laplace_rounds import (
 )
 from flexcv.models.penalties.likelihood import LikelihoodRows, likelihood_rows
 from flexcv.models.penalties.rounds import PenalisedRound
+from flexcv.models.penalties.units import Units
 
 FAMILIES = ("binomial", "poisson")
 
@@ -64,7 +67,8 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         that of `PoissonRegressor`; `LogisticRegression` has C = 1 / (n_rows alpha).
     standardise
         Whether omega_j is the root mean square of column j in the metric of V, the
-        working weights at the solution; otherwise it is one.
+        working weights at the solution, on average no less than a hundredth of those
+        without columns; otherwise it is one.
     n_alphas, folds, variances, max_iterations, tol, callbacks
         As in `PenalizedLinearMixedModel`; alpha is chosen by the marginal likelihood
         of held-out groups.
@@ -150,7 +154,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         self.offset = offset
         self.known_groups = known_groups
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -160,12 +164,15 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
             array will do when no column is named.
         y
             Two labels, or counts.
+        sample_weight
+            How often each row counts: its log-likelihood is multiplied. Rows of weight
+            zero are left out.
         """
         self._family()
         self.__dict__.pop("random_part_", None)
         if self.family == "binomial" and y is not None:
             self.classes_, y = encoded_classes(y)
-        super().fit(X, y)
+        super().fit(X, y, sample_weight)
         return self
 
     @available_if(predicts_classes)  # type: ignore[untyped-decorator]
@@ -196,7 +203,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         source, target, design = self._again(X, self._numbers(y))
         rows = self.columns_.rows(source, target, design)
         data = self._likelihood(rows, source)
-        settings = self._settings(rows)
+        settings = self._settings(rows, Units())
         positions = self.columns_
         gamma = self.fixed_[positions.free]
         beta = self.fixed_[positions.penalised]
@@ -230,6 +237,10 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
                 "at 1."
             )
 
+    def _residual_folds(self, rows: PenalisedRows) -> tuple[Fold, ...] | None:
+        """Return the folds behind the variances; none without a variance to find."""
+        return super()._residual_folds(rows) if rows.design.factors else None
+
     def _numbers(self, y: Any) -> Any:
         """Return the target as numbers, by the classes of the fit."""
         if self.family != "binomial":
@@ -237,11 +248,17 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         check_is_fitted(self)
         return (np.asarray(y) == self.classes_[1]).astype(np.float64)
 
-    def _learn_rows(self, training: Training) -> PenalisedRows:
+    def _learn_rows(self, training: Training, units: Units) -> PenalisedRows:
         family = self._family()
         family.require_target(training.target, np.ones(len(training.target)))
+        if self.family == "binomial" and np.ptp(training.target) == 0.0:
+            raise ValueError(
+                "a binomial target must have two classes among the rows that count, "
+                "got one; give rows of the other class a positive weight."
+            )
         self._check_quadrature(training.design)
-        return super()._learn_rows(training)
+        rows = super()._learn_rows(training, units)
+        return replace(rows, counts=training.sample_weight)
 
     def _offset(self, source: Columns) -> FloatArray:
         if self.offset is None:

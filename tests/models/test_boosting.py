@@ -16,7 +16,6 @@ from flexcv.errors import NotIdentifiableError
 from flexcv.models import LinearMixedEffectsModel, MixedEffectsBoosting
 from flexcv.models.laplace.families import family_of
 from flexcv.models.laplace.marginal import marginal_mean
-from flexcv.testing import check_mixed_model
 
 CHANCES = {
     "binomial": lambda rng, eta: (rng.random(len(eta)) < 1 / (1 + np.exp(-eta))) * 1.0,
@@ -77,10 +76,6 @@ UNEQUAL_DRAWS = {
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learns_checks_pass_without_groups(estimator, check):
     check(estimator)
-
-
-def test_the_contract_of_mixed_models_is_kept():
-    check_mixed_model(lambda **names: boosting(**names, max_iterations=60))
 
 
 def test_clones_have_the_same_settings():

@@ -55,6 +55,7 @@ def fitted(table, target):
 # -- a scikit-learn estimator and a mixed model --
 
 
+@pytest.mark.filterwarnings("ignore::flexcv.errors.RankDeficiencyWarning")
 @parametrize_with_checks([DeepMixtureLMM()])
 def test_scikit_learns_checks_pass_without_groups(estimator, check):
     check(estimator)
@@ -778,3 +779,24 @@ def test_own_columns_have_no_trajectory(table, target):
 def test_an_unfitted_model_says_so(table):
     with pytest.raises(NotFittedError):
         mixture().predict_interval(table)
+
+
+# -- weights --
+
+
+def test_a_weight_is_a_precision_and_zero_is_no_row(table, target):
+    kept = np.arange(len(table)) % 7 > 0
+    plain = mixture().fit(table[kept], target[kept])
+    weighted = mixture().fit(table, target, kept.astype(float))
+    np.testing.assert_allclose(weighted.predict(table), plain.predict(table), atol=1e-8)
+    rng = np.random.default_rng(0)
+    weights = np.where(np.arange(len(table)) % 2, 25.0, 1.0)
+    noisy = target + 2.0 * rng.normal(size=len(table)) / np.sqrt(weights)
+    errors = [
+        float(np.mean((model.predict(table) - target) ** 2))
+        for model in (
+            mixture().fit(table, noisy),
+            mixture().fit(table, noisy, sample_weight=weights),
+        )
+    ]
+    assert errors[1] < 0.7 * errors[0]

@@ -25,7 +25,6 @@ from flexcv.models import (
     NeuralMixedEffectsRegressor,
 )
 from flexcv.models.design._effects import Columns
-from flexcv.testing import check_mixed_model
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -66,12 +65,6 @@ def quick(groups="group", slopes=(), **settings):
 @pytest.mark.filterwarnings("ignore::flexcv.errors.RankDeficiencyWarning")
 def test_scikit_learns_checks_pass_without_groups(estimator, check):
     check(estimator)
-
-
-def test_it_keeps_the_contract_of_mixed_models():
-    check_mixed_model(
-        lambda **options: NeuralMixedEffectsRegressor(random_state=0, **options)
-    )
 
 
 def test_kinds_are_told():

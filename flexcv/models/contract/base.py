@@ -25,6 +25,8 @@ from flexcv.models.design.columns import RandomDesign, RandomEncoder, learn_rand
 from flexcv.models.design.terms import RandomTerm, random_terms
 from flexcv.models.design.validate import require_column, sample_weights, target_values
 from flexcv.models.gaussian.covariance import correlations
+from flexcv.models.laplace.families import Family
+from flexcv.models.laplace.unbounded import grows_without_end, warn_without_end
 
 RESIDUAL = "Residual"
 COMPONENT = ("group", "name", "variance", "sd")
@@ -98,6 +100,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     random_part_: RandomPart
     sigma_: float
     feature_names_in_: Any
+    converged_: bool
 
     @abstractmethod
     def _fit_design(self, training: Training) -> None:
@@ -118,8 +121,24 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
         y
             The target, one number per row.
         """
-        self._fit_design(self._training(X, y))
+        training = self._training(X, y)
+        self._fit_design(training)
+        self._tell_endless_variance(training)
         return self
+
+    def _link_family(self) -> Family | None:
+        """Return distribution and link; None where effects have the target's units."""
+        return None
+
+    def _tell_endless_variance(self, training: Training) -> None:
+        """Warn where a variance on the scale of a link has no finite estimate."""
+        family, design = self._link_family(), training.design
+        if family is None or not design.factors:
+            return
+        found = self.random_part_.covariances
+        if grows_without_end(family, training.target, design, found):
+            self.converged_ = False
+            warn_without_end(stacklevel=4)
 
     def _training(self, X: Any, y: Any, sample_weight: Any = None) -> Training:
         """Check and learn what the fit needs; rows of weight zero are left out."""

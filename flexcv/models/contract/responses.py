@@ -42,6 +42,9 @@ class AbstractFamilyModel(AbstractMixedModel):
     def _response_family(self) -> Family | None:
         """Return distribution and link; None for a normal outcome."""
 
+    def _link_family(self) -> Family | None:
+        return self._response_family()
+
     def _has_classes(self) -> bool:
         return self.family == "binomial"
 

@@ -52,6 +52,17 @@ def level_positions(
     return places[codes]
 
 
+def by_appearance(codes: IntArray) -> IntArray:
+    """Return codes of levels in the order in which rows show them.
+
+    Examples
+    --------
+    >>> by_appearance(np.array([7, 2, 7, 5]))
+    array([0, 1, 0, 2])
+    """
+    return np.asarray(pd.factorize(codes)[0], dtype=np.intp)
+
+
 def level_text(level: object) -> str:
     """Return a level as text; a whole number without its point.
 

@@ -7,7 +7,7 @@ for another the variance of the effects themselves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -122,6 +122,16 @@ def learn_uncertainty(
     if not design.factors or size > LARGEST_JOINT:
         return Uncertainty(known)
     return Uncertainty(known, joint=_joint_covariance(design, sigma2, known))
+
+
+def weighted_design(design: RandomDesign, weights: FloatArray) -> RandomDesign:
+    """Return Z with each row times the root of its precision, for a unit of sigma."""
+    roots = np.sqrt(weights)
+    factors = tuple(
+        replace(factor, columns=tuple(roots * column for column in factor.columns))
+        for factor in design.factors
+    )
+    return replace(design, factors=factors)
 
 
 def sparse_design(design: RandomDesign) -> csr_array:

@@ -23,6 +23,7 @@ from flexcv.models.contract.iterating import IteratedModel, is_stopped
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_groups_apart, require_identifiable
 from flexcv.models.design.columns import learn_fixed
+from flexcv.models.design.content import order_by_content
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
     average_part,
@@ -143,10 +144,14 @@ class AbstractNeuralModel(IteratedModel, AbstractMixedModel):
                 stacklevel=5,
             )
         self.feature_scale_ = learn_scale(columns)
+        # First weights are drawn by place: let it not be the place in the table.
+        self.feature_places_ = np.arange(len(columns))
+        if self.network is None:
+            self.feature_places_ = order_by_content(np.column_stack(columns))
 
     def _features(self, source: Columns) -> FloatArray:
         columns = self.fixed_encoder_.columns(source)[1:]
-        return self.feature_scale_.scaled(columns)
+        return self.feature_scale_.scaled(columns)[:, self.feature_places_]
 
     def _response(
         self,
@@ -186,6 +191,9 @@ class AbstractNeuralModel(IteratedModel, AbstractMixedModel):
     def _family(self) -> Family | None:
         """Return the response distribution, None for a normal one."""
         return None
+
+    def _link_family(self) -> Family | None:
+        return self._family()
 
     def _learn(
         self,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from flexcv.arrays import FloatArray, IntArray
+from flexcv.models.design._levels import by_appearance
 from flexcv.models.design.columns import RandomFactor
 
 FEWEST_HELD_OUT = 10  # fewer rows tell nothing about an epoch
@@ -61,20 +62,23 @@ class WholeGroups:
     Attributes
     ----------
     order
-        The rows sorted by level.
+        The rows sorted by level, the levels as they appear.
     counts
-        How many rows each level has.
+        How many rows each of these levels has.
+    codes
+        Which level each of them is.
     size
         Rows wanted in a batch.
     """
 
     order: IntArray
     counts: IntArray
+    codes: IntArray
     size: int
 
     def epoch(self, generator: np.random.Generator) -> Iterator[Batch]:
         """Return every row once."""
-        levels = generator.permutation(np.flatnonzero(self.counts))
+        levels = generator.permutation(len(self.counts))
         counts = self.counts[levels]
         ends = np.cumsum(counts)
         firsts = (np.cumsum(self.counts) - self.counts)[levels]
@@ -88,7 +92,8 @@ class WholeGroups:
         for begin, end in itertools.pairwise(edges):
             inside = slice(starts[begin], ends[end - 1])
             part = slice(begin, end)
-            yield Batch(rows[inside], starts[part] - starts[begin], levels[part])
+            of_batch = self.codes[levels[part]]
+            yield Batch(rows[inside], starts[part] - starts[begin], of_batch)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,10 +156,13 @@ def make_batches(factors: Sequence[RandomFactor], rows: IntArray, size: int) -> 
     if len(factors) != 1:
         return LooseRows(rows, size)
     codes = factors[0].codes[rows]
-    counts = np.bincount(codes, minlength=factors[0].n_levels)
+    seen = by_appearance(codes)
+    counts = np.bincount(seen)
     if counts.max() > LONGEST_GROUP * size:
         return LooseRows(rows, size)
-    return WholeGroups(rows[np.argsort(codes, kind="stable")], counts, size)
+    order = np.argsort(seen, kind="stable")
+    firsts = np.cumsum(counts) - counts
+    return WholeGroups(rows[order], counts, codes[order[firsts]], size)
 
 
 def automatic_batch_size(n_rows: int) -> int:
@@ -210,5 +218,5 @@ def split_groups(
             "use 'rows'."
         )
     chosen = generator.choice(factor.n_levels, n_apart, replace=False)
-    apart = np.isin(factor.codes, chosen)
+    apart = np.isin(by_appearance(factor.codes), chosen)
     return np.flatnonzero(~apart), np.flatnonzero(apart)

@@ -6,7 +6,7 @@ import itertools
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ from .coordinate_descent import PenalisedRows
 from .fit import PenalisedFit, PenaltySettings
 from .held_out import Fold, group_folds, row_folds
 from .rounds import PenalisedRound, trace_frame, trace_row
+from .units import Units
 
 PENALTIES = ("l1", "l2", "elasticnet")
 CHOSEN = "cv"
@@ -58,6 +59,27 @@ class AbstractPenalizedModel(IteratedModel, AbstractMixedModel):
     trace_: pd.DataFrame
     columns_: PenalisedColumns
     fixed_: FloatArray
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X
+            A table with the features and the columns that the parameters name; an
+            array will do when no column is named.
+        y
+            The target, one value per row.
+        sample_weight
+            Weights of the rows; those of weight zero are left out. For a normal
+            outcome a weight is a precision: a row of weight w has the residual variance
+            sigma^2 / w, and all weights times a constant change no prediction. For
+            classes and counts it says how often the row counts.
+        """
+        training = self._training(X, y, sample_weight)
+        self._fit_design(training)
+        self._tell_endless_variance(training)
+        return self
 
     @abstractmethod
     def _rounds(
@@ -124,28 +146,45 @@ class AbstractPenalizedModel(IteratedModel, AbstractMixedModel):
         self.columns_ = learn_columns(
             training, as_names(self.unpenalized), all_free=self._is_free()
         )
-        rows = self._learn_rows(training)
-        settings = self._settings(rows)
-        last = self._run(rows, training, settings)
-        fitted = self._final_fit(rows, training, settings, last)
+        units = self._units(training)
+        rows = self._learn_rows(training, units)
+        settings = self._settings(rows, units)
+        last = self._run(rows, training, settings, units)
+        fitted = units.fit(self._final_fit(rows, training, settings, last))
         self.fixed_ = self.columns_.coefficients(fitted.coefficients, fitted.free)
-        state, self.scale_ = last.variances, fitted.scale
+        self.scale_ = fitted.scale
+        state = units.variances(last.variances, len(rows.target))
         self.sigma_ = float(np.sqrt(state.sigma2))
-        self.loglik_, self.alpha_ = state.loglik, last.alpha
+        self.loglik_ = state.loglik
+        self.alpha_, self.l1_ratio_ = units.penalty_of_user(
+            last.alpha, settings.l1_ratio
+        )
         self.random_part_ = RandomPart(fitted.effects, state.covariances)
+        self._keep_uncertainty(training)
+
+    def _keep_uncertainty(self, training: Training) -> None:
+        """Keep what intervals need, where a model has them."""
+
+    def _units(self, training: Training) -> Units:  # noqa: ARG002
+        """Return what is taken from the target before the fit; here nothing."""
+        return Units()
 
     def _require_apart(self, design: RandomDesign) -> None:
         """Refuse factors whose variance cannot be told."""
         require_identifiable(design)
 
-    def _learn_rows(self, training: Training) -> PenalisedRows:
-        return self.columns_.rows(training.source, training.target, training.design)
+    def _learn_rows(self, training: Training, units: Units) -> PenalisedRows:
+        target = units.scaled(training.target)
+        return self.columns_.rows(training.source, target, training.design)
 
-    def _settings(self, rows: PenalisedRows) -> PenaltySettings:
+    def _settings(self, rows: PenalisedRows, units: Units) -> PenaltySettings:
         chosen = self.alpha == CHOSEN
+        alpha, l1_ratio = None, self._l1_ratio()
+        if not chosen:
+            alpha, l1_ratio = units.penalty_within(float(self.alpha), l1_ratio)
         return PenaltySettings(
-            None if chosen else float(self.alpha),
-            self._l1_ratio(),
+            alpha,
+            l1_ratio,
             self.standardise,
             self.n_alphas,
             group_folds(self.folds, rows.design, rows.target) if chosen else (),
@@ -167,7 +206,11 @@ class AbstractPenalizedModel(IteratedModel, AbstractMixedModel):
         return not isinstance(self.alpha, str) and float(self.alpha) == 0.0
 
     def _run(
-        self, rows: PenalisedRows, training: Training, settings: PenaltySettings
+        self,
+        rows: PenalisedRows,
+        training: Training,
+        settings: PenaltySettings,
+        units: Units,
     ) -> PenalisedRound:
         """Go through the rounds until the variances stand, and keep their trace."""
         components = [
@@ -179,9 +222,10 @@ class AbstractPenalizedModel(IteratedModel, AbstractMixedModel):
         self.converged_ = stopped = False
         rounds = self._rounds(rows, training, settings)
         for finished in itertools.islice(rounds, self.max_iterations):
-            kept.append(trace_row(finished, components))
-            if finished.held_out is not None:
-                self.cv_results_ = finished.held_out.frame()
+            told = units.round(finished, len(rows.target), settings.l1_ratio)
+            kept.append(trace_row(told, components))
+            if told.held_out is not None:
+                self.cv_results_ = told.held_out.frame()
             stopped = is_stopped(self.callbacks, kept[-1])
             self.converged_ = self._has_settled(finished, settings)
             if stopped or self.converged_:

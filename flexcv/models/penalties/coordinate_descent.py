@@ -52,6 +52,8 @@ class PenalisedRows:
         The random part.
     weights
         Inverse relative residual variances; None where all are one.
+    counts
+        How often each row counts; None where all count once.
     """
 
     penalised: FloatArray
@@ -59,6 +61,14 @@ class PenalisedRows:
     target: FloatArray
     design: RandomDesign
     weights: FloatArray | None = None
+    counts: FloatArray | None = None
+
+    @property
+    def total(self) -> float:
+        """How many rows there are, each as often as it counts."""
+        if self.counts is None:
+            return float(len(self.target))
+        return float(self.counts.sum())
 
     def take(self, rows: IntArray) -> PenalisedRows:
         """Keep the given rows."""
@@ -68,6 +78,7 @@ class PenalisedRows:
             self.target[rows],
             some_rows(self.design, rows),
             None if self.weights is None else self.weights[rows],
+            None if self.counts is None else self.counts[rows],
         )
 
 
@@ -86,7 +97,7 @@ class WhitenedRows:
     free_of_columns, free_of_target
         Coefficients of the projections, to find gamma when beta is known.
     n_rows
-        Rows before whitening.
+        Rows before whitening, each as often as it counts.
     """
 
     columns: FloatArray
@@ -94,7 +105,7 @@ class WhitenedRows:
     scale: FloatArray
     free_of_columns: FloatArray
     free_of_target: FloatArray
-    n_rows: int
+    n_rows: float
 
     @property
     def correlations(self) -> FloatArray:
@@ -136,7 +147,7 @@ def whitened_rows(
     empty = size <= EMPTY * before
     left[:, empty] = 0.0
     if scale is None:
-        root_mean = size / np.sqrt(len(rows.target))
+        root_mean = size / np.sqrt(rows.total)
         scale = root_mean if standardise else np.ones(len(size))
         scale = np.where(empty, 1.0, scale)
     left /= scale
@@ -146,7 +157,7 @@ def whitened_rows(
         scale,
         back @ of_columns,
         back @ of_target,
-        len(rows.target),
+        rows.total,
     )
 
 

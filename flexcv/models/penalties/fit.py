@@ -116,6 +116,7 @@ def estimate_variances(
     design: RandomDesign,
     ones: FloatArray,
     start: FloatArray | None = None,
+    weights: FloatArray | None = None,
 ) -> Variances:
     """Maximise the likelihood of residuals over gamma, D and sigma^2.
 
@@ -131,8 +132,10 @@ def estimate_variances(
         The object among the columns that is the column of ones.
     start
         A theta to begin from.
+    weights
+        Inverse relative residual variances; by default one.
     """
-    sums, basis = sums_and_basis(free, design, residuals, None, ones)
+    sums, basis = sums_and_basis(free, design, residuals, weights, ones)
     if design.factors:
         spread = basis.target_scale if np.ptp(residuals) else 0.0
         require_residuals(residuals, basis.kept, spread)

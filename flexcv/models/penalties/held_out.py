@@ -24,6 +24,7 @@ from sklearn.model_selection import GroupKFold, KFold
 from flexcv._rounding import first_least
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.alternating.out_of_sample import asks_for_groups
+from flexcv.models.design._levels import by_appearance
 from flexcv.models.design.columns import RandomDesign
 
 from .coordinate_descent import (
@@ -51,6 +52,8 @@ def group_folds(
 ) -> tuple[Fold, ...]:
     """Leave out whole levels of the largest factor; rows where there is no factor.
 
+    Levels are counted as they appear, so that what they are called decides nothing.
+
     Parameters
     ----------
     folds
@@ -62,7 +65,7 @@ def group_folds(
     """
     if not design.factors:
         return row_folds(folds, target)
-    codes, n_levels = design.factors[0].codes, design.factors[0].n_levels
+    codes, n_levels = by_appearance(design.factors[0].codes), design.factors[0].n_levels
     if isinstance(folds, int):
         n_folds = min(folds, n_levels)
         folds = GroupKFold(n_folds, shuffle=True, random_state=FOLD_SEED)
@@ -180,7 +183,8 @@ def held_out_path(
         path = coefficient_path(train, alphas, l1_ratio)
         left = _missed(rows, fold, path, train.free(path))
         design = some_rows(rows.design, fold.test)
-        whitened = learn_whitening(design, relative)(left)
+        weights = None if rows.weights is None else rows.weights[fold.test]
+        whitened = learn_whitening(design, relative, weights)(left)
         losses.append((whitened**2).sum(axis=0) / len(fold.test))
     sizes = np.array([len(fold.test) for fold in folds])
     return HeldOut(alphas, np.array(losses), sizes)

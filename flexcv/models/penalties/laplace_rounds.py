@@ -17,6 +17,7 @@ from flexcv._rounding import first_least
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.laplace.engine import Rows, estimate_generalized
 from flexcv.models.laplace.separation import looks_separated, separating_columns
+from flexcv.models.laplace.unbounded import ended
 
 from .coordinate_descent import largest_alpha
 from .fit import PenaltySettings, Variances, spaced_alphas, variance_change
@@ -72,7 +73,7 @@ def estimate_covariances(
         is missing of it lets the variances of a binary target shrink too: they are
         relative to a residual variance that cannot grow.
     """
-    rows, n = data.rows, len(fixed)
+    rows = data.rows
     columns, offset = list(free.columns), data.offset
     if calibrated:
         columns.append(fixed)
@@ -82,7 +83,7 @@ def estimate_covariances(
         Rows(
             data.family,
             rows.target,
-            np.ones(n),
+            np.ones(len(fixed)) if rows.counts is None else rows.counts,
             offset,
             columns,
             rows.design,
@@ -93,9 +94,9 @@ def estimate_covariances(
     gamma = np.zeros(len(columns))
     gamma[made.basis.kept] = made.beta
     gamma = gamma[: len(free.columns)]
-    state = Variances(
-        1.0, made.covariances, made.loglik, made.fit.parameters, made.fit.converged
-    )
+    found = ended(rows.design, made.covariances)
+    settled = made.fit.converged or made.fit.unbounded
+    state = Variances(1.0, found, made.loglik, made.fit.parameters, settled)
     return Covariances(state, gamma)
 
 
@@ -168,7 +169,9 @@ def objective_at(
     plain = PenalisedLikelihood(
         data, tuple(covariances), settings.l1_ratio, np.ones(len(beta))
     )
-    here = plain.stand(beta, gamma)
+    here, nothing = plain.stand(beta, gamma), plain.stand(0.0 * beta, 0.0 * gamma)
+    if not here.at.loglik >= nothing.at.loglik:
+        here = nothing  # far out, where no row has weight, a step has no direction
     scale = learn_scale(data, covariances, here, standardise=settings.standardise)
     made = PenalisedLikelihood(data, tuple(covariances), settings.l1_ratio, scale)
     return made, here
@@ -243,7 +246,7 @@ class _Step:
         wanted = self.settings
         alphas, null = null_path(self.objective, self.here, wanted.n_alphas)
         folds = wanted.group_folds
-        sizes = np.array([len(fold.test) for fold in folds])
+        sizes = np.array([self._total(fold.test) for fold in folds])
         along = zip(*(self._losses(fold, alphas, null) for fold in folds), strict=True)
         kept: list[tuple[float, ...]] = []
         for losses in along:
@@ -291,4 +294,7 @@ class _Step:
         before = None
         for here in train.path(alphas, train.stand(null.beta, null.gamma)):
             before = test.stand(here.beta, here.gamma, before)
-            yield -before.at.loglik / len(fold.test)
+            yield -before.at.loglik / self._total(fold.test)
+
+    def _total(self, rows: IntArray) -> float:
+        return self.data.rows.take(rows).total

@@ -33,10 +33,15 @@ from .coordinate_descent import PenalisedRows, WhitenedRows, solve, whitened_row
 from .whitening import learn_whitening, square_root
 
 MAX_STEPS = 100
+ROUGH_STEPS = 30  # of fits that need not be exact: the next one goes on from them
 HALVINGS = 30
 STILL = 1e-9  # largest move of a linear predictor that ends a fit,
 FOLD_STILL = 1e-6  # a fit of a fold,
 PATH_STILL = 1e-3  # and a fit along a path
+ROUNDING = 1e-13  # gain of a step, relative to the objective, that is rounding
+GAIN = 0.1  # of a step, over the square of the move that is let go by
+IDLE = 3  # such steps in a row that end a fit, too
+FADED = 0.01  # average working weight, over the null model's, that holds a penalty
 LEAST_WEIGHT = 1e-8  # working weight, relative to the largest
 
 
@@ -87,14 +92,14 @@ def likelihood_rows(
         Nodes of quadrature, one for Laplace's approximation; more need one factor with
         one effect.
     """
-    ones = np.ones(len(rows.target))
+    counts = np.ones(len(rows.target)) if rows.counts is None else rows.counts
     groups = [
         group_rows(
-            family, rows.target, factor.codes, factor.columns, ones, factor.n_levels
+            family, rows.target, factor.codes, factor.columns, counts, factor.n_levels
         )
         for factor in rows.design.factors
     ]
-    random: RandomRows = NoFactor(family, rows.target, ones)
+    random: RandomRows = NoFactor(family, rows.target, counts)
     if groups:
         random = OneFactor(groups[0], n_nodes)
     if len(groups) > 1:
@@ -159,7 +164,7 @@ class PenalisedLikelihood:
         size = np.abs(self.scale * stand.beta)
         ridge = 0.5 * (1.0 - self.l1_ratio) * float(size @ size)
         penalty = alpha * (self.l1_ratio * float(size.sum()) + ridge)
-        return -stand.at.loglik / len(stand.predictor) + penalty
+        return -stand.at.loglik / self.data.rows.total + penalty
 
     def working(self, stand: Stand) -> WhitenedRows:
         """Return the whitened rows of the working response."""
@@ -173,7 +178,7 @@ class PenalisedLikelihood:
         return whitened_rows(working, whiten, standardise=False, scale=self.scale)
 
     def minimise(self, alpha: float, start: Stand, still: float = STILL) -> Stand:
-        """Step until the linear predictor stands still.
+        """Step until the linear predictor stands still or nothing is gained.
 
         Parameters
         ----------
@@ -184,12 +189,15 @@ class PenalisedLikelihood:
         still
             The largest move that ends the search.
         """
-        here = start
-        for _ in range(MAX_STEPS):
+        here, value, idle = start, self.value(start, alpha), 0
+        least = max(ROUNDING, GAIN * still**2)
+        for _ in range(MAX_STEPS if still <= STILL else ROUGH_STEPS):
             there = self._stepped(here, alpha)
             move = float(np.abs(there.predictor - here.predictor).max())
+            gain, value = value - self.value(there, alpha), self.value(there, alpha)
+            idle = 0 if gain > least * (1.0 + abs(value)) else idle + 1
             here = there
-            if move <= still:
+            if move <= still or idle == IDLE:
                 break
         return here
 
@@ -234,6 +242,9 @@ def learn_scale(
 ) -> FloatArray:
     """Return the omegas at the working weights of some coefficients.
 
+    Where columns tell all classes apart the weights fade, with them the penalty, and so
+    on without end; on average they count no less than `FADED` of the null model's.
+
     Parameters
     ----------
     data
@@ -246,9 +257,18 @@ def learn_scale(
         Whether the omegas are root mean squares of whitened columns, or one.
     """
     weights = working_weights(stand.at)
+    least = FADED * _null_information(data)
+    weights = weights * max(1.0, least * data.rows.total / float(weights.sum()))
     rows = replace(data.rows, weights=weights)
     whiten = learn_whitening(rows.design, covariances, weights)
     return whitened_rows(rows, whiten, standardise=standardise).scale
+
+
+def _null_information(data: LikelihoodRows) -> float:
+    """Return the information of a row, all of which have the mean of the target."""
+    target = data.rows.target
+    mean = float(np.average(target, weights=data.rows.counts))
+    return mean * (1.0 - mean) if data.family.name == "binomial" else mean
 
 
 def _spread(

@@ -97,7 +97,9 @@ def penalised_rounds(
         assert alpha is not None
         before = step.coefficients(alpha, before)
         half = time.perf_counter()
-        new = estimate_variances(before.left, free, rows.design, ones, now.theta)
+        new = estimate_variances(
+            before.left, free, rows.design, ones, now.theta, rows.weights
+        )
         change = variance_change(new, now)
         now = new
         spent = time.perf_counter() - half

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import sorted_levels
+from flexcv.models.design.content import order_by_content as order_by_content
 from flexcv.models.design.labels import level_codes
 from flexcv.models.design.validate import is_categorical
 
@@ -80,33 +80,6 @@ def learn_features(table: pd.DataFrame, names: Sequence[Any]) -> FeatureEncoder:
             for name in names
         }
     )
-
-
-def order_by_content(values: FloatArray) -> IntArray:
-    """Order features by what they hold, wherever they stand in a table.
-
-    Of features that split alike trees take the first; in this order that is the same
-    one for every order of a table's columns. Only how the values of a feature are
-    ordered counts, so that another unit changes nothing.
-
-    Parameters
-    ----------
-    values
-        Shape (n_rows, n_features); NaN is missing.
-
-    Examples
-    --------
-    >>> one, other = np.array([3.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0])
-    >>> there, back = np.stack([one, other], 1), np.stack([other, 10 * one], 1)
-    >>> bool((order_by_content(there) == 1 - order_by_content(back)).all())
-    True
-    """
-    return np.argsort([_checksum(column) for column in values.T], kind="stable")
-
-
-def _checksum(column: FloatArray) -> int:
-    _, ranks = np.unique(column, return_inverse=True)
-    return crc32(ranks.astype(np.int64).tobytes())
 
 
 def _numbers(column: pd.Series, name: Any) -> FloatArray:

@@ -60,7 +60,9 @@ def test_batches_of_whole_groups_add_up_to_the_whole_likelihood():
     codes, columns, residuals = drawn()
     at = kernels(codes, columns, COVARIANCE)
     order = np.argsort(codes, kind="stable")
-    batches = WholeGroups(order, np.bincount(codes), 4).epoch(np.random.default_rng(1))
+    counts = np.bincount(codes)
+    groups = WholeGroups(order, counts, np.arange(len(counts)), 4)
+    batches = groups.epoch(np.random.default_rng(1))
     total = sum(
         marginal_loss(
             residuals[batch.rows],
@@ -98,7 +100,9 @@ def test_a_lower_root_of_a_singular_covariance_is_triangular():
 def test_an_epoch_holds_every_row_once_and_cuts_no_group(size):
     rng = np.random.default_rng(2)
     codes = rng.integers(0, 20, 100)
-    batches = WholeGroups(np.argsort(codes, kind="stable"), np.bincount(codes), size)
+    batches = WholeGroups(
+        np.argsort(codes, kind="stable"), np.bincount(codes), np.arange(20), size
+    )
     seen, levels = [], []
     for batch in batches.epoch(rng):
         ends = [*batch.starts[1:], len(batch.rows)]
@@ -112,7 +116,8 @@ def test_an_epoch_holds_every_row_once_and_cuts_no_group(size):
 
 def test_a_small_last_batch_joins_the_one_before():
     counts = np.full(9, 10)
-    batches = WholeGroups(np.arange(90), counts, 40).epoch(np.random.default_rng(0))
+    groups = WholeGroups(np.arange(90), counts, np.arange(9), 40)
+    batches = groups.epoch(np.random.default_rng(0))
     assert [len(batch.rows) for batch in batches] == [40, 50]
 
 
@@ -120,6 +125,19 @@ def factor(codes):
     codes = np.asarray(codes)
     ones = np.ones(len(codes))
     return RandomFactor("g", np.unique(codes), codes, (ones,), ("Intercept",), (1,))
+
+
+def test_batches_do_not_hang_on_what_groups_are_called():
+    rng = np.random.default_rng(2)
+    codes = rng.integers(0, 20, 100)
+    names = rng.permutation(20)
+    first, second = (
+        make_batches([factor(given)], np.arange(100), 8).epoch(np.random.default_rng(5))
+        for given in (codes, names[codes])
+    )
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one.rows, other.rows)
+        np.testing.assert_array_equal(names[one.levels], other.levels)
 
 
 def test_groups_stay_whole_unless_one_is_longer_than_four_batches():

@@ -1,19 +1,15 @@
-"""Conformance suites: an extension of your own is held to the contract of ours."""
+"""Suites for trackers and splitters."""
 
 from __future__ import annotations
 
-import pickle
 import tempfile
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
-from flexcv.errors import UnknownGroupsWarning
 from flexcv.models.laplace.families import Family
 from flexcv.tracking import Tracker
 from flexcv.tracking.base import VERBS, is_tracker
@@ -303,69 +299,3 @@ def _agrees_with_draws(
     ):
         margin = 5.0 * float(np.std(seen)) / np.sqrt(N_DRAWS) + 1e-9
         assert abs(float(np.mean(seen)) - wanted) <= margin, f"{what} at eta {eta:g}"
-
-
-# -- mixed models --
-
-
-def check_mixed_model(make_model: Callable[..., Any]) -> None:
-    """Check the contract of an estimator with random effects, on Gaussian data.
-
-    Groups are a column that it names: known levels gain from their effect, new ones
-    get the population, ``known_groups="population"`` turns the random part off, names
-    may hold blanks, and clones and pickles predict the same.
-
-    Parameters
-    ----------
-    make_model
-        Makes the estimator; is passed `groups`, and `known_groups` where it is not
-        the default.
-
-    Examples
-    --------
-    >>> from flexcv.models import LinearMixedEffectsModel
-    >>> check_mixed_model(LinearMixedEffectsModel)
-    """
-    table, y = _grouped_table()
-    model = make_model(groups="the group")
-    fitted = clone(model).fit(table, y)
-    known, population = _errors(fitted, table, y)
-    assert known < 0.5 * population, "known groups must gain from their effects"
-    off = clone(make_model(groups="the group", known_groups="population"))
-    np.testing.assert_allclose(
-        _of_nobody(fitted, table),
-        off.fit(table, y).predict(table),
-        err_msg="new levels must get the population prediction",
-    )
-    backwards = fitted.predict(table.iloc[::-1])[::-1]
-    np.testing.assert_allclose(backwards, fitted.predict(table))
-    thawed = pickle.loads(pickle.dumps(fitted))
-    np.testing.assert_array_equal(thawed.predict(table), fitted.predict(table))
-    assert "the group" in fitted.grouping_columns()
-    assert set(fitted.random_effects_) == {"the group"}
-    assert set(fitted.variance_components_.columns) >= {"group", "name", "variance"}
-
-
-def _grouped_table() -> tuple[pd.DataFrame, Any]:
-    rng = np.random.default_rng(0)
-    codes = np.repeat(np.arange(20), 10)
-    labels = pd.Categorical([f"level {code}" for code in codes])
-    table = pd.DataFrame(
-        {"a b": rng.normal(size=200), "x+1": rng.normal(size=200), "the group": labels}
-    )
-    effects = 3.0 * rng.normal(size=20)
-    noise = rng.normal(size=200)
-    return table, table["a b"].to_numpy() + effects[codes] + noise
-
-
-def _errors(fitted: Any, table: pd.DataFrame, y: Any) -> tuple[float, float]:
-    both = fitted.predict(table), _of_nobody(fitted, table)
-    known, population = (float(np.mean((y - values) ** 2)) for values in both)
-    return known, population
-
-
-def _of_nobody(fitted: Any, table: pd.DataFrame) -> Any:
-    """Predict as if all rows were of a new group; it may warn of that."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnknownGroupsWarning)
-        return fitted.predict(table.assign(**{"the group": "nobody"}))
