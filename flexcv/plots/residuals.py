@@ -177,12 +177,13 @@ def plot_residuals_by_group(
     residual = (shown["y_true"] - shown["y_pred"]).groupby(
         shown["group"], observed=True
     )
+    by_group = dict(iter(residual))
     means = residual.mean()
     largest = means.abs().nlargest(max_groups).index
     means = means.loc[largest].sort_values()
     ax = axes_or_new(ax, rows_height(len(means)))
     for row, group in enumerate(means.index):
-        values = residual.get_group(group).to_numpy()
+        values = by_group[group].to_numpy()
         rows = np.full(len(values), row)
         ax.plot(values, rows, "o", color=colour(0), alpha=0.45, markersize=4)
     ax.plot(means.to_numpy(), np.arange(len(means)), "D", color=colour(1), markersize=6)

@@ -11,6 +11,8 @@ import pandas as pd
 from flexcv.dataset import Task
 from flexcv.metrics.curves import calibration_table, confusion_table, roc_table
 
+from .tables import require_predictions
+
 Compute = Callable[[Any, Any, Any], pd.DataFrame]
 
 
@@ -18,7 +20,13 @@ def roc_of(
     predictions: pd.DataFrame, task: Task, model: str | None, part: str
 ) -> pd.DataFrame:
     """Return the ROC curves of the rows of all folds, with the model in front."""
-    return _of_probabilities(predictions, task, model, part, roc_table)
+    curves = _of_probabilities(predictions, task, model, part, roc_table)
+    if curves.empty:
+        raise ValueError(
+            f"every row of the {part} part is of one class, so there is no ROC curve; "
+            "draw `confusion` instead."
+        )
+    return curves
 
 
 def calibration_of(
@@ -83,6 +91,7 @@ def _chosen(
             "this picture needs classes, and this run predicted numbers; draw "
             "`predicted` or `residuals` instead."
         )
+    require_predictions(predictions)
     for column, value in (("part", part), ("model", model)):
         known = [str(name) for name in predictions[column].unique()]
         if value is not None and value not in known:

@@ -46,6 +46,21 @@ class FoldFindings(Sequence[Finding]):
         findings = [finding for _, finding in self._found]
         return findings[number]
 
+    def at(self, place: int) -> Finding:
+        """Return the finding of one fold, or say which places there are.
+
+        Parameters
+        ----------
+        place
+            Counted from 0, over the folds that have the finding.
+        """
+        if not -len(self) <= place < len(self):
+            raise ValueError(
+                f"`fold` must be a place from 0 to {len(self) - 1}, got {place!r}; "
+                f"so many folds have the finding {self.name!r}."
+            )
+        return self[place]
+
     def __len__(self) -> int:
         return len(self._found)
 
@@ -101,7 +116,7 @@ class FoldFindings(Sequence[Finding]):
         fold
             The place of the fold; None is all folds for importances, else the first.
         """
-        draw = drawing_of(self[0 if fold is None else fold])
+        draw = drawing_of(self.at(0 if fold is None else fold))
         if draw is None:
             raise ValueError(self._why_not_drawn)
         return draw(self._shown(fold), ax)

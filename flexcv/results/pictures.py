@@ -17,7 +17,7 @@ from flexcv.metrics.choice import choose_metric, is_greater_better
 
 from .asked import RunResults
 from .class_tables import calibration_of, confusion_of, refuse_classes, roc_of
-from .tables import ADDRESS
+from .tables import ADDRESS, require_predictions
 
 PANEL = (6.4, 4.8)  # inches, a plan
 
@@ -72,6 +72,11 @@ class Pictures:
         ax
             Axes to draw on; new ones by default.
         """
+        if len(self._results) < 2:
+            raise ValueError(
+                "a comparison needs two models, and these results have "
+                f"{len(self._results)}; add another by add_model."
+            )
         pairs = self._results.compare(self._metric(metric), **settings)
         return plots.plot_comparison(pairs, ax)
 
@@ -247,7 +252,7 @@ class Pictures:
         name
             Which effect; the first by default.
         """
-        frame = self._finding(("random_effects",), model)[fold].frame
+        frame = self._finding(("random_effects",), model).at(fold).frame
         first = frame[frame["factor"].eq(frame["factor"].iloc[0])]
         return plots.plot_random_effects(first, name, ax=ax)
 
@@ -277,7 +282,7 @@ class Pictures:
 
     def _number_rows(self, picture: str) -> pd.DataFrame:
         refuse_classes(self._results.task, picture)
-        return self._results.predictions
+        return require_predictions(self._results.predictions)
 
     def _metric(self, metric: Any) -> Any:
         return self._results.metrics[0] if metric is None else metric

@@ -322,7 +322,8 @@ def _target_facts(facts: Mapping[str, Any]) -> dict[str, str]:
 def _classes_drawn(own: pd.DataFrame, task: Task) -> Iterator[tuple[str, Any]]:
     own = own.astype({"model": str, "part": str})
     if own[list(task.columns)].notna().all(axis=None):
-        yield "ROC", plots.plot_roc(roc_of(own, task, None, "test"))
+        if len(own["y_true"].unique()) > 1:
+            yield "ROC", plots.plot_roc(roc_of(own, task, None, "test"))
         bins = calibration_of(own, task, None, "test")
         yield "Calibration", plots.plot_calibration(bins)
     counts = confusion_of(own, task, None, "test")

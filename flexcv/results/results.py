@@ -37,6 +37,7 @@ from .tables import (
     address,
     params_table,
     predictions_table,
+    require_predictions,
     scores_table,
     stacked,
     summary_table,
@@ -329,7 +330,8 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             Score all folds of a repeat together instead of averaging over folds.
         """
         self._require_units()
-        predictions, metrics = scorable(self.predictions, self.metrics, self.task)
+        rows = require_predictions(self.predictions)
+        predictions, metrics = scorable(rows, self.metrics, self.task)
         table = scores_by_known_group(predictions, metrics, pooled)
         failed = self.scores.loc[self.scores["n_rows"].eq(0), "model"].unique()
         is_score = table.index.get_level_values("Metric") != COUNT

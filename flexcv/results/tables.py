@@ -99,7 +99,7 @@ def predictions_table(
     ]
     columns = [*PREDICTION_COLUMNS[:-1], *task.columns, PREDICTION_COLUMNS[-1]]
     if not parts:
-        return pd.DataFrame(columns=columns)
+        return _no_predictions(columns, target, task)
     rows = np.concatenate([predictions.rows for *_, predictions in parts])
     sizes = [len(predictions.rows) for *_, predictions in parts]
     models = list(dict.fromkeys(fold.model for fold, *_ in parts))
@@ -117,6 +117,26 @@ def predictions_table(
         "part": _repeated(["train", "test"], [part for _, part, _ in parts], sizes),
     }
     return pd.DataFrame({name: table[name] for name in columns})
+
+
+def _no_predictions(
+    columns: list[str], target: pd.Series[Any], task: Task
+) -> pd.DataFrame:
+    """Return a table without rows whose columns are of the kind they always are."""
+    table = pd.DataFrame(columns=columns)
+    if not task.is_classification:
+        return table
+    return table.astype(dict.fromkeys(["y_true", "y_pred"], target.array.dtype))
+
+
+def require_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return predictions, or refuse to answer where every fold failed."""
+    if predictions.empty:
+        raise ValueError(
+            "every model failed on every fold, so there are no predictions; "
+            "`results.warnings` says why."
+        )
+    return predictions
 
 
 Part: TypeAlias = tuple[FoldResult, str, Predictions]

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from optuna.distributions import FloatDistribution
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from flexcv import CrossValidation
+from tests.evaluation.test_unit import Fails
 
 from .conftest import SILENT
 
@@ -68,6 +69,8 @@ def test_axes_that_are_given_are_drawn_on(rich):
 REFUSED = {
     "model": (lambda plot: plot.importance("Tre"), KeyError, "no model is called 'Tre'; did you mean 'Tree'?"),
     "finding": (lambda plot: plot.importance("LMM"), ValueError, "there is no finding 'importance' of 'LMM'; the run has fit, fixed_effects, icc, importance, random_effects, variance_components. Add a post-processor that gives it."),
+    "fold": (lambda plot: plot.random_effects(fold=9), ValueError, "`fold` must be a place from 0 to 2, got 9; so many folds have the finding 'random_effects'."),
+    "drawn fold": (lambda plot: plot.fixed_effects(fold=3), ValueError, "`fold` must be a place from 0 to 2, got 3; so many folds have the finding 'fixed_effects'."),
     "trace": (lambda plot: plot.traces(model="Mean"), ValueError, "there is no trace of 'Mean'; only models that iterate keep one."),
 }  # fmt: skip
 
@@ -90,6 +93,64 @@ def test_a_plain_run_says_what_it_lacks(grouped):
         results.plot.residuals_by_group()
     with pytest.raises(ValueError, match="the run has none"):
         results.plot.importance()
+    with pytest.raises(ValueError, match="a comparison needs two models, and these"):
+        results.plot.comparison()
+
+
+FAILED = (
+    "every model failed on every fold, so there are no predictions; "
+    "`results.warnings` says why."
+)
+
+
+@pytest.mark.filterwarnings("ignore::flexcv.errors.FailedModelWarning")
+@pytest.mark.parametrize("picture", ["predicted", "residuals", "residuals_by_group", "qq"])  # fmt: skip
+def test_pictures_say_that_every_fold_failed(grouped, picture):
+    cv = CrossValidation().set_data(*grouped).add_model(Fails)
+    results = cv.set_run(on_error="record", silence=SILENT).perform().results
+    with pytest.raises(ValueError) as caught:
+        getattr(results.plot, picture)()
+    assert str(caught.value) == FAILED
+    with pytest.raises(ValueError) as caught:
+        results.by_known_group()
+    assert str(caught.value) == FAILED
+
+
+@pytest.mark.filterwarnings("ignore::flexcv.errors.FailedModelWarning")
+@pytest.mark.parametrize("picture", ["roc", "calibration", "confusion"])
+def test_classes_of_which_every_fold_failed_are_shown_and_not_drawn(grouped, picture):
+    X, _, group = grouped
+    cv = CrossValidation().set_data(X, ["no", "yes"] * 48, group).add_model(NoClasses)
+    results = cv.set_run(on_error="record", silence=SILENT).perform().results
+    assert "How well" in repr(results)
+    assert results.predictions["y_pred"].cat.categories.tolist() == ["no", "yes"]
+    assert results.interval()["mean"].isna().all()
+    with pytest.raises(ValueError) as caught:
+        getattr(results.plot, picture)()
+    assert str(caught.value) == FAILED
+
+
+class NoClasses(LogisticRegression):
+    def fit(self, X, y):
+        raise ValueError("no")
+
+
+def test_a_single_test_row_of_classes_has_no_roc_curve_and_a_page(grouped):
+    X, _, group = grouped
+    splits = [(np.arange(1, 96), [0]), (np.r_[0:10, 11:96], [10])]
+    cv = CrossValidation().set_data(X, ["no", "yes"] * 48, group).set_splits(splits)
+    cv.add_model(LogisticRegression).set_run(silence=[*SILENT, "classes-missing"])
+    results = cv.perform().results
+    with pytest.raises(ValueError, match="every row of the test part is of one class"):
+        results.plot.roc()
+    assert "Confusion" in results.report()
+
+
+def test_a_single_test_row_has_residuals_by_group_and_a_page(grouped):
+    cv = CrossValidation().set_data(*grouped).set_splits([(np.arange(1, 96), [0])])
+    cv.add_model(Ridge).set_run(silence=[*SILENT, "flat-folds"])
+    results = cv.perform().results
+    assert "Residuals by group" in results.report()
 
 
 def test_matplotlib_is_loaded_by_the_first_picture():
