@@ -89,7 +89,8 @@ def perform_jobs(
     """Run every job; yields what is known, also when one stops early."""
     done: dict[str, CrossValidationResults] = {}
     for name, job in jobs.items():
-        for results in _perform_job(job, resume, stacklevel + 1):
+        plan = name if len(jobs) > 1 else ""
+        for results in _perform_job(job, resume, stacklevel + 1, plan):
             done[name] = results
             yield results if len(jobs) == 1 else PlansCompared(done)
 
@@ -140,7 +141,7 @@ def warn_about_failures(results: Any, stacklevel: int) -> None:
 
 
 def _perform_job(
-    job: Job, resume: bool | None, stacklevel: int
+    job: Job, resume: bool | None, stacklevel: int, plan: str = ""
 ) -> Iterator[CrossValidationResults]:
     """Check a job and run it; yields what is known, also when it stops early.
 
@@ -152,7 +153,7 @@ def _perform_job(
         )
     _heed(job.findings, stacklevel + 1)
     refuse_misfits(job)
-    performance = _Performance(job)
+    performance = _Performance(job, plan)
     if job.folder is None:
         yield from performance.in_memory()
         return
@@ -192,11 +193,17 @@ def _joined(path: Path, performance: _Performance) -> Path:
     return folder
 
 
+def _clause(error: BaseException) -> str:
+    """Return what an error says, to stand within a sentence."""
+    return redact(str(error)).rstrip(".")
+
+
 class _Performance:
     """One job while it is run: what is finished, and what it says about itself."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, plan: str = "") -> None:
         self.job = job
+        self._plan = plan  # its name among several
         self.finished = _Collector()
         self.information = dict(job.information)
         self._prints: dict[str, str] = {}
@@ -354,8 +361,9 @@ class _Performance:
         """Say how far the run came, why it stopped, and how it goes on."""
         total, folder = len(keys_of(self.job)), self.job.folder
         done = len(self.finished.units)
-        why = "" if isinstance(error, KeyboardInterrupt) else f" ({redact(str(error))})"
-        counted = f"{done} of {total} units were finished{why}"
+        why = "" if isinstance(error, KeyboardInterrupt) else f" ({_clause(error)})"
+        where = f" of {self._plan!r}" if self._plan else ""
+        counted = f"{done} of {total} units{where} were finished{why}"
         if folder is not None:
             return (
                 f"{counted} and kept in {str(folder)!r}; perform() goes on from there."

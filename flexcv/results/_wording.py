@@ -10,6 +10,22 @@ import numpy as np
 CLEAR = 0.95  # a probability that settles a comparison
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "fold"), counted(3, "fold")
+    ('1 fold', '3 folds')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def why_nothing(stopped: str) -> str:
+    """Return why no unit was finished, given what a stopped run said."""
+    return stopped or "no unit of this run was finished; call perform()."
+
+
 def sentence(row: Mapping[str, Any], level: float, greater_is_better: bool) -> str:
     """Return what the interval says, and then what the test over folds says."""
     return f"{_interval(row, level, greater_is_better)} {_test(row)}"

@@ -27,6 +27,7 @@ class RunResults(Protocol):
     is_partial: bool
     diagnostics: pd.DataFrame | None
     task: Task
+    stopped: str
 
     @property
     def models(self) -> tuple[str, ...]: ...

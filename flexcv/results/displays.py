@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from . import page
+from ._wording import counted
 
 WIDE = 100_000  # characters: no sentence is cut
 
@@ -19,7 +20,7 @@ class ModelFolds(dict[str, Any]):
     --------
     >>> folds = {"model": [None], "parameters": [{}], "metrics": [{"r2": 0.5}]}
     >>> ModelFolds("Ridge", folds)
-    <Ridge on 1 folds: model, parameters, metrics>
+    <Ridge on 1 fold: model, parameters, metrics>
      fold  r2
         0 0.5
     """
@@ -34,7 +35,8 @@ class ModelFolds(dict[str, Any]):
         return frame
 
     def _title(self) -> str:
-        return f"{self._name} on {len(self['metrics'])} folds: {', '.join(self)}"
+        folds = counted(len(self["metrics"]), "fold")
+        return f"{self._name} on {folds}: {', '.join(self)}"
 
     def __repr__(self) -> str:
         return f"<{self._title()}>\n{self._scores().to_string(index=False)}"
@@ -73,7 +75,7 @@ class SentenceFrame(pd.DataFrame):
     def __repr__(self) -> str:
         wide = ("display.max_colwidth", WIDE, "display.width", WIDE)
         with pd.option_context(*wide, "display.max_columns", None):
-            return super().__repr__()
+            return repr(pd.DataFrame(self))
 
     def _repr_html_(self) -> str:
         with pd.option_context("display.max_colwidth", WIDE):

@@ -13,13 +13,15 @@ import pandas as pd
 
 from flexcv._checks import near_miss
 from flexcv.dataset import Task
-from flexcv.errors import StorageError
+from flexcv.errors import NotPerformedError, StorageError
 from flexcv.metrics import Metric
 from flexcv.records import FoldResult
 from flexcv.storage.folder import is_of_first_version, is_run
 
+from ._wording import counted, why_nothing
 from .asked import RunResults
 from .findings import FoldFindings
+from .page import escaped
 
 if TYPE_CHECKING:
     from .pictures import PlansPictures
@@ -44,7 +46,8 @@ class PlansCompared(Mapping[str, R]):
     -----
     It has every member of `CrossValidationResults`, so that what was written for one
     split runs for several: tables gain a column or a level that names the plan,
-    anything else is a dictionary by plan.
+    anything else is a dictionary by plan. A plan of which no unit was finished has no
+    rows, scores and pictures; the display says why.
     """
 
     # How the results of one plan are read; their own module says so.
@@ -74,7 +77,7 @@ class PlansCompared(Mapping[str, R]):
         (plan, model). Folds of the same number are other rows under another plan, so
         only the averages are to be read across; `table` shows these.
         """
-        columns = {plan: results.summary for plan, results in self.items()}
+        columns = self._asked(lambda results: results.summary)
         order = list(dict.fromkeys(row for s in columns.values() for row in s.index))
         averages = {"mean": 0, "median": 1, "std": 2}
         order.sort(key=lambda row: averages.get(row[0], -1))
@@ -94,7 +97,7 @@ class PlansCompared(Mapping[str, R]):
         metric
             One metric; None gives all of the test part, as (metric, plan) across.
         """
-        means = {plan: results.summary.loc["mean"] for plan, results in self.items()}
+        means = self._asked(lambda results: results.summary.loc["mean"])
         wide = pd.concat(means, axis=1, names=[PLAN, "model"])
         names = [m.name for m in next(iter(self.values())).metrics]
         if metric is not None:
@@ -108,7 +111,8 @@ class PlansCompared(Mapping[str, R]):
         return whole
 
     def _across(self, wide: pd.DataFrame, metric: str) -> pd.DataFrame:
-        columns = {plan: wide[plan].loc[metric] for plan in self}
+        plans = wide.columns.unique(PLAN)
+        columns = {plan: wide[plan].loc[metric] for plan in plans}
         table = pd.DataFrame(columns).reindex(list(dict.fromkeys(self._models())))
         return table.rename_axis(index="model", columns=PLAN)
 
@@ -168,7 +172,7 @@ class PlansCompared(Mapping[str, R]):
         metric
             As in `CrossValidationResults.scores_of`.
         """
-        return self._stacked(lambda results: results.scores_of(metric))
+        return _stack(self._asked(lambda results: results.scores_of(metric)))
 
     def compare(self, metric: Any = None, **settings: Any) -> pd.DataFrame:
         """Compare all pairs of models, plan by plan.
@@ -178,7 +182,7 @@ class PlansCompared(Mapping[str, R]):
         metric, settings
             As in `CrossValidationResults.compare`.
         """
-        return self._stacked(lambda results: results.compare(metric, **settings))
+        return _stack(self._asked(lambda r: r.compare(metric, **settings)))
 
     def interval(self, metric: Any = None, **settings: Any) -> pd.DataFrame:
         """Return each model's score with its interval, indexed by (plan, model).
@@ -188,7 +192,7 @@ class PlansCompared(Mapping[str, R]):
         metric, settings
             As in `CrossValidationResults.interval`.
         """
-        tables = self._each(lambda results: results.interval(metric, **settings))
+        tables = self._asked(lambda results: results.interval(metric, **settings))
         return pd.concat(tables, names=[PLAN, "model"])
 
     def by_known_group(self, *, pooled: bool = False) -> pd.DataFrame:
@@ -199,7 +203,7 @@ class PlansCompared(Mapping[str, R]):
         pooled
             As in `CrossValidationResults.by_known_group`.
         """
-        tables = self._each(lambda results: results.by_known_group(pooled=pooled))
+        tables = self._asked(lambda results: results.by_known_group(pooled=pooled))
         return pd.concat(tables, axis=1, names=[PLAN])
 
     # -- what every plan has of its own, by plan --
@@ -232,25 +236,25 @@ class PlansCompared(Mapping[str, R]):
         args, settings
             As in `CrossValidationResults.get_best_model_by_metric`.
         """
-        return self._each(lambda r: r.get_best_model_by_metric(*args, **settings))
+        return self._asked(lambda r: r.get_best_model_by_metric(*args, **settings))
 
     def get_predictions(
         self, model_name: str, fold_id: int, repeat: int = 0
     ) -> dict[str, Any]:
         """Return the test predictions of one model on one fold, by plan."""
-        return self._each(lambda r: r.get_predictions(model_name, fold_id, repeat))
+        return self._asked(lambda r: r.get_predictions(model_name, fold_id, repeat))
 
     def get_probabilities(
         self, model_name: str, fold_id: int, repeat: int = 0
     ) -> dict[str, Any]:
         """Return the probabilities of one model on one fold, by plan."""
-        return self._each(lambda r: r.get_probabilities(model_name, fold_id, repeat))
+        return self._asked(lambda r: r.get_probabilities(model_name, fold_id, repeat))
 
     def get_true_values(
         self, model_name: str, fold_id: int, repeat: int = 0
     ) -> dict[str, Any]:
         """Return the true test values of one fold, by plan."""
-        return self._each(lambda r: r.get_true_values(model_name, fold_id, repeat))
+        return self._asked(lambda r: r.get_true_values(model_name, fold_id, repeat))
 
     # -- what all plans have in common --
 
@@ -293,7 +297,7 @@ class PlansCompared(Mapping[str, R]):
     def plot(self) -> PlansPictures:
         """Pictures of every plan side by side: ``plans.plot.scores("r2")``."""
         pictures = importlib.import_module("flexcv.results.pictures")  # matplotlib
-        drawn: PlansPictures = pictures.PlansPictures(self)
+        drawn: PlansPictures = pictures.PlansPictures(self._finished)
         return drawn
 
     def report(self, folder: str | os.PathLike[str], **settings: Any) -> list[Path]:
@@ -309,7 +313,7 @@ class PlansCompared(Mapping[str, R]):
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
         paths = []
-        for plan, results in self.items():
+        for plan, results in self._finished.items():
             path = place / f"{file_name(plan)}.html"
             results.report(path, **settings)
             paths.append(path)
@@ -355,23 +359,55 @@ class PlansCompared(Mapping[str, R]):
     def _first(self) -> R:
         return next(iter(self.values()))
 
+    @property
+    def _finished(self) -> dict[str, R]:
+        """The plans of which a unit was finished; refused where there is none."""
+        found = {plan: results for plan, results in self.items() if results.folds}
+        if not found:
+            raise NotPerformedError(why_nothing(self._first.stopped))
+        return found
+
+    @property
+    def _empty(self) -> dict[str, str]:
+        """Why there is nothing, by plan, of those of which no unit was finished."""
+        return {plan: why_nothing(r.stopped) for plan, r in self.items() if not r.folds}
+
+    def _asked(self, ask: Callable[[R], Answer]) -> dict[str, Answer]:
+        """Ask the plans of which a unit was finished."""
+        return {plan: ask(results) for plan, results in self._finished.items()}
+
     def _each(self, ask: Callable[[R], Answer]) -> dict[str, Answer]:
         return {plan: ask(results) for plan, results in self.items()}
 
     def _stacked(self, table: Callable[[R], Any]) -> pd.DataFrame:
-        frames = [table(r).assign(**{PLAN: plan}) for plan, r in self.items()]
-        stacked = pd.concat(frames, ignore_index=True)
-        first = [PLAN, *(name for name in stacked.columns if name != PLAN)]
-        return pd.DataFrame(stacked[first])
+        return _stack(self._each(table))
 
     def __repr__(self) -> str:
         partial = ", partial" if self.is_partial else ""
-        n_models = len(self.models)
-        return f"<PlansCompared: {', '.join(self)}; {n_models} models{partial}>"
+        models = counted(len(self.models), "model")
+        lines = [f"\n{plan}: {why}" for plan, why in self._empty.items()]
+        said = f"<PlansCompared: {', '.join(self)}; {models}{partial}>"
+        return said + "".join(lines)
 
     def _repr_html_(self) -> str:
-        shown = self.table().to_html(float_format="{:.4g}".format)
-        return f"<p><b>The same models under {len(self)} plans</b>, means.</p>{shown}"
+        plans = counted(len(self), "plan")
+        partial = " A part of the run's units is missing." if self.is_partial else ""
+        said = f"<p><b>The same models under {plans}</b>, means.{partial}</p>"
+        lines = [
+            f"<p>{escaped(plan)}: {escaped(why)}</p>"
+            for plan, why in self._empty.items()
+        ]
+        if len(lines) < len(self):
+            said += self.table().to_html(float_format="{:.4g}".format)
+        return said + "".join(lines)
+
+
+def _stack(tables: Mapping[str, Any]) -> pd.DataFrame:
+    """Stack the tables of plans, with the plan as first column."""
+    frames = [table.assign(**{PLAN: plan}) for plan, table in tables.items()]
+    stacked = pd.concat(frames, ignore_index=True)
+    first = [PLAN, *(name for name in stacked.columns if name != PLAN)]
+    return pd.DataFrame(stacked[first])
 
 
 def plan_folders(folder: Path) -> list[Path]:

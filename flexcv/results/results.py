@@ -22,6 +22,7 @@ from flexcv.records import FoldResult, Predictions
 from flexcv.storage.results import load_parts
 from flexcv.storage.saving import save_results
 
+from ._wording import counted, why_nothing
 from .aligned import fold_scores
 from .comparison import pairwise_comparison, score_intervals
 from .displays import Estimators, ModelFolds, SentenceFrame
@@ -454,24 +455,22 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
 
     def __repr__(self) -> str:
         if not self.folds:
-            return f"<CrossValidationResults: {self._nothing}>"
+            return f"<CrossValidationResults: {why_nothing(self.stopped)}>"
         n_folds = len({(fold.repeat, fold.fold) for fold in self.folds})
         look = FirstLook(self)
-        return f"<CrossValidationResults of {n_folds} folds>\n{look.text()}"
+        folds = counted(n_folds, "fold")
+        return f"<CrossValidationResults of {folds}>\n{look.text()}"
 
     def _repr_html_(self) -> str:
         if not self.folds:
-            return f"<p><b>Cross-validation results</b>: {escaped(self._nothing)}</p>"
+            why = escaped(why_nothing(self.stopped))
+            return f"<p><b>Cross-validation results</b>: {why}</p>"
         return FirstLook(self).html()
 
     def _require_units(self) -> None:
         """Refuse to answer from no unit at all."""
         if not self.folds:
-            raise NotPerformedError(self._nothing)
-
-    @property
-    def _nothing(self) -> str:
-        return self.stopped or "no unit of this run was finished; call perform()."
+            raise NotPerformedError(why_nothing(self.stopped))
 
     def _folds_of(self, model: str) -> list[FoldResult]:
         self._require_units()

@@ -70,6 +70,18 @@ def test_sentences_are_shown_whole_and_frames_made_of_them_are_plain(results):
     assert type(pairs.head(1)) is pd.DataFrame
 
 
+def test_a_frame_without_sentences_is_shown_as_any_frame():
+    assert repr(SentenceFrame(columns=["message"])) == repr(
+        pd.DataFrame(columns=["message"])
+    )
+
+
+def test_one_fold_is_one_fold():
+    results = chain(Ridge).set_splits(break_cross_val=True).perform().results
+    assert repr(results).splitlines()[0] == "<CrossValidationResults of 1 fold>"
+    assert repr(results["Ridge"]).startswith("<Ridge on 1 fold: ")
+
+
 def test_names_of_models_are_completed(results):
     assert results._ipython_key_completions_() == ["Ridge", "Lasso"]
     assert "scores" in dir(results.plot)

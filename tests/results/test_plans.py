@@ -1,9 +1,16 @@
+import os
+
 import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
 from flexcv import CrossValidation
-from flexcv.errors import StorageError, UnitError
+from flexcv.errors import (
+    NotPerformedError,
+    RunInterrupted,
+    StorageError,
+    UnitError,
+)
 from flexcv.models import LinearMixedEffectsModel
 from flexcv.results import CrossValidationResults, PlansCompared
 from tests.evaluation.test_unit import Fails
@@ -105,6 +112,64 @@ def test_what_was_finished_is_known_when_a_plan_stops(grouped):
         cv.perform()
     assert list(cv.results) == ["known groups"]
     assert cv.results["known groups"].is_partial
+
+
+class Late(Ridge):
+    """Fail or stop in fits after some; the environment is no part of code."""
+
+    def fit(self, X, y):
+        os.environ["N_FITS"] = str(int(os.environ["N_FITS"]) - 1)
+        if int(os.environ["N_FITS"]) < 0:
+            raise KeyboardInterrupt
+        return super().fit(X, y)
+
+
+def test_a_first_plan_of_which_nothing_was_finished_says_so(grouped, monkeypatch):
+    monkeypatch.setenv("N_FITS", "0")
+    cv = stopped_chain(grouped)
+    why = (
+        "0 of 3 units of 'known groups' were finished; perform() starts over, and "
+        "with a run folder, named in set_run, it would go on."
+    )
+    for shown in (
+        repr(cv),
+        cv._repr_html_(),
+        repr(cv.results),
+        cv.results._repr_html_(),
+    ):
+        assert why.split("'")[0] in shown
+    for ask in (lambda r: r.table(), lambda r: r.summary, lambda r: r.plot):
+        with pytest.raises(NotPerformedError) as caught:
+            ask(cv.results)
+        assert str(caught.value) == why
+
+
+def test_a_second_plan_of_which_nothing_was_finished_leaves_the_first(
+    grouped, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("N_FITS", "3")
+    plans = stopped_chain(grouped).results
+    first = plans["known groups"]
+    assert plans.is_partial
+    assert repr(plans).splitlines()[0] == (
+        "<PlansCompared: known groups, new groups; 1 model, partial>"
+    )
+    assert "new groups: 0 of 3 units of 'new groups' were finished" in repr(plans)
+    assert "<table" in plans._repr_html_()
+    assert "0 of 3 units" in plans._repr_html_()
+    assert list(plans.table("r2")) == ["known groups"]
+    assert plans.interval("r2").loc["known groups"].equals(first.interval("r2"))
+    assert len(plans.plot.scores("r2")) == 1
+    assert list(plans.get_predictions("Late", 0)) == ["known groups"]
+    assert [p.name for p in plans.report(tmp_path)] == ["known-groups.html"]
+
+
+def stopped_chain(grouped):
+    cv = CrossValidation().set_data(*grouped).set_run(silence=SILENT)
+    cv.set_splits(["KFold", "GroupKFold"], n_splits_out=3).add_model(Late)
+    with pytest.raises(RunInterrupted):
+        cv.perform()
+    return cv
 
 
 def test_checks_look_at_every_plan(grouped):
