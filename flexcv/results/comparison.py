@@ -18,7 +18,7 @@ from scipy import stats
 
 from flexcv._checks import check_flag, check_integer, check_number
 
-from ._wording import sentence
+from ._wording import counted, sentence
 from .aligned import (
     by_model,
     check_same_folds,
@@ -59,6 +59,7 @@ PAIR_COLUMNS = [
 ]
 DEFAULT_ROPE = 0.01  # share of the mean absolute score of the two models
 NO_INTERVAL = "none: fewer than two folds and too few groups"
+NO_SCORE = "none: no fold has a score"
 
 
 def pairwise_comparison(
@@ -68,6 +69,7 @@ def pairwise_comparison(
     *,
     greater_is_better: bool,
     function: Score | None = None,
+    is_partial: bool = False,
     rope: float | None = None,
     level: float = 0.95,
     n_bootstrap: int = 2000,
@@ -89,6 +91,9 @@ def pairwise_comparison(
         Direction of the metric.
     function
         Takes true and predicted values, gives the metric.
+    is_partial
+        Whether the run stopped early, so that models may have unlike folds; each pair
+        is then compared on the folds that both have.
     rope
         Half the width of the region of practical equivalence, in units of the metric;
         by default 1 % of the mean absolute score of the two models.
@@ -112,8 +117,8 @@ def pairwise_comparison(
     Notes
     -----
     Folds that either model did not predict are left out for that pair, and from the
-    tests those where its score is NaN. Models that were not scored on the same folds
-    and rows are refused. From one fold there is no test,
+    tests those where its score is NaN. Models of a finished run that were not scored
+    on the same folds and rows are refused. From one fold there is no test,
     only the bootstrap. With fewer than 8 groups, or without predictions, the interval
     is the one of the corrected test.
 
@@ -146,7 +151,8 @@ def pairwise_comparison(
     if rope is not None:
         check_number("rope", rope, 0.0)
     folds = fold_scores(scores, predictions, metric, function)
-    check_same_folds(folds)
+    if not is_partial:
+        check_same_folds(folds)
     wide = by_model(folds)
     ratio = held_out_ratio(predictions, wide)
     pooled = _PooledScores(predictions, function, settings)
@@ -188,8 +194,9 @@ def score_intervals(
     DataFrame indexed by model
         Columns `mean`, `lower`, `upper`, `method`. From a bootstrap the mean is the
         score pooled over all out-of-fold rows and averaged over repeats, which for a
-        ratio like r2 is not the mean over folds. Failed folds are left out and
-        counted in `method`; a model that failed everywhere has NaN.
+        ratio like r2 is not the mean over folds. Folds without a score, because the
+        model failed or the metric has no value there, are left out and counted in
+        `method`; a model without any has NaN.
 
     Examples
     --------
@@ -219,7 +226,7 @@ def score_intervals(
         interval = pooled.single(model)
         n_done = len(pooled.folds(model)) if interval else len(done)
         interval = interval or _fold_interval(test, level)
-        rows[model] = _say_failures(interval, len(wide) - n_done)
+        rows[model] = _say_left_out(interval, len(wide) - n_done)
     table = pd.DataFrame.from_dict(
         rows, orient="index", columns=["mean", "lower", "upper", "method"]
     )
@@ -350,12 +357,14 @@ def _fold_interval(test: CorrectedTest, level: float) -> Interval:
     return test.mean, test.mean - reach, test.mean + reach, method
 
 
-def _say_failures(interval: Interval, n_failed: int) -> Interval:
-    """Add to the method how many folds failed and are left out."""
-    if n_failed == 0:
-        return interval
+def _say_left_out(interval: Interval, n_left_out: int) -> Interval:
+    """Add to the method how many folds have no score and are left out."""
     mean, lower, upper, method = interval
-    return mean, lower, upper, f"{method}; {n_failed} failed"
+    if np.isnan(mean):
+        return mean, lower, upper, NO_SCORE
+    if n_left_out == 0:
+        return interval
+    return mean, lower, upper, f"{method}; {counted(n_left_out, 'fold')} without score"
 
 
 def _default_rope(pair: pd.DataFrame) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from html import escape
 from typing import Any
@@ -13,8 +14,6 @@ from flexcv.metrics.choice import choose_metric
 
 from . import page
 from .asked import RunResults
-
-EMPTY = "no unit was finished"
 
 
 class FirstLook:
@@ -40,14 +39,22 @@ class FirstLook:
 
     @cached_property
     def best(self) -> str | None:
-        """The best model by the main metric; one with failed folds is none."""
+        """The best model by the main metric, where all that have it share their folds.
+
+        One with failed folds is none.
+        """
         counts = self._results.scores.groupby("model")["n_rows"].min()
         whole = counts.index[counts > 0]
         means = self.intervals["mean"].loc[self.intervals.index.isin(whole)].dropna()
         greater = self.metric.greater_is_better
-        if greater is None or means.empty:
+        if greater is None or means.empty or not self._are_even(means.index):
             return None
         return str(means.idxmax() if greater else means.idxmin())
+
+    def _are_even(self, models: pd.Index) -> bool:
+        """Whether models have a score by the main metric on the same folds."""
+        scores = self._results.scores_of(self.metric).dropna(subset="value")
+        return _share_folds(scores[scores["model"].isin(models)])
 
     @property
     def question(self) -> str:
@@ -60,7 +67,25 @@ class FirstLook:
         """That the run stopped early, in a sentence; None where it did not."""
         if not self._results.is_partial:
             return None
-        return "This run stopped early: what follows is about a part of its folds."
+        said = "This run stopped early: what follows is about a part of its folds"
+        if _share_folds(self._results.scores):
+            return f"{said}."
+        return (
+            f"{said}, and not of the same for every model; `compare` takes shared ones."
+        )
+
+    @property
+    def failed(self) -> str | None:
+        """Which models failed on how many folds, in a sentence; None where none did."""
+        folds: Counter[str] = Counter()
+        failed: Counter[str] = Counter()
+        for fold in self._results.folds:
+            folds[fold.model] += 1
+            failed[fold.model] += bool(fold.error)
+        told = [f"{name} on {n} of {folds[name]}" for name, n in failed.items() if n]
+        if not told:
+            return None
+        return f"Failed folds: {', '.join(told)}; `results.warnings` says why."
 
     @property
     def answer(self) -> str | None:
@@ -68,10 +93,14 @@ class FirstLook:
         if self.best is None:
             return None
         row = self.intervals.loc[self.best]
+        method = row["method"]
+        if row["lower"] != row["lower"]:
+            told = f"no interval: {method.removeprefix('none: ')}"
+        else:
+            told = f"95 % interval {_span(row['lower'], row['upper'])}; {method}"
         return (
             f"Best by {self.metric.name}: {self.best}, with "
-            f"{page.number(row['mean'])} (95 % interval {page.number(row['lower'])} to "
-            f"{page.number(row['upper'])}; {row['method']})."
+            f"{page.number(row['mean'])} ({told})."
         )
 
     def scores(self) -> pd.DataFrame:
@@ -81,20 +110,21 @@ class FirstLook:
         means, spread = results.summary.loc["mean"], results.summary.loc["std"]
         for metric in results.metrics:
             table[metric.name] = [
-                f"{page.number(means.loc[metric.name, model])} ± "
-                f"{page.number(spread.loc[metric.name, model])}"
+                _with_spread(
+                    means.loc[metric.name, model], spread.loc[metric.name, model]
+                )
                 for model in results
             ]
         intervals = self.intervals.loc[table["model"]]
         table[f"{self.metric.name}, 95 % interval"] = [
-            f"{page.number(low)} to {page.number(high)}"
+            _span(low, high)
             for low, high in zip(intervals["lower"], intervals["upper"], strict=True)
         ]
         return table
 
     def html(self) -> str:
         """Return question, answer and scores for a notebook."""
-        said = [self.partial, self.answer]
+        said = [self.partial, self.failed, self.answer]
         lines = "".join(f"<p>{escape(text)}</p>" for text in said if text)
         return (
             f"<p><b>{escape(self.question)}</b></p>{lines}{page.table(self.scores())}"
@@ -102,6 +132,26 @@ class FirstLook:
 
     def text(self) -> str:
         """Return the same for a terminal."""
-        said = [self.question, self.partial, self.answer]
+        said = [self.question, self.partial, self.failed, self.answer]
         lines = [text for text in said if text]
         return "\n".join([*lines, self.scores().to_string(index=False)])
+
+
+def _share_folds(scores: pd.DataFrame) -> bool:
+    """Whether every fold has all the models."""
+    folds = scores.groupby(["repeat", "fold"])["model"].nunique()
+    return bool(folds.eq(len(scores["model"].unique())).all())
+
+
+def _with_spread(mean: float, spread: float) -> str:
+    """Show a mean with its deviation, where there are any."""
+    if spread != spread:
+        return str(page.number(mean))
+    return f"{page.number(mean)} ± {page.number(spread)}"
+
+
+def _span(low: float, high: float) -> str:
+    """Show an interval, where there is one."""
+    if low != low:
+        return str(page.number(low))
+    return f"{page.number(low)} to {page.number(high)}"

@@ -114,8 +114,8 @@ class _Report:
 
     def _answer(self) -> str:
         best, parts = self._look.best, []
-        if self._look.partial is not None:
-            parts.append(page.note(self._look.partial, "warning"))
+        told = (self._look.partial, self._look.failed)
+        parts += [page.note(said, "warning") for said in told if said is not None]
         if best is None or self._look.answer is None:
             return "".join(parts)
         parts.append(page.note(self._look.answer, "answer"))

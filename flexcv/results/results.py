@@ -268,6 +268,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             chosen.name,
             greater_is_better=greater,
             function=function,
+            is_partial=self.is_partial,
             rope=rope,
             level=level,
             n_bootstrap=n_bootstrap,

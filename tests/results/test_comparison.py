@@ -277,7 +277,7 @@ class TestIntervals:
         table = score_intervals(scores, predictions, "mse", function=mse)
         assert table["method"].tolist() == [
             "bootstrap over 24 groups",
-            "bootstrap over 18 groups; 1 failed",
+            "bootstrap over 18 groups; 1 fold without score",
         ]
 
     def test_a_model_that_failed_everywhere_has_nan(self):
@@ -287,3 +287,4 @@ class TestIntervals:
             scores, predictions.query("model == 'A'"), "mse", function=mse
         )
         assert table.loc["B", ["mean", "lower", "upper"]].isna().all()
+        assert table.loc["B", "method"] == "none: no fold has a score"

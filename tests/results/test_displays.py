@@ -8,7 +8,12 @@ import pytest
 from sklearn.linear_model import Lasso, Ridge
 
 from flexcv import CrossValidation
-from flexcv.errors import NotPerformedError, OlderChainWarning, RunInterrupted
+from flexcv.errors import (
+    FailedModelWarning,
+    NotPerformedError,
+    OlderChainWarning,
+    RunInterrupted,
+)
 from flexcv.results.displays import SentenceFrame
 
 RNG = np.random.default_rng(0)
@@ -139,6 +144,48 @@ def test_stopping_speaks_one_sentence(tmp_path, in_folder, monkeypatch):
     cv.perform()
     assert int(os.environ["N_FITS"]) == (3 + 2 if in_folder else 3 + 4)
     assert len(cv.results.folds) == 4
+
+
+def test_models_of_a_stopped_run_are_compared_on_shared_folds(monkeypatch):
+    monkeypatch.setenv("N_FITS", "0")
+    even = chain(Stopped, Ridge)
+    with pytest.raises(RunInterrupted):
+        even.perform()
+    assert "about a part of its folds.\nBest by r2" in repr(even.results)
+    cv = chain(Lasso, Ridge, Stopped)
+    monkeypatch.setenv("N_FITS", "1")
+    with pytest.raises(RunInterrupted):
+        cv.perform()
+    results = cv.results
+    assert [len(results[name]["model"]) for name in results] == [2, 2, 1]
+    shown = repr(results)
+    assert (
+        "This run stopped early: what follows is about a part of its folds, and "
+        "not of the same for every model; `compare` takes shared ones."
+    ) in shown
+    assert "Best by" not in shown
+    assert results.compare("r2", n_bootstrap=100)["n_folds"].tolist() == [2, 1, 1]
+    assert "Stopped" in results.report()
+
+
+def test_failed_folds_are_counted_first():
+    cv = chain(Ridge, Broken, on_error="record")
+    with pytest.warns(FailedModelWarning):
+        results = cv.perform().results
+    said = "Failed folds: Broken on 4 of 4; `results.warnings` says why."
+    for shown in (repr(results), results._repr_html_(), results.report()):
+        assert said in shown
+    assert "± -" not in repr(results)
+    assert "- to -" not in repr(results)
+
+
+def test_no_interval_is_said_in_words():
+    X, y = {"a": [0.0, 1.0, 2.0, 3.0]}, [0.0, 1.0, 2.5, 3.0]
+    splits = {"n_splits_out": 2, "break_cross_val": True}
+    cv = CrossValidation().set_data(X, y).set_splits(**splits).add_model(Ridge)
+    assert "(no interval: fewer than two folds and too few groups)." in repr(
+        cv.perform().results
+    )
 
 
 def test_cells_may_be_run_again():
