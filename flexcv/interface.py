@@ -560,6 +560,10 @@ class CrossValidation:
         With several splits it is a `PlansCompared`, which holds them by question and
         has the same members.
         """
+        return self._known_results(stacklevel=3)
+
+    def _known_results(self, stacklevel: int) -> Results:
+        """Return the results, with a warning where they are of an older chain."""
         if self._results is None:
             raise NotPerformedError("there are no results yet; call perform() first.")
         other = self._design.changed_since(self._performed)
@@ -568,14 +572,14 @@ class CrossValidation:
                 f"these results are of the chain before {', '.join(other)} changed; "
                 "call perform() for those of this one.",
                 OlderChainWarning,
-                stacklevel=2,
+                stacklevel=stacklevel,
             )
         return self._results
 
     @property
     def results(self) -> Results:
         """The results of `perform`."""
-        return self.get_results()
+        return self._known_results(stacklevel=3)
 
     def __repr__(self) -> str:
         lines = [f"{name}: {value}" for name, value in self._design.described()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,7 +81,9 @@ class SentenceFrame(pd.DataFrame):
     def _repr_html_(self) -> str:
         with pd.option_context("display.max_colwidth", WIDE):
             shown: str = super()._repr_html_()  # type: ignore[misc]
-        return shown.replace('class="dataframe"', f'class="dataframe" style="{WRAP}"')
+        return LONG_CELL.sub(rf'<td style="{WRAP}">\1</td>', shown)
 
 
-WRAP = "white-space: normal; text-align: left;"
+# Cells are styled one by one: a notebook's own rules for cells win over the table's.
+LONG_CELL = re.compile(r"<td>([^<]{40,})</td>")
+WRAP = "white-space: normal; text-align: left; min-width: 28em;"

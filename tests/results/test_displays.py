@@ -75,6 +75,23 @@ def test_sentences_are_shown_whole_and_frames_made_of_them_are_plain(results):
     assert type(pairs.head(1)) is pd.DataFrame
 
 
+def test_sentences_are_wide_and_begin_at_the_left_in_a_notebook():
+    shown = SentenceFrame({"n": [1], "message": ["a sentence " * 9]})._repr_html_()
+    assert '<td style="white-space: normal; text-align: left; min-width: ' in shown
+    assert "<td>1</td>" in shown
+
+
+OLDER = {"property": lambda cv: cv.results, "method": lambda cv: cv.get_results()}
+
+
+@pytest.mark.parametrize("ask", OLDER.values(), ids=OLDER)
+def test_the_warning_of_an_older_chain_names_the_line_that_asks(ask):
+    cv = chain(Ridge).perform().add_model(Lasso)
+    with pytest.warns(OlderChainWarning) as told:
+        ask(cv)
+    assert told[0].filename == __file__
+
+
 def test_a_frame_without_sentences_is_shown_as_any_frame():
     assert repr(SentenceFrame(columns=["message"])) == repr(
         pd.DataFrame(columns=["message"])
