@@ -93,14 +93,15 @@ class FirstLook:
         if self.best is None:
             return None
         row = self.intervals.loc[self.best]
-        method = row["method"]
+        method = str(row["method"])
         if row["lower"] != row["lower"]:
             told = f"no interval: {method.removeprefix('none: ')}"
         else:
             told = f"95 % interval {_span(row['lower'], row['upper'])}; {method}"
+        pooled = " pooled over folds" if method.startswith("bootstrap") else ""
         return (
             f"Best by {self.metric.name}: {self.best}, with "
-            f"{page.number(row['mean'])} ({told})."
+            f"{page.number(row['mean'])}{pooled} ({told})."
         )
 
     def scores(self) -> pd.DataFrame:
@@ -143,14 +144,14 @@ def _share_folds(scores: pd.DataFrame) -> bool:
     return bool(folds.eq(len(scores["model"].unique())).all())
 
 
-def _with_spread(mean: float, spread: float) -> str:
+def _with_spread(mean: Any, spread: Any) -> str:
     """Show a mean with its deviation, where there are any."""
     if spread != spread:
         return str(page.number(mean))
     return f"{page.number(mean)} ± {page.number(spread)}"
 
 
-def _span(low: float, high: float) -> str:
+def _span(low: Any, high: Any) -> str:
     """Show an interval, where there is one."""
     if low != low:
         return str(page.number(low))
