@@ -98,10 +98,9 @@ class FirstLook:
             told = f"no interval: {method.removeprefix('none: ')}"
         else:
             told = f"95 % interval {_span(row['lower'], row['upper'])}; {method}"
-        pooled = " pooled over folds" if method.startswith("bootstrap") else ""
         return (
             f"Best by {self.metric.name}: {self.best}, with "
-            f"{page.number(row['mean'])}{pooled} ({told})."
+            f"{page.number(row['mean'])} ({told})."
         )
 
     def scores(self) -> pd.DataFrame:

@@ -392,12 +392,13 @@ class PlansCompared(Mapping[str, R]):
     def _repr_html_(self) -> str:
         plans = counted(len(self), "plan")
         partial = " A part of the run's units is missing." if self.is_partial else ""
-        said = f"<p><b>The same models under {plans}</b>, means.{partial}</p>"
+        said = f"<p><b>The same models under {plans}</b>.{partial}</p>"
         lines = [
             f"<p>{escaped(plan)}: {escaped(why)}</p>"
             for plan, why in self._empty.items()
         ]
         if len(lines) < len(self):
+            said += "<p>Means over folds:</p>"
             said += self.table().to_html(float_format="{:.4g}".format)
         return said + "".join(lines)
 
