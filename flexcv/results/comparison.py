@@ -39,6 +39,7 @@ from .group_bootstrap import (
 Score = Callable[[Any, Any], float]
 Interval = tuple[float, float, float, str]  # estimate, lower, upper, method
 
+INTERVAL_COLUMNS = ["mean", "pooled", "lower", "upper", "method"]
 PAIR_COLUMNS = [
     "model_a",
     "model_b",
@@ -186,10 +187,11 @@ def score_intervals(
     Returns
     -------
     DataFrame indexed by model
-        Columns `mean`, `lower`, `upper`, `method`. From a bootstrap the mean is the
-        score pooled over all out-of-fold rows and averaged over repeats, which for a
-        ratio like r2 is not the mean over folds. Failed folds are left out and
-        counted in `method`; a model that failed everywhere has NaN.
+        Columns `mean` (over folds), `pooled` (the score of all out-of-fold rows
+        together, averaged over repeats, which for a ratio like r2 is another number),
+        `lower`, `upper` and `method`. An interval from a bootstrap is that of `pooled`;
+        from folds it is that of `mean`, and `pooled` is NaN. Failed folds are left out
+        and counted in `method`; a model that failed everywhere has NaN.
 
     Examples
     --------
@@ -204,9 +206,9 @@ def score_intervals(
     ...     }
     ... )
     >>> score_intervals(scores, None, "r2").round(3)
-           mean  lower  upper                    method
+           mean  pooled  lower  upper                    method
     model
-    OLS     0.2  0.068  0.332  corrected t over 5 folds
+    OLS     0.2     NaN  0.068  0.332  corrected t over 5 folds
     """
     settings = _Settings(level, n_bootstrap, seed)
     wide = by_model(fold_scores(scores, predictions, metric, function))
@@ -218,12 +220,23 @@ def score_intervals(
         test = corrected_t_test(done.tolist(), ratio)
         interval = pooled.single(model)
         n_done = len(pooled.folds(model)) if interval else len(done)
+        value = np.nan if interval is None else interval[0]
         interval = interval or _fold_interval(test, level)
-        rows[model] = _say_failures(interval, len(wide) - n_done)
-    table = pd.DataFrame.from_dict(
-        rows, orient="index", columns=["mean", "lower", "upper", "method"]
-    )
+        _, *rest = _say_failures(interval, len(wide) - n_done)
+        rows[model] = (float(np.mean(done)) if len(done) else np.nan, value, *rest)
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=INTERVAL_COLUMNS)
     return table.rename_axis("model")
+
+
+def interval_centres(intervals: pd.DataFrame) -> pd.Series[float]:
+    """Return what each interval is about: the pooled score, or the mean over folds.
+
+    Parameters
+    ----------
+    intervals
+        Of `score_intervals`.
+    """
+    return intervals["pooled"].fillna(intervals["mean"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from flexcv.metrics.choice import choose_metric
 
 from . import page
 from .asked import RunResults
+from .comparison import interval_centres
 
 EMPTY = "no unit was finished"
 
@@ -43,7 +44,8 @@ class FirstLook:
         """The best model by the main metric; one with failed folds is none."""
         counts = self._results.scores.groupby("model")["n_rows"].min()
         whole = counts.index[counts > 0]
-        means = self.intervals["mean"].loc[self.intervals.index.isin(whole)].dropna()
+        centres = interval_centres(self.intervals)
+        means = centres.loc[self.intervals.index.isin(whole)].dropna()
         greater = self.metric.greater_is_better
         if greater is None or means.empty:
             return None
@@ -68,14 +70,20 @@ class FirstLook:
         if self.best is None:
             return None
         row = self.intervals.loc[self.best]
+        said = f"{page.number(row['mean'])} on average over folds"
+        if row["pooled"] == row["pooled"]:
+            said += f", {page.number(row['pooled'])} pooled"
         return (
-            f"Best by {self.metric.name}: {self.best}, with "
-            f"{page.number(row['mean'])} (95 % interval {page.number(row['lower'])} to "
-            f"{page.number(row['upper'])}; {row['method']})."
+            f"Best by {self.metric.name}: {self.best}, with {said} (95 % interval "
+            f"{page.number(row['lower'])} to {page.number(row['upper'])}; "
+            f"{row['method']})."
         )
 
     def scores(self) -> pd.DataFrame:
-        """Return mean and standard deviation over folds, and the main interval."""
+        """Return mean and standard deviation over folds, and the main interval.
+
+        Where the interval is that of the pooled score, that is shown beside it.
+        """
         results = self._results
         table = pd.DataFrame({"model": list(results)})
         means, spread = results.summary.loc["mean"], results.summary.loc["std"]
@@ -86,6 +94,9 @@ class FirstLook:
                 for model in results
             ]
         intervals = self.intervals.loc[table["model"]]
+        if intervals["pooled"].notna().any():
+            pooled = [page.number(value) for value in intervals["pooled"]]
+            table[f"{self.metric.name}, pooled"] = pooled
         table[f"{self.metric.name}, 95 % interval"] = [
             f"{page.number(low)} to {page.number(high)}"
             for low, high in zip(intervals["lower"], intervals["upper"], strict=True)

@@ -242,7 +242,7 @@ class TestIntervals:
     def test_columns_and_index_are_as_promised(self):
         table = score_intervals(*make_run(), "mse", function=mse)
         assert table.index.name == "model"
-        assert list(table) == ["mean", "lower", "upper", "method"]
+        assert list(table) == ["mean", "pooled", "lower", "upper", "method"]
         assert (table["lower"] < table["mean"]).all()
         assert (table["mean"] < table["upper"]).all()
 
