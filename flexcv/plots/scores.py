@@ -37,8 +37,9 @@ def plot_fold_scores(
     metric
         Which one; the first by default.
     intervals
-        Indexed by model, with `mean`, `lower` and `upper`. Without it the mean over
-        folds is shown and no interval.
+        Indexed by model, with `mean`, `lower` and `upper`, and perhaps `pooled`, which
+        then is shown in place of the mean. Without it the mean over folds is shown and
+        no interval.
     part
         ``"test"`` or ``"train"``.
     ax
@@ -94,7 +95,10 @@ def _draw_mean(
     """Draw the interval as a line and the mean as a diamond on it."""
     row, shade = place
     if intervals is not None and model in intervals.index:
-        mean = float(intervals["mean"][model])
+        centres = intervals["mean"]
+        if "pooled" in intervals:
+            centres = intervals["pooled"].fillna(centres)
+        mean = float(centres[model])
         lower, upper = (
             float(intervals["lower"][model]),
             float(intervals["upper"][model]),

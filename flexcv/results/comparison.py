@@ -39,6 +39,7 @@ from .group_bootstrap import (
 Score = Callable[[Any, Any], float]
 Interval = tuple[float, float, float, str]  # estimate, lower, upper, method
 
+INTERVAL_COLUMNS = ["mean", "pooled", "lower", "upper", "method"]
 PAIR_COLUMNS = [
     "model_a",
     "model_b",
@@ -192,11 +193,12 @@ def score_intervals(
     Returns
     -------
     DataFrame indexed by model
-        Columns `mean`, `lower`, `upper`, `method`. From a bootstrap the mean is the
-        score pooled over all out-of-fold rows and averaged over repeats, which for a
-        ratio like r2 is not the mean over folds. Folds without a score, because the
-        model failed or the metric has no value there, are left out and counted in
-        `method`; a model without any has NaN.
+        Columns `mean` (over folds), `pooled` (the score of all out-of-fold rows
+        together, averaged over repeats, which for a ratio like r2 is another number),
+        `lower`, `upper` and `method`. An interval from a bootstrap is that of `pooled`;
+        from folds it is that of `mean`, and `pooled` is NaN. Folds without a score,
+        because the model failed or the metric has no value there, are left out and
+        counted in `method`; a model without any has NaN.
 
     Examples
     --------
@@ -211,9 +213,9 @@ def score_intervals(
     ...     }
     ... )
     >>> score_intervals(scores, None, "r2").round(3)
-           mean  lower  upper                    method
+           mean  pooled  lower  upper                    method
     model
-    OLS     0.2  0.068  0.332  corrected t over 5 folds
+    OLS     0.2     NaN  0.068  0.332  corrected t over 5 folds
     """
     settings = _Settings(level, n_bootstrap, seed)
     wide = by_model(fold_scores(scores, predictions, metric, function))
@@ -225,12 +227,27 @@ def score_intervals(
         test = corrected_t_test(done.tolist(), ratio)
         interval = pooled.single(model)
         n_done = len(pooled.folds(model)) if interval else len(done)
+        value = np.nan if interval is None else interval[0]
         interval = interval or _fold_interval(test, level)
-        rows[model] = _say_left_out(interval, len(wide) - n_done)
-    table = pd.DataFrame.from_dict(
-        rows, orient="index", columns=["mean", "lower", "upper", "method"]
-    )
+        if done.empty:
+            interval = (*interval[:3], NO_SCORE)
+        else:
+            interval = _say_left_out(interval, len(wide) - n_done)
+        _, *rest = interval
+        rows[model] = (float(np.mean(done)) if len(done) else np.nan, value, *rest)
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=INTERVAL_COLUMNS)
     return table.rename_axis("model")
+
+
+def interval_centres(intervals: pd.DataFrame) -> pd.Series[float]:
+    """Return what each interval is about: the pooled score, or the mean over folds.
+
+    Parameters
+    ----------
+    intervals
+        Of `score_intervals`.
+    """
+    return intervals["pooled"].fillna(intervals["mean"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,11 +376,9 @@ def _fold_interval(test: CorrectedTest, level: float) -> Interval:
 
 def _say_left_out(interval: Interval, n_left_out: int) -> Interval:
     """Add to the method how many folds have no score and are left out."""
-    mean, lower, upper, method = interval
-    if np.isnan(mean):
-        return mean, lower, upper, NO_SCORE
     if n_left_out == 0:
         return interval
+    mean, lower, upper, method = interval
     return mean, lower, upper, f"{method}; {counted(n_left_out, 'fold')} without score"
 
 

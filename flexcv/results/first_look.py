@@ -14,6 +14,7 @@ from flexcv.metrics.choice import choose_metric
 
 from . import page
 from .asked import RunResults
+from .comparison import interval_centres
 
 
 class FirstLook:
@@ -45,7 +46,8 @@ class FirstLook:
         """
         counts = self._results.scores.groupby("model")["n_rows"].min()
         whole = counts.index[counts > 0]
-        means = self.intervals["mean"].loc[self.intervals.index.isin(whole)].dropna()
+        centres = interval_centres(self.intervals)
+        means = centres.loc[self.intervals.index.isin(whole)].dropna()
         greater = self.metric.greater_is_better
         if greater is None or means.empty or not self._are_even(means.index):
             return None
@@ -94,17 +96,20 @@ class FirstLook:
             return None
         row = self.intervals.loc[self.best]
         method = str(row["method"])
+        said = f"{page.number(row['mean'])} on average over folds"
+        if row["pooled"] == row["pooled"]:
+            said += f", {page.number(row['pooled'])} pooled"
         if row["lower"] != row["lower"]:
             told = f"no interval: {method.removeprefix('none: ')}"
         else:
             told = f"95 % interval {_span(row['lower'], row['upper'])}; {method}"
-        return (
-            f"Best by {self.metric.name}: {self.best}, with "
-            f"{page.number(row['mean'])} ({told})."
-        )
+        return f"Best by {self.metric.name}: {self.best}, with {said} ({told})."
 
     def scores(self) -> pd.DataFrame:
-        """Return mean and standard deviation over folds, and the main interval."""
+        """Return mean and standard deviation over folds, and the main interval.
+
+        Where the interval is that of the pooled score, that is shown beside it.
+        """
         results = self._results
         table = pd.DataFrame({"model": list(results)})
         means, spread = results.summary.loc["mean"], results.summary.loc["std"]
@@ -116,6 +121,9 @@ class FirstLook:
                 for model in results
             ]
         intervals = self.intervals.loc[table["model"]]
+        if intervals["pooled"].notna().any():
+            pooled = [page.number(value) for value in intervals["pooled"]]
+            table[f"{self.metric.name}, pooled"] = pooled
         table[f"{self.metric.name}, 95 % interval"] = [
             _span(low, high)
             for low, high in zip(intervals["lower"], intervals["upper"], strict=True)

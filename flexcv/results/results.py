@@ -284,7 +284,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         n_bootstrap: int = 2000,
         seed: int = 0,
     ) -> pd.DataFrame:
-        """Return each model's score with its interval: mean, lower, upper, method.
+        """Return each model's score: mean, pooled, lower, upper, method.
 
         Parameters
         ----------

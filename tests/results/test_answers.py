@@ -35,7 +35,7 @@ def test_intervals_are_those_of_scores_and_predictions(rich):
         rich.scores, rich.predictions, "mse", function=function, **FEW
     )
     pd.testing.assert_frame_equal(rich.interval("mse", **FEW), expected)
-    assert list(expected) == ["mean", "lower", "upper", "method"]
+    assert list(expected) == ["mean", "pooled", "lower", "upper", "method"]
     assert expected["method"].tolist() == ["bootstrap over 12 groups"] * 4
 
 

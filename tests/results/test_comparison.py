@@ -242,16 +242,16 @@ class TestIntervals:
     def test_columns_and_index_are_as_promised(self):
         table = score_intervals(*make_run(), "mse", function=mse)
         assert table.index.name == "model"
-        assert list(table) == ["mean", "lower", "upper", "method"]
+        assert list(table) == ["mean", "pooled", "lower", "upper", "method"]
         assert (table["lower"] < table["mean"]).all()
         assert (table["mean"] < table["upper"]).all()
 
-    def test_the_mean_is_the_pooled_score(self):
+    def test_the_pooled_score_is_that_of_all_rows_together(self):
         scores, predictions = make_run()
         table = score_intervals(scores, predictions, "r2", function=r2_score)
         test = predictions.query("part == 'test' and model == 'A'")
         expected = r2_score(test["y_true"], test["y_pred"])
-        assert table.loc["A", "mean"] == pytest.approx(expected, rel=1e-12)
+        assert table.loc["A", "pooled"] == pytest.approx(expected, rel=1e-12)
 
     def test_metrics_of_scikit_learn_give_the_same_as_plain_ones(self):
         run = make_run()
