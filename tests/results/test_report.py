@@ -89,7 +89,7 @@ def test_it_says_question_seed_versions_and_how_groups_were_treated(page, rich):
 
 
 def test_it_names_the_best_and_how_sure_that_is(page, rich):
-    best = rich.interval("r2")["mean"].idxmax()
+    best = rich.interval("r2")["pooled"].idxmax()
     assert f"Best by r2: {best}, with " in page
     for sentence in rich.compare("r2")["sentence"]:
         assert sentence in page
