@@ -97,8 +97,8 @@ class FirstLook:
         row = self.intervals.loc[self.best]
         method = str(row["method"])
         said = f"{page.number(row['mean'])} on average over folds"
-        if row["pooled"] == row["pooled"]:
-            said += f", {page.number(row['pooled'])} pooled"
+        if row["pooled"] == row["pooled"]:  # what the interval and the rank are about
+            said = f"{page.number(row['pooled'])} pooled over folds"
         if row["lower"] != row["lower"]:
             told = f"no interval: {method.removeprefix('none: ')}"
         else:
