@@ -456,16 +456,12 @@ class DeepMixtureLMM(AbstractCurveMixture):
         """The coefficients (a, w) of membership, a row for each cluster.
 
         Per unit of the columns; differences between clusters are log odds, and the
-        clusters' slopes sum to zero.
+        clusters' slopes sum to zero. Without `membership` there is no row.
         """
         check_is_fitted(self)
         gate = self.parameters_.gate
-        if gate is None:
-            raise ModelError(
-                "no column predicts membership; name columns in `membership` and fit "
-                "again."
-            )
-        return self.membership_.on_columns(gate.coefficients)
+        coefficients = np.zeros((0, 1)) if gate is None else gate.coefficients
+        return self.membership_.on_columns(coefficients)
 
     @property
     def fixed_effects_(self) -> pd.DataFrame:

@@ -58,8 +58,9 @@ class Gate:
         """Return the part of the evidence lower bound beside the subjects'."""
         k, width = self.coefficients.shape
         inner = np.eye(width) + 0.5 * self.scale**2 * self.gram
-        volume = (k - 1) * float(np.linalg.slogdet(inner)[1])
-        return -0.5 * (float((self.coefficients**2).sum()) / self.scale**2 + volume)
+        volume = float((k - 1) * np.linalg.slogdet(inner)[1])
+        square = float(np.square(self.coefficients).sum())
+        return -0.5 * (square / self.scale**2 + volume)
 
     def updated(self, pull: FloatArray, features: FloatArray) -> Gate:
         """Take steps that raise the bound, components' probabilities held.
