@@ -134,20 +134,17 @@ def test_the_unit_of_precisions_moves_no_prediction():
 
 def test_rows_of_little_precision_are_learned_from_little():
     rng = np.random.default_rng(0)
-    X = pd.DataFrame({"x": rng.normal(size=1200), "g": np.arange(1200) % 30})
-    true = np.where(X["x"] > 0.0, 1.0, -1.0)
-    weights = np.where(np.arange(1200) % 2, 1.0, 0.01)
-    y = true + rng.normal(size=1200) / np.sqrt(weights)
+    X = pd.DataFrame({"x": rng.normal(size=600), "g": np.arange(600) % 30})
+    true = X["x"].to_numpy()
+    weights = np.where(np.arange(600) % 2, 1.0, 0.01)
+    y = true + rng.normal(size=600) / np.sqrt(weights)
     y += 0.5 * rng.normal(size=30)[X["g"]]
-    errors = [
-        np.mean(
-            (quick(n_epochs=30).fit(X, y, w).predict(X.assign(g="new")) - true) ** 2
-        )
-        for w in (weights, None)
-    ]
-    assert errors[0] < 0.5 * errors[1]
-    sigma = quick(n_epochs=30).fit(X, y, weights).sigma_
-    assert sigma == pytest.approx(1.0, abs=0.25)
+    settings = {"n_epochs": 20, "learning_rate": 0.05} | LINEAR
+    model, plain = (quick(**settings).fit(X, y, w) for w in (weights, None))
+    new = X.assign(g="new")
+    errors = [np.var(m.predict(new) - true) for m in (model, plain)]
+    assert errors[0] < 0.2 * errors[1]
+    assert model.sigma_ == pytest.approx(1.0, abs=0.1)
 
 
 @pytest.mark.parametrize("family", ["gaussian", "poisson"])
