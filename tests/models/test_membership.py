@@ -6,6 +6,8 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
 
 from flexcv import CrossValidation
 from flexcv.errors import RankDeficiencyWarning
@@ -108,6 +110,29 @@ def test_features_that_tell_nothing_lower_the_bound(table, target, fitted, plain
     noise = np.random.default_rng(5).normal(size=80)[table["subject"]]
     model = mixture(["noise"]).fit(table[COLUMNS].assign(noise=noise), target)
     assert model.bound_ < plain.bound_ < fitted.bound_
+
+
+def test_one_cluster_has_nothing_to_predict(table, target):
+    one = mixture(n_components=1, n_factors=1).fit(table, target)
+    plain = mixture((), n_components=1, n_factors=1).fit(table[COLUMNS], target)
+    assert one.bound_ == pytest.approx(plain.bound_)
+    np.testing.assert_allclose(one.predict(table), plain.predict(table[COLUMNS]))
+    np.testing.assert_allclose(one.membership_effects_, 0.0, atol=1e-12)
+
+
+def test_the_log_score_is_the_density_at_the_subject_s_features(fitted, table, target):
+    rows = table["subject"].eq(0)
+    X = fitted.basis_.design(table["time"][rows].to_numpy())
+    noise = fitted.sigma_**2 * np.eye(len(X))
+    stranger = table[rows].head(1).assign(subject="x")
+    share = fitted.predict_cluster_proba(stranger)[0]
+    parts = [
+        np.log(weight)
+        + multivariate_normal(X @ m, X @ c @ X.T + noise).logpdf(target[rows])
+        for weight, m, c in zip(share, fitted.means_, fitted.covariances_, strict=True)
+    ]
+    score = fitted.log_score(table[rows], target[rows])
+    assert score == pytest.approx(logsumexp(parts), abs=1e-6)
 
 
 def test_visits_outweigh_features(fitted, others):

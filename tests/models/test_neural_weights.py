@@ -79,14 +79,15 @@ def test_a_linear_network_is_the_weighted_mixed_model():
     np.testing.assert_allclose(inside, near[inside.columns], rtol=0.02)
 
 
-@pytest.mark.parametrize("groups", [None, "g"])
+@pytest.mark.parametrize("groups", [[], ["g"], ["g", "h"]], ids=len)
 def test_weighted_slopes_are_learned_by_gradients_as_well(groups):
-    X = TABLE if groups else TABLE[["a", "b"]]
+    X = TABLE.assign(h=np.arange(N) % 7)[["a", "b", *groups]]
+    groups = groups or None
     model = quick(groups, n_epochs=60, **LINEAR).fit(X, NUMBERS, TIMES)
     wanted = LinearMixedEffectsModel(groups, reml=False).fit(X, NUMBERS, TIMES)
     plain = LinearMixedEffectsModel(groups, reml=False).fit(X, NUMBERS)
     assert model.loglik_ == pytest.approx(wanted.loglik_, abs=0.02)
-    rows = X.assign(g="new") if groups else X
+    rows = X.assign(**dict.fromkeys(groups or [], "new"))
     found, expected, other = (m.predict(rows) for m in (model, wanted, plain))
     assert np.std(found - expected) < 0.2 * np.std(other - expected)
 
@@ -143,7 +144,7 @@ def test_rows_of_little_precision_are_learned_from_little():
     model, plain = (quick(**settings).fit(X, y, w) for w in (weights, None))
     new = X.assign(g="new")
     errors = [np.var(m.predict(new) - true) for m in (model, plain)]
-    assert errors[0] < 0.2 * errors[1]
+    assert errors[0] < 0.5 * errors[1]
     assert model.sigma_ == pytest.approx(1.0, abs=0.1)
 
 

@@ -71,8 +71,9 @@ class AbstractCurveMixture(AbstractMixedModel):
     def predict(self, X: Any, condition_on: Any = None) -> FloatArray:
         """Predict the curves at the table's times.
 
-        Known subjects get their posterior curve, others the mean of the population,
-        or the curve that their rows in `condition_on` suggest.
+        Known subjects get their posterior curve, others the mean of the population, or
+        of its members with their features, or the curve that their rows in
+        `condition_on` suggest.
 
         Parameters
         ----------
@@ -194,7 +195,9 @@ class AbstractCurveMixture(AbstractMixedModel):
     def predict_cluster_proba(self, X: Any, condition_on: Any = None) -> FloatArray:
         """Return each cluster's probability for each row's subject, rows by clusters.
 
-        Clusters are the components of the first layer, the largest one first.
+        Clusters are the components of the first layer, the largest one first. New
+        subjects without rows in `condition_on` have the weights of the clusters, or
+        what their features say.
         """
         rows = self._rows(X, condition_on)
         share = rows.local.component_share(self.parameters_.n_components[0])

@@ -1,10 +1,15 @@
 """The regression of components on features, against the integral it bounds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import log_softmax, logsumexp
 
 from flexcv.models.mixtures.gate import starting_gate, with_ones
+from flexcv.models.mixtures.messages import local_factor, messages
+from flexcv.models.mixtures.prediction import population_messages
+from tests.models.curve_tables import random_parameters, random_sums
 
 K, Q, N, SCALE = 3, 2, 60, 1.5
 
@@ -88,3 +93,35 @@ def test_what_is_kept_has_the_same_odds(features, member):
     found, whole = kept.log_share(features), gate.log_share(features)
     np.testing.assert_allclose(found[:, 0] - found[:, 1], whole[:, 2] - whole[:, 0])
     np.testing.assert_allclose(kept.coefficients.sum(axis=0), 0.0, atol=1e-12)
+
+
+def gated(components):
+    """Parameters without uncertainty, and sums of subjects with features."""
+    rng, factors = np.random.default_rng(0), (2, 1)[: len(components)]
+    parameters = random_parameters(components=components, factors=factors, sure=True)
+    gate = starting_gate(np.ones(components[0]), rng.normal(size=(12, Q)), SCALE)
+    moved = gate.coefficients + rng.normal(size=gate.coefficients.shape)
+    sums = replace(random_sums()[0], features=rng.normal(size=(12, Q)))
+    return replace(parameters, gate=replace(gate, coefficients=moved)), sums
+
+
+@pytest.mark.parametrize("components", [(3,), (3, 2)])
+def test_subjects_of_training_and_new_ones_have_the_same_gate(components):
+    parameters, sums = gated(components)
+    told = local_factor(sums, messages(parameters), parameters)
+    new = local_factor(sums, population_messages(parameters), parameters)
+    np.testing.assert_allclose(told.share, new.share, atol=1e-6)
+    np.testing.assert_allclose(told.evidence, new.evidence, rtol=1e-6)
+
+
+def test_the_gate_takes_the_place_of_the_first_layer_s_weights():
+    parameters, sums = gated((3, 2))
+    plain = replace(parameters, gate=None)
+    with_gate, without = (
+        local_factor(sums, population_messages(p), p) for p in (parameters, plain)
+    )
+    weights = parameters.layers[0].weights
+    odds = np.exp(parameters.gate.log_share(sums.features)) / weights
+    wanted = without.share * np.repeat(odds, 2, axis=1)
+    wanted /= wanted.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(with_gate.share, wanted, atol=1e-9)
