@@ -17,6 +17,7 @@ from flexcv.testing.changes import Sample
 from flexcv.testing.laws import Trial
 
 SMALL = {"n_components": (3, 1), "n_basis": 6, "tol": 1e-4, "random_state": 0}
+QUICK = SMALL | {"n_components": (2, 1), "n_basis": 5, "tol": 1e-3}
 COLUMNS = ["subject", "time"]
 
 
@@ -195,7 +196,7 @@ def test_membership_columns_have_no_fixed_effect(fitted):
 def trial():
     table, y, _ = drawn(2, n=30, rows=5)
     make = functools.partial(
-        DeepMixtureLMM, time="time", membership=("age", "site"), **SMALL
+        DeepMixtureLMM, time="time", membership=("age", "site"), **QUICK
     )
     return Trial(make, Sample(table, y, "subject", "numbers"))
 
@@ -205,13 +206,14 @@ def test_the_laws_of_mixed_models_hold(law):
     LAWS[law](trial())
 
 
+@pytest.mark.slow
 def test_it_cross_validates_in_the_chain(table, target):
     found = (
         CrossValidation()
         .set_data(table.drop(columns="subject"), pd.Series(target), table["subject"])
         .set_splits("GroupKFold", n_splits_out=3)
-        .add_model(mixture().set_params(groups=None), model_name="features")
-        .add_model(mixture(()).set_params(groups=None), model_name="plain")
+        .add_model(mixture(**QUICK).set_params(groups=None), model_name="features")
+        .add_model(mixture((), **QUICK).set_params(groups=None), model_name="plain")
         .perform()
         .get_results()
         .summary.loc["mean"]

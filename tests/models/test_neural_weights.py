@@ -92,6 +92,7 @@ def test_weighted_slopes_are_learned_by_gradients_as_well(groups):
     assert np.std(found - expected) < 0.2 * np.std(other - expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["binomial", "poisson"])
 def test_weights_of_classes_and_counts_are_numbers_of_rows(family):
     y = CLASSES if family == "binomial" else COUNTS
@@ -133,6 +134,7 @@ def test_the_unit_of_precisions_moves_no_prediction():
     np.testing.assert_allclose(other, one, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_rows_of_little_precision_are_learned_from_little():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"x": rng.normal(size=600), "g": np.arange(600) % 30})
