@@ -39,6 +39,7 @@ from flexcv.models.mixtures.learned import (
     trace_frame,
     trace_row,
 )
+from flexcv.models.mixtures.membership import learn_membership
 from flexcv.models.mixtures.moments import sweep
 from flexcv.models.mixtures.parameters import Parameters, Priors
 from flexcv.models.mixtures.search import Outcome, by_weight, search
@@ -65,6 +66,11 @@ class DeepMixtureLMM(AbstractCurveMixture):
     Bayes by coordinate ascent, exact in each subject's paths and factors: no sweep
     lowers the bound.
 
+    With `membership`, subject i is in component k of the first layer with probability
+    :math:`\exp(a_k + w_k'x_i) / \sum_j \exp(a_j + w_j'x_i)`, as in mixtures of experts
+    (Jordan & Jacobs 1994, Neural Comput. 6, 181-214) and in growth mixtures (Muthen &
+    Shedden 1999, Biometrics 55, 463-469); deeper layers keep weights for all.
+
     Parameters
     ----------
     groups
@@ -86,6 +92,10 @@ class DeepMixtureLMM(AbstractCurveMixture):
         ``"uniform"``, or ``"quantile"`` for as many rows between any two knots.
     basis
         Columns that a curve is made of, instead of splines.
+    membership
+        Columns that predict a subject's cluster instead of having fixed effects, the
+        same in all rows of a subject; every level of a category has an indicator. New
+        subjects are predicted by theirs, known ones keep those of training.
     time_range
         Range of the splines; the training table's by default.
     extrapolation
@@ -97,6 +107,9 @@ class DeepMixtureLMM(AbstractCurveMixture):
     concentration, mean_scale, loading_scale, spread_scale, noise_scale
         Scales of the priors, for a target of unit variance: Dirichlet weights, Cauchy
         means, horseshoe loadings, half-Cauchy deviations of coefficients and noise.
+    membership_scale
+        Standard deviation of the normal prior of a_k and w_k, for features of unit
+        variance.
     n_init
         Starts of each size; the best bound is kept.
     max_iter, tol
@@ -116,7 +129,8 @@ class DeepMixtureLMM(AbstractCurveMixture):
     n_components_
         Components left in each layer.
     weights_, means_, covariances_
-        The mixture of the coefficients, one Gaussian for each path through the layers.
+        The mixture of the coefficients, one Gaussian for each path through the layers;
+        the weights are those of training's subjects together.
     cluster_, cluster_proba_
         Each subject's component of the first layer, and the probability of each.
     sigma_
@@ -164,6 +178,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         degree: int = 3,
         knots: str = "uniform",
         basis: Any = None,
+        membership: Any = (),
         time_range: Any = None,
         extrapolation: str = "linear",
         simplify: bool = True,
@@ -172,6 +187,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         loading_scale: float = 1.0,
         spread_scale: float = 2.5,
         noise_scale: float = 1.0,
+        membership_scale: float = 2.5,
         n_init: int = 1,
         max_iter: int = 1000,
         tol: float = 2e-5,
@@ -187,6 +203,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         self.degree = degree
         self.knots = knots
         self.basis = basis
+        self.membership = membership
         self.time_range = time_range
         self.extrapolation = extrapolation
         self.simplify = simplify
@@ -195,6 +212,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         self.loading_scale = loading_scale
         self.spread_scale = spread_scale
         self.noise_scale = noise_scale
+        self.membership_scale = membership_scale
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
@@ -216,20 +234,34 @@ class DeepMixtureLMM(AbstractCurveMixture):
         return (RandomTerm(names[0]),)
 
     def _named(self) -> bool:
-        return super()._named() or self.basis is not None
+        return super()._named() or bool(self._own_columns())
 
     def _own_columns(self) -> list[Any]:
-        if self.basis is None:
-            return []
-        return [self.basis] if isinstance(self.basis, str | int) else list(self.basis)
+        return [*_listed(self.basis), *_listed(self.membership)]
 
     def _left_out(
         self, terms: Sequence[RandomTerm], table: pd.DataFrame
     ) -> tuple[Any, ...]:
-        own = self._own_columns()
-        for name in own:
-            require_column(table, name, "basis")
-        return tuple(dict.fromkeys([*super()._left_out(terms, table), *own]))
+        left_out = super()._left_out(terms, table)
+        for role in ("basis", "membership"):
+            for name in _listed(getattr(self, role)):
+                require_column(table, name, role)
+        self._require_own_membership(left_out)
+        return tuple(dict.fromkeys([*left_out, *self._own_columns()]))
+
+    def _require_own_membership(self, left_out: Sequence[Any]) -> None:
+        names = _listed(self.membership)
+        if names and self.groups is None:
+            raise ValueError(
+                f"`membership` names columns {names!r} of subjects, and `groups` is "
+                "None; name the column of subjects there."
+            )
+        twice = [n for n in names if n in {*left_out, *_listed(self.basis)}]
+        if twice:
+            raise ValueError(
+                "`membership` must name other columns than `groups`, `time` and "
+                f"`basis`, got {twice[0]!r} in both; name it once."
+            )
 
     # -- fit --
 
@@ -255,6 +287,11 @@ class DeepMixtureLMM(AbstractCurveMixture):
         priors, schedule = self._priors(), self._schedule()
         self.basis_ = self._learn_basis(training)
         source, target = training.source, training.target
+        factors = training.design.factors
+        codes = factors[0].codes if factors else np.zeros(len(target), dtype=np.intp)
+        n_subjects = factors[0].n_levels if factors else 1
+        names = _listed(self.membership)
+        self.membership_ = learn_membership(names, source, codes, n_subjects)
         self.fixed_encoder_ = learn_fixed(source.table, leave_out=training.left_out)
         curve = basis_columns(self.basis_, source)
         fixed = np.column_stack(self.fixed_encoder_.columns(source))
@@ -272,11 +309,11 @@ class DeepMixtureLMM(AbstractCurveMixture):
             roots[:, None] * self.units_.fixed(fixed),
         )
         scaled = roots * self.units_.target(target)
-        if not training.design.factors:
+        if not factors:
             self._keep_least_squares(*joined, scaled)
             return
-        factor = training.design.factors[0]
-        sums = subject_sums(*joined, scaled, factor.codes, factor.n_levels)
+        features = self.membership_.of_subjects(source, codes, n_subjects)
+        sums = subject_sums(*joined, scaled, codes, n_subjects, features)
         # Starts are drawn from subjects in the order of their sums of squares, whatever
         # they are called and wherever their rows stand.
         shown = sums.take(np.argsort(sums.square, kind="stable"))
@@ -310,7 +347,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         if n_basis is not None:
             check_integer("n_basis", n_basis, 2)
         if self.basis is not None:
-            return column_basis(self._own_columns())
+            return column_basis(_listed(self.basis))
         if self.time is None:
             if training.design.factors:
                 raise ValueError(
@@ -415,6 +452,18 @@ class DeepMixtureLMM(AbstractCurveMixture):
     # -- readings --
 
     @property
+    def membership_effects_(self) -> pd.DataFrame:
+        """The coefficients (a, w) of membership, a row for each cluster.
+
+        Per unit of the columns; differences between clusters are log odds, and the
+        clusters' slopes sum to zero. Without `membership` there is no row.
+        """
+        check_is_fitted(self)
+        gate = self.parameters_.gate
+        coefficients = np.zeros((0, 1)) if gate is None else gate.coefficients
+        return self.membership_.on_columns(coefficients)
+
+    @property
     def fixed_effects_(self) -> pd.DataFrame:
         """Effects of the columns beside curves and subjects, with standard errors.
 
@@ -429,6 +478,13 @@ class DeepMixtureLMM(AbstractCurveMixture):
             "std_error": errors,
         }
         return pd.DataFrame(columns, index=pd.Index(names, name="name"))
+
+
+def _listed(names: Any) -> list[Any]:
+    """Return one name, several or None as a list."""
+    if names is None:
+        return []
+    return [names] if isinstance(names, str | int) else list(names)
 
 
 def _roots(training: Training) -> FloatArray:

@@ -234,7 +234,7 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
     (400, 2)
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -244,6 +244,9 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
             array will do when no column is named.
         y
             The classes, one per row.
+        sample_weight
+            How often each row counts: its log-likelihood is multiplied. Rows of
+            weight zero are left out.
         """
         if y is None:
             raise ValueError(
@@ -265,7 +268,7 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
                 f"{len(labels)} rows. Only binary classification is supported."
             )
         self.classes_ = classes
-        return super().fit(X, codes.astype(np.float64))
+        return super().fit(X, codes.astype(np.float64), sample_weight)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Predict the more probable class.

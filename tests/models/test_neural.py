@@ -54,12 +54,19 @@ def quick(groups="group", slopes=(), **settings):
 
 # -- a scikit-learn estimator --
 
+REASON = "batches are cut from rows, and rows that come twice are two"
+UNEQUAL_DRAWS = {
+    f"check_sample_weight_equivalence_on_{kind}_data": REASON
+    for kind in ("dense", "sparse")
+}
+
 
 @parametrize_with_checks(
     [
         NeuralMixedEffectsRegressor(n_epochs=40, hidden_layer_sizes=(16,)),
         NeuralMixedEffectsClassifier(n_epochs=40, hidden_layer_sizes=(16,)),
-    ]
+    ],
+    expected_failed_checks=lambda _: UNEQUAL_DRAWS,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.filterwarnings("ignore::flexcv.errors.RankDeficiencyWarning")

@@ -131,13 +131,13 @@ def _is_warm(step: Step) -> bool:
 
 def pruned(parameters: Parameters, priors: Priors) -> Parameters:
     """Drop components that hardly any subject belongs to."""
-    layers = []
-    for layer in parameters.layers:
+    for number, layer in enumerate(parameters.layers):
         kept = np.flatnonzero(layer.weights >= priors.concentration + LEAST_SUBJECTS)
         if not len(kept):
             kept = np.array([int(layer.weights.argmax())])
-        layers.append(layer if len(kept) == layer.n_components else layer.take(kept))
-    return replace(parameters, layers=tuple(layers))
+        if len(kept) < layer.n_components:
+            parameters = parameters.take(number, kept)
+    return parameters
 
 
 def _evaluated(
@@ -199,7 +199,5 @@ def _replaceable(sums: SubjectSums, parameters: Parameters) -> list[tuple[int, i
 
 
 def _without(parameters: Parameters, layer: int, component: int) -> Parameters:
-    layers = list(parameters.layers)
-    kept = np.delete(np.arange(layers[layer].n_components), component)
-    layers[layer] = layers[layer].take(kept)
-    return replace(parameters, layers=tuple(layers))
+    kept = np.delete(np.arange(parameters.n_components[layer]), component)
+    return parameters.take(layer, kept)

@@ -12,6 +12,7 @@ from scipy.special import digamma, gammaln
 
 from flexcv.arrays import FloatArray
 
+from .gate import Gate
 from .messages import LOG_2PI
 from .parameters import Layer, Parameters, Priors
 
@@ -22,7 +23,10 @@ LOG_GAMMA_HALF = float(gammaln(HALF))
 def global_bound(parameters: Parameters, priors: Priors) -> float:
     """Sum E log p - E log q over all global factors."""
     shrinks = parameters.shrinks
-    total = sum(_layer_bound(layer, priors, shrinks) for layer in parameters.layers)
+    total = sum(
+        _layer_bound(layer, priors, shrinks, parameters.gate if number == 0 else None)
+        for number, layer in enumerate(parameters.layers)
+    )
     noise = _half_cauchy(
         np.array(parameters.noise_shape),
         np.array(parameters.noise_scale),
@@ -32,7 +36,9 @@ def global_bound(parameters: Parameters, priors: Priors) -> float:
     return float(total + noise)
 
 
-def _layer_bound(layer: Layer, priors: Priors, shrinks: bool) -> float:
+def _layer_bound(
+    layer: Layer, priors: Priors, shrinks: bool, gate: Gate | None
+) -> float:
     total = _rows_entropy(layer) + _means(layer, priors)
     total += _half_cauchy(
         np.broadcast_to(layer.spread_shape[:, None], layer.spread_scale.shape),
@@ -40,7 +46,10 @@ def _layer_bound(layer: Layer, priors: Priors, shrinks: bool) -> float:
         layer.spread_mixing,
         priors.spread_scale,
     )
-    total += _weights(layer.weights, priors.concentration)
+    if gate is None:
+        total += _weights(layer.weights, priors.concentration)
+    else:
+        total += gate.bound()
     loadings = _horseshoe(layer, priors) if shrinks else _plain_loadings(layer)
     return float(total + loadings)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice, check_integer
-from flexcv.arrays import FloatArray, IntArray
+from flexcv.arrays import BoolArray, FloatArray, IntArray
 from flexcv.errors import ExtrapolationWarning, ModelError, UnknownGroupsWarning
 from flexcv.models.contract.base import AbstractMixedModel
 from flexcv.models.design._effects import Columns
@@ -32,12 +32,13 @@ from .curve_basis import (
     require_near,
     require_times,
 )
+from .curve_rows import CurveRows, Seen
+from .membership import Membership
 from .messages import Local, local_factor, messages
 from .parameters import Parameters, path_gaussians
 from .prediction import (
     RowMixture,
     cluster_curves,
-    component_share,
     draw_coefficients,
     nobody,
     population_messages,
@@ -53,50 +54,13 @@ OF = ("observation", "curve")
 SURE = 1e13  # shape of an inverse gamma that is a point
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CurveRows:
-    """The rows to predict, in the mixture's units.
-
-    Attributes
-    ----------
-    design
-        Curve columns, shape (rows, d).
-    fixed
-        The fixed part of each row.
-    local
-        Of the subjects that the rows are of; the last one is nobody.
-    subjects
-        Position of each row's subject in `local`.
-    draws
-        Which rows share a curve: one number per subject, known or not.
-    """
-
-    design: FloatArray
-    fixed: FloatArray
-    local: Local
-    subjects: IntArray
-    draws: IntArray
-
-
-class Seen(NamedTuple):
-    """What was observed of subjects, in training and since.
-
-    `known` are sums of training's subjects, `new` of others, `labels` of both, and
-    `visited` the places among the labels that have rows since.
-    """
-
-    known: SubjectSums
-    new: SubjectSums | None
-    labels: pd.Index
-    visited: IntArray = np.zeros(0, dtype=np.intp)
-
-
 class AbstractCurveMixture(AbstractMixedModel):
     """A model of curves from a mixture, and what it says of a table's rows."""
 
     time: Any
     extrapolation: str
     basis_: Basis
+    membership_: Membership
     fixed_encoder_: FixedEncoder
     units_: Units
     parameters_: Parameters
@@ -107,8 +71,9 @@ class AbstractCurveMixture(AbstractMixedModel):
     def predict(self, X: Any, condition_on: Any = None) -> FloatArray:
         """Predict the curves at the table's times.
 
-        Known subjects get their posterior curve, others the mean of the population,
-        or the curve that their rows in `condition_on` suggest.
+        Known subjects get their posterior curve, others the mean of the population, or
+        of its members with their features, or the curve that their rows in
+        `condition_on` suggest.
 
         Parameters
         ----------
@@ -118,7 +83,8 @@ class AbstractCurveMixture(AbstractMixedModel):
             A table of observed rows and their target, as a pair; of new subjects, or
             of known ones beside what training showed.
         """
-        if condition_on is None:
+        check_is_fitted(self)
+        if condition_on is None and not self.membership_.effects:
             return super().predict(X)
         rows = self._rows(X, condition_on)
         return self._user(rows.fixed + self._mixture(rows, "curve").expectation())
@@ -229,10 +195,12 @@ class AbstractCurveMixture(AbstractMixedModel):
     def predict_cluster_proba(self, X: Any, condition_on: Any = None) -> FloatArray:
         """Return each cluster's probability for each row's subject, rows by clusters.
 
-        Clusters are the components of the first layer, the largest one first.
+        Clusters are the components of the first layer, the largest one first. New
+        subjects without rows in `condition_on` have the weights of the clusters, or
+        what their features say.
         """
         rows = self._rows(X, condition_on)
-        share = component_share(rows.local.share, self.parameters_.n_components)
+        share = rows.local.component_share(self.parameters_.n_components[0])
         return share[rows.subjects]
 
     def log_score(self, X: Any, y: Any) -> float:
@@ -362,8 +330,9 @@ class AbstractCurveMixture(AbstractMixedModel):
         seen = self._seen(condition_on)
         codes = level_codes(column, seen.labels)
         self._heed_subjects(column, codes, seen)
-        local, subjects = self._posterior(codes, seen.known, seen.new)
-        unknown = pd.factorize(column)[0]
+        features = self.membership_.of_rows(source)
+        local, subjects = self._posterior(codes, seen, features)
+        unknown = pd.factorize(column)[0] + len(column) * subjects
         draws = np.where(codes >= 0, codes, codes.max(initial=-1) + 1 + unknown)
         return CurveRows(
             self._design(source),
@@ -437,23 +406,30 @@ class AbstractCurveMixture(AbstractMixedModel):
         labels = levels.append(pd.Index(new_labels)) if len(new_labels) else levels
         left = self.units_.target(target) - self._fixed(source)
         none = np.zeros((len(target), 0))
-        sums = subject_sums(self._design(source), none, left, codes, len(labels))
+        n = len(labels)
+        features = self.membership_.of_subjects(source, codes, n)
+        sums = subject_sums(self._design(source), none, left, codes, n, features)
         return sums, labels
 
     def _posterior(
-        self, codes: IntArray, known: SubjectSums, new: SubjectSums | None
+        self, codes: IntArray, seen: Seen, features: FloatArray
     ) -> tuple[Local, IntArray]:
-        """Return the local factors of the rows' subjects and each row's place there."""
-        n_known, d = len(known), known.cross.shape[1]
+        """Return the local factors of the rows' subjects and each row's place there.
+
+        Rows of subjects of whom nothing was observed go by their features.
+        """
+        n_known, d = len(seen.known), seen.known.cross.shape[1]
         needed = np.unique(codes[codes >= 0])
         of_known, of_new = needed[needed < n_known], needed[needed >= n_known]
-        others = nobody(1, d)
-        if new is not None:
-            others = new.take(of_new - n_known).followed_by(others)
+        kinds, places = _kinds(features, codes < 0)
+        others = nobody(len(kinds), d, kinds)
+        if seen.new is not None:
+            others = seen.new.take(of_new - n_known).followed_by(others)
         told = messages(self.parameters_)
-        local = posterior(known.take(of_known), others, told, self.parameters_)
-        places = np.searchsorted(needed, codes)
-        return local, np.where(codes >= 0, places, len(needed))
+        known = seen.known.take(of_known)
+        local = posterior(known, others, told, self.parameters_)
+        observed = np.searchsorted(needed, codes)
+        return local, np.where(codes >= 0, observed, len(needed) + places)
 
     def _design(self, source: Columns) -> FloatArray:
         return self.units_.curve(basis_columns(self.basis_, source))
@@ -479,3 +455,12 @@ class AbstractCurveMixture(AbstractMixedModel):
         said = require_near(self.basis_, times, self.extrapolation)
         if said:
             warnings.warn(said, ExtrapolationWarning, stacklevel=4)
+
+
+def _kinds(features: FloatArray, asked: BoolArray) -> tuple[FloatArray, IntArray]:
+    """Return the distinct features of the rows asked for, and their places there."""
+    places = np.zeros(len(features), dtype=np.intp)
+    if not features.shape[1]:
+        return np.zeros((1, 0)), places
+    kinds, places[asked] = np.unique(features[asked], axis=0, return_inverse=True)
+    return kinds, places

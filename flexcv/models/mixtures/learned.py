@@ -12,7 +12,6 @@ from flexcv.arrays import FloatArray
 from .ascent import Step
 from .messages import chunks, local_factor, messages
 from .parameters import Parameters, path_gaussians
-from .prediction import component_share
 from .search import Outcome
 from .sums import SubjectSums
 
@@ -51,7 +50,7 @@ def subject_curves(
     for part in chunks(n, n_paths, d):
         local = local_factor(sums.take(part), told, parameters)
         curves[part] = (local.share[..., None] * local.mean).sum(axis=1)
-        share[part] = component_share(local.share, parameters.n_components)
+        share[part] = local.component_share(share.shape[1])
     return curves, share
 
 

@@ -76,6 +76,10 @@ class Local:
     covariance: FloatArray
     evidence: FloatArray
 
+    def component_share(self, k: int) -> FloatArray:
+        """Return the probability of each of the first layer's k components, (n, k)."""
+        return np.asarray(self.share.reshape(len(self.share), k, -1).sum(axis=2))
+
 
 def messages(parameters: Parameters) -> Messages:
     """Integrate the layers out, from the deepest to the one next to the data."""
@@ -88,6 +92,8 @@ def messages(parameters: Parameters) -> Messages:
             layer, precision, linear, constant
         )
         passages.append(passage)
+    if parameters.gate is not None:  # each subject has weights of its own there
+        constant = constant - parameters.per_path(parameters.layers[0].log_weights)
     return Messages(precision, linear, constant, tuple(reversed(passages)))
 
 
@@ -139,6 +145,8 @@ def local_factor(sums: SubjectSums, told: Messages, parameters: Parameters) -> L
     mean = (covariance @ pull[..., None])[..., 0]
     log_share = told.constant + 0.5 * (pull * mean).sum(axis=-1)
     log_share += 0.5 * (pull.shape[-1] * LOG_2PI - np.linalg.slogdet(precision)[1])
+    if parameters.gate is not None:
+        log_share += parameters.per_path(parameters.gate.log_share(sums.features))
     rows = t * sums.square + sums.sizes * (LOG_2PI + parameters.log_noise)
     largest = log_share.max(axis=1)
     share = np.exp(log_share - largest[:, None])

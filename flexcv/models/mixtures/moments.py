@@ -8,6 +8,7 @@ import numpy as np
 
 from flexcv.arrays import FloatArray
 
+from .gate import with_ones
 from .messages import (
     Local,
     Messages,
@@ -71,6 +72,8 @@ class Sweep:
         Expected sum of squared residuals.
     fixed_pull, fixed_curvature
         Gradient of the evidence in beta and minus its curvature, paths held.
+    membership
+        Of (1, x) for the first layer's components, shape (k, 1 + q).
     """
 
     layers: tuple[LayerMoments, ...]
@@ -78,6 +81,7 @@ class Sweep:
     residual: float
     fixed_pull: FloatArray
     fixed_curvature: FloatArray
+    membership: FloatArray
 
 
 def sweep(sums: SubjectSums, parameters: Parameters) -> Sweep:
@@ -97,6 +101,7 @@ def sweep(sums: SubjectSums, parameters: Parameters) -> Sweep:
     second = np.zeros((n_paths, d, d))
     evidence = residual = 0.0
     pull, curvature = np.zeros(sums.n_fixed), np.zeros((sums.n_fixed, sums.n_fixed))
+    members = np.zeros((parameters.n_components[0], 1 + sums.features.shape[1]))
     for part in chunks(len(sums), n_paths, d):
         own = left.take(part)
         local = local_factor(own, told, parameters)
@@ -105,13 +110,14 @@ def sweep(sums: SubjectSums, parameters: Parameters) -> Sweep:
         first += moments.first
         second += moments.second
         evidence += float(local.evidence.sum())
+        members += local.component_share(len(members)).T @ with_ones(own.features)
         residual += _residual(own, mean, square)
         if sums.n_fixed:
             t = parameters.noise_precision
             pull += t * _fixed_pull(own, mean)
             curvature += t * _fixed_curvature(own, t * cov)
     moved = push(PathMoments(count, first, second), told, parameters.n_components)
-    return Sweep(moved, evidence, residual, pull, curvature)
+    return Sweep(moved, evidence, residual, pull, curvature, members)
 
 
 def _weighted(

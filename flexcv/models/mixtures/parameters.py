@@ -14,12 +14,14 @@ the horseshoe's local scales, Dirichlet for the weights. beta is a point estimat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import digamma
 
 from flexcv.arrays import FloatArray, IntArray
+
+from .gate import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Priors:
         Scale of the half-Cauchy prior of the layers' own deviations.
     noise_scale
         Scale of the half-Cauchy prior of the residual deviation.
+    membership_scale
+        Standard deviation of the normal prior of membership's coefficients.
     """
 
     concentration: float = 0.5
@@ -45,6 +49,7 @@ class Priors:
     loading_scale: float = 1.0
     spread_scale: float = 2.5
     noise_scale: float = 1.0
+    membership_scale: float = 2.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,6 +144,9 @@ class Parameters:
         beta.
     shrinks
         Whether the loadings have their horseshoe prior; a standard normal one else.
+    gate
+        What predicts a subject's component of the first layer; None where the weights
+        are the same for all subjects.
     """
 
     layers: tuple[Layer, ...]
@@ -147,6 +155,7 @@ class Parameters:
     noise_mixing: float
     fixed: FloatArray
     shrinks: bool = True
+    gate: Gate | None = None
 
     @property
     def noise_precision(self) -> float:
@@ -167,6 +176,20 @@ class Parameters:
     def n_paths(self) -> int:
         """In how many ways one component of each layer can be chosen."""
         return int(np.prod(self.n_components))
+
+    def take(self, layer: int, kept: IntArray) -> Parameters:
+        """Keep the given components of a layer, in the given order."""
+        layers = list(self.layers)
+        layers[layer] = layers[layer].take(kept)
+        gate = self.gate
+        if layer == 0 and gate is not None:
+            gate = gate.take(kept)
+        return replace(self, layers=tuple(layers), gate=gate)
+
+    def per_path(self, values: FloatArray) -> FloatArray:
+        """Repeat the last axis, the first layer's components, path by path."""
+        deeper = self.n_paths // self.n_components[0]
+        return np.repeat(values, deeper, axis=-1)
 
 
 def path_table(n_components: tuple[int, ...]) -> IntArray:

@@ -56,9 +56,13 @@ class RowMixture:
 def population_messages(parameters: Parameters) -> Messages:
     """Return the mixture of the population's coefficients as messages.
 
-    For subjects that training did not show.
+    For subjects that training did not show; without the weights of the first layer
+    where these differ from subject to subject.
     """
     weight, mean, covariance = path_gaussians(parameters)
+    if parameters.gate is not None:
+        first = parameters.layers[0].weights
+        weight = weight / parameters.per_path(first / first.sum())
     precision = np.asarray(np.linalg.inv(covariance), dtype=np.float64)
     linear = (precision @ mean[..., None])[..., 0]
     constant = np.log(weight) - 0.5 * (mean * linear).sum(axis=1)
@@ -108,8 +112,8 @@ def draw_coefficients(
     return np.asarray(local.mean[own, path] + (root[own, path] @ normal)[..., 0])
 
 
-def nobody(n_subjects: int, d: int) -> SubjectSums:
-    """Return the sums of subjects without a row."""
+def nobody(n_subjects: int, d: int, features: FloatArray | None = None) -> SubjectSums:
+    """Return the sums of subjects without a row, of whom only features are known."""
     return SubjectSums(
         np.zeros((n_subjects, d, d)),
         np.zeros((n_subjects, d)),
@@ -118,6 +122,7 @@ def nobody(n_subjects: int, d: int) -> SubjectSums:
         np.zeros((n_subjects, d, 0)),
         np.zeros((n_subjects, 0, 0)),
         np.zeros((n_subjects, 0)),
+        np.zeros((n_subjects, 0)) if features is None else features,
     )
 
 
@@ -144,11 +149,6 @@ def posterior(
         local_factor(known, told, parameters),
         local_factor(new, population, parameters),
     )
-
-
-def component_share(share: FloatArray, n_components: tuple[int, ...]) -> FloatArray:
-    """Sum path probabilities over the deeper layers, shape (n, first layer)."""
-    return np.asarray(share.reshape(len(share), n_components[0], -1).sum(axis=2))
 
 
 def cluster_curves(

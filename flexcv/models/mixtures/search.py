@@ -11,6 +11,7 @@ from flexcv._rounding import significant
 from flexcv.arrays import FloatArray
 
 from .ascent import Schedule, Step, ascend
+from .gate import starting_gate
 from .parameters import Parameters, Priors
 from .start import SEEDINGS, Curves, common_curves, starting_parameters
 from .sums import SubjectSums
@@ -115,11 +116,10 @@ def starting_fixed(sums: SubjectSums) -> FloatArray:
 
 def by_weight(parameters: Parameters) -> Parameters:
     """Order the components of each layer from the heaviest to the lightest."""
-    layers = tuple(
-        layer.take(np.argsort(-layer.weights, kind="stable"))
-        for layer in parameters.layers
-    )
-    return replace(parameters, layers=layers)
+    for number, layer in enumerate(parameters.layers):
+        order = np.argsort(-layer.weights, kind="stable")
+        parameters = parameters.take(number, order)
+    return parameters
 
 
 def _start(
@@ -131,7 +131,7 @@ def _start(
     generator: np.random.Generator,
     seedings: int,
 ) -> Parameters:
-    return starting_parameters(
+    parameters = starting_parameters(
         curves,
         float(sums.sizes.sum()),
         fixed,
@@ -141,6 +141,10 @@ def _start(
         generator,
         seedings,
     )
+    if not sums.features.shape[1]:
+        return parameters
+    weights, scale = parameters.layers[0].weights, priors.membership_scale
+    return replace(parameters, gate=starting_gate(weights, sums.features, scale))
 
 
 def _run(

@@ -36,6 +36,8 @@ class SubjectSums:
         W'W, shape (n, p, p).
     fixed_target
         W'y, shape (n, p).
+    features
+        What predicts a subject's component of the first layer, shape (n, q).
     """
 
     gram: FloatArray
@@ -45,6 +47,7 @@ class SubjectSums:
     fixed_cross: FloatArray
     fixed_gram: FloatArray
     fixed_target: FloatArray
+    features: FloatArray
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -77,8 +80,9 @@ class SubjectSums:
         fields = {
             name: getattr(self, name) + getattr(other, name)
             for name in SubjectSums.__slots__
+            if name != "features"
         }
-        return SubjectSums(**fields)
+        return SubjectSums(**fields, features=self.features)
 
     def followed_by(self, other: SubjectSums) -> SubjectSums:
         """Put other subjects behind these."""
@@ -95,6 +99,7 @@ def subject_sums(
     target: FloatArray,
     codes: IntArray,
     n_subjects: int,
+    features: FloatArray | None = None,
 ) -> SubjectSums:
     """Sum the rows of each subject.
 
@@ -110,6 +115,8 @@ def subject_sums(
         The subject of each row, from 0.
     n_subjects
         How many subjects there are; some may have no row.
+    features
+        Of the subjects, shape (n_subjects, q); none by default.
     """
     d, p = curve.shape[1], fixed.shape[1]
     joined = np.column_stack([curve, fixed, target])
@@ -127,6 +134,7 @@ def subject_sums(
         fixed_cross=gram[:, :d, d:-1].copy(),
         fixed_gram=gram[:, d:-1, d:-1].copy(),
         fixed_target=gram[:, d:-1, -1].copy(),
+        features=np.zeros((n_subjects, 0)) if features is None else features,
     )
 
 

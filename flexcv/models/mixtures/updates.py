@@ -29,12 +29,16 @@ def updated(
     precision = parameters.noise_precision
     mixing = precision + priors.noise_scale**-2
     noise_scale = 0.5 * found.residual + 1.0 / mixing
+    gate = parameters.gate
+    if gate is not None:
+        gate = gate.updated(found.membership, sums.features)
     return replace(
         parameters,
         layers=layers,
         noise_shape=0.5 * (float(sums.sizes.sum()) + 1.0),
         noise_scale=noise_scale,
         noise_mixing=mixing,
+        gate=gate,
     )
 
 

@@ -10,7 +10,7 @@ import importlib.util
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -99,6 +99,26 @@ class AbstractNeuralModel(IteratedModel, AbstractMixedModel):
         self.random_state = random_state
         self.known_groups = known_groups
 
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X
+            A table with the features and the columns that the parameters name; an
+            array will do when no column is named.
+        y
+            The target, one number per row.
+        sample_weight
+            With ``family="gaussian"`` precisions: a row of weight w has the residual
+            variance sigma^2 / w. For counts how often each row counts: its
+            log-likelihood is multiplied. Rows of weight zero are left out.
+        """
+        training = self._training(X, y, sample_weight)
+        self._fit_design(training)
+        self._tell_endless_variance(training)
+        return self
+
     def _has_residual(self) -> bool:
         return self._family() is None
 
@@ -170,18 +190,21 @@ class AbstractNeuralModel(IteratedModel, AbstractMixedModel):
             )
         whole = settings.early_stopping == "groups"
         batches = make_batches(factors, kept, _batch_size(settings, len(kept)))
-        family = self._family()
+        family, weights = self._family(), training.sample_weight
+        rows = (random, kept, apart, whole, batches)
         if family is not None:
             family.require_target(target, np.ones(len(target)))
-            level = family.start(np.array([target.mean()]))
+            mean = target.mean() if weights is None else np.average(target, 0, weights)
+            level = family.start(np.array([mean]))
             self.target_scale_ = Scale(level, np.ones(1))
-            return GeneralizedResponse(
-                family, target, random, kept, apart, whole, batches, float(level[0])
-            )
-        first = learn_scale([target])
+            return GeneralizedResponse(family, target, *rows, float(level[0]), weights)
+        # Precisions average one, so that their unit moves nothing but sigma^2.
+        unit = 1.0 if weights is None else float(weights.mean())
+        weights = None if weights is None else weights / unit
+        first = learn_scale([target], weights)
         scaled = first.scaled([target])[:, 0]
         spread = float(first.spread[0])
-        made = GaussianResponse(scaled, random, kept, apart, whole, batches, spread)
+        made = GaussianResponse(scaled, *rows, spread, weights, unit)
         # Wide groups would make f small in units of the target: take those of what a
         # model of the groups alone leaves.
         left = max(np.sqrt(made.start().sigma2), SMALLEST_SHARE)

@@ -19,9 +19,15 @@ import numpy as np
 
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.contract.base import RandomPart
+from flexcv.models.design.columns import RandomDesign
 from flexcv.models.gaussian.conditional import Uncertainty, learn_uncertainty
 from flexcv.models.gaussian.covariance import covariance_shape
-from flexcv.models.gaussian.em import posterior, residual_sums
+from flexcv.models.gaussian.em import (
+    Posterior,
+    design_products,
+    posterior,
+    residual_sums,
+)
 from flexcv.models.gaussian.engine import at_minimum
 from flexcv.models.gaussian.optimize import Minimum
 from flexcv.models.gaussian.problem import Problem
@@ -32,6 +38,7 @@ from flexcv.models.gaussian.residual_effects import (
     maximised,
     no_effects,
     starting_effects,
+    weighted_design,
 )
 from flexcv.models.gaussian.rows import sums_and_basis
 
@@ -64,7 +71,7 @@ class Reading:
     """
 
     loglik: float
-    n_rows: int
+    n_rows: float
     sigma2: float
     covariances: tuple[FloatArray, ...]
 
@@ -107,6 +114,11 @@ class GaussianResponse:
         How `train` is cut into steps.
     spread
         What the target was divided by.
+    weights
+        Precisions of all rows, one on average: row i has the residual variance
+        sigma^2 / weight. None is one in every row.
+    unit
+        What the precisions were divided by.
     """
 
     target: FloatArray
@@ -116,6 +128,13 @@ class GaussianResponse:
     whole_groups_apart: bool
     batches: Batches
     spread: float
+    weights: FloatArray | None = None
+    unit: float = 1.0
+
+    @property
+    def mean_weight(self) -> float:
+        """Weight of an average row in the loss."""
+        return 1.0
 
     def start(self) -> ResidualEffects:
         """Return the random part of the target itself, before anything is learned."""
@@ -125,11 +144,12 @@ class GaussianResponse:
     def refitted(self, fitted: FloatArray, before: ResidualEffects) -> ResidualEffects:
         """Maximise over (gamma, G, sigma^2) given f of all rows."""
         residuals = (self.target - fitted)[self.train]
+        weights = self._weights_of(self.train)
         if not self.random.design.factors:
-            found = no_effects(self._train_columns, residuals)
-            found = replace(found, loglik=_loglik(residuals))
+            found = no_effects(self._train_columns, residuals, weights)
+            found = replace(found, loglik=_loglik(residuals, weights))
         else:
-            found = maximised(self._train_columns, residuals, before)
+            found = maximised(self._train_columns, residuals, before, weights)
         return replace(found, sigma2=max(found.sigma2, SMALLEST))
 
     def refreshed(self, fitted: FloatArray, before: ResidualEffects) -> ResidualEffects:
@@ -138,7 +158,11 @@ class GaussianResponse:
             return self.refitted(fitted, before)
         residuals, random = (self.target - fitted)[self.train], self._train_columns
         sums, basis = sums_and_basis(
-            random.columns, random.design, residuals, None, random.ones
+            random.columns,
+            random.design,
+            residuals,
+            self._weights_of(self.train),
+            random.ones,
         )
         shapes = tuple(covariance_shape(f.blocks) for f in random.design.factors)
         theta = before.theta
@@ -159,7 +183,8 @@ class GaussianResponse:
         known = left - self.random.design.effects_sum(state.effects)
 
         def loss(fitted: FloatArray, batch: Batch) -> tuple[float, FloatArray]:
-            value, slope = independent_loss(known[batch.rows] - fitted, state.sigma2)
+            variance = self._variance(state.sigma2, batch.rows)
+            value, slope = independent_loss(known[batch.rows] - fitted, variance)
             return value, -slope
 
         return loss
@@ -171,14 +196,12 @@ class GaussianResponse:
         unit = float(np.log(self.spread))
         rows, residuals = self._apart(fitted, state)
         if self.whole_groups_apart:
-            factor = rows.design.factors[0]
-            sums = residual_sums(
-                rows.products[0], factor.columns, factor.codes, residuals
-            )
-            found = posterior(sums, state.sigma2, state.covariances[0])
+            weights = self._weights_of(self.apart)
+            found = _posterior(rows, residuals, weights, state)
             return unit - found.loglik / len(residuals)
         residuals = residuals - rows.design.effects_sum(state.effects)
-        variance = state.sigma2 + self._unknown(rows, state)
+        variance = self._variance(state.sigma2, self.apart)
+        variance = variance + self._unknown(rows, state)
         return unit + independent_loss(residuals, variance)[0] / len(residuals)
 
     def reading(self, state: ResidualEffects) -> Reading:
@@ -187,7 +210,7 @@ class GaussianResponse:
         return Reading(
             state.loglik - state.n_rows * float(np.log(self.spread)),
             state.n_rows,
-            scale * state.sigma2,
+            scale * self.unit * state.sigma2,
             tuple(scale * covariance for covariance in state.covariances),
         )
 
@@ -199,7 +222,9 @@ class GaussianResponse:
         found = whole.with_sigma2(fitted, found, self._honest_sigma2(fitted, found))
         reading = self.reading(found)
         uncertainty = learn_uncertainty(
-            self.random.design, reading.sigma2, reading.covariances
+            weighted_design(self.random.design, self.weights),
+            reading.sigma2 / self.unit,
+            reading.covariances,
         )
         effects = tuple(self.spread * values for values in found.effects)
         return FinishedPart(
@@ -217,39 +242,45 @@ class GaussianResponse:
         if sigma2 == state.sigma2 or len(factors) != 1:
             return replace(state, sigma2=sigma2)
         left = self.target - fitted - average_part(self.random.columns, state.average)
-        factor, products = factors[0], self.random.products[0]
-        sums = residual_sums(products, factor.columns, factor.codes, left)
-        found = posterior(sums, sigma2, state.covariances[0])
-        effects = (found.effects.T,)
-        return replace(state, sigma2=sigma2, effects=effects, loglik=found.loglik)
+        state = replace(state, sigma2=sigma2)
+        found = _posterior(self.random, left, self.weights, state)
+        return replace(state, effects=(found.effects.T,), loglik=found.loglik)
 
     def _honest_sigma2(self, fitted: FloatArray, state: ResidualEffects) -> float:
         """Return the residual variance that the rows kept apart show.
 
         A network fits part of the noise of the rows it learns from. Rows kept apart of
-        known groups have squared errors of mean sigma^2 + z'Pz, with P the conditional
-        covariance of the effects given the other rows.
+        known groups have squared errors of mean sigma^2 / weight + z'Pz, with P the
+        conditional covariance of the effects given the other rows.
         """
         if self.whole_groups_apart or len(self.apart) < FEWEST_TO_CALIBRATE:
             return state.sigma2
         known = self.refitted(fitted, state)
         rows, residuals = self._apart(fitted, known)
         errors = residuals - rows.design.effects_sum(known.effects)
-        found = float(np.mean(errors**2 - self._unknown(rows, known)))
+        squares = errors**2 - self._unknown(rows, known)
+        weights = self._weights_of(self.apart)
+        found = float(np.mean(squares if weights is None else weights * squares))
         return found if found > 0.0 else state.sigma2
 
     def _whole_groups_loss(self, left: FloatArray, state: ResidualEffects) -> BatchLoss:
-        factor = self.random.design.factors[0]
+        factor, roots = self._weighted_design.factors[0], self._roots
         lower = lower_root(state.covariances[0])
-        at = level_kernels(self._train_columns.products[0], state.sigma2, lower)
+        at = level_kernels(self._train_products, state.sigma2, lower)
 
         def loss(fitted: FloatArray, batch: Batch) -> tuple[float, FloatArray]:
             columns = [column[batch.rows] for column in factor.columns]
             residuals = left[batch.rows] - fitted
+            if roots is None:
+                value, slope = marginal_loss(
+                    residuals, columns, batch.starts, batch.levels, at
+                )
+                return value, -slope
+            own = roots[batch.rows]
             value, slope = marginal_loss(
-                residuals, columns, batch.starts, batch.levels, at
+                own * residuals, columns, batch.starts, batch.levels, at
             )
-            return value, -slope
+            return value - float(np.log(own).sum()), -own * slope
 
         return loss
 
@@ -258,6 +289,28 @@ class GaussianResponse:
         if len(self.train) == len(self.target):
             return self.random
         return self.random.take(self.train)
+
+    @cached_property
+    def _roots(self) -> FloatArray | None:
+        return None if self.weights is None else np.sqrt(self.weights)
+
+    @cached_property
+    def _weighted_design(self) -> RandomDesign:
+        """Z with each row times the root of its precision."""
+        return weighted_design(self.random.design, self.weights)
+
+    @cached_property
+    def _train_products(self) -> FloatArray:
+        """Z'Z of each level, rows weighted."""
+        weights = self._weights_of(self.train)
+        return _products(self._train_columns, weights)
+
+    def _weights_of(self, rows: IntArray) -> FloatArray | None:
+        return None if self.weights is None else self.weights[rows]
+
+    def _variance(self, sigma2: float, rows: IntArray) -> FloatArray | float:
+        """Return the residual variance of some rows."""
+        return sigma2 if self.weights is None else sigma2 / self.weights[rows]
 
     def _apart(
         self, fitted: FloatArray, state: ResidualEffects
@@ -273,10 +326,38 @@ class GaussianResponse:
         if len(rows.design.factors) != 1:
             return np.zeros(len(rows.design))
         train = self._train_columns.design
+        train = weighted_design(train, self._weights_of(self.train))
         spread = learn_uncertainty(train, state.sigma2, state.covariances)
         return spread.variances(rows.design)
 
 
-def _loglik(residuals: FloatArray) -> float:
-    variance = max(float(residuals @ residuals) / len(residuals), np.finfo(float).tiny)
-    return -independent_loss(residuals, variance)[0]
+def _loglik(residuals: FloatArray, weights: FloatArray | None) -> float:
+    weighted = residuals if weights is None else weights * residuals
+    variance = max(float(weighted @ residuals) / len(residuals), np.finfo(float).tiny)
+    each = variance if weights is None else variance / weights
+    return -independent_loss(residuals, each)[0]
+
+
+def _products(random: RandomColumns, weights: FloatArray | None) -> FloatArray:
+    """Return Z'Z of each level of the only factor, rows weighted."""
+    if weights is None:
+        return random.products[0]
+    factor = weighted_design(random.design, weights).factors[0]
+    return design_products(factor.columns, factor.codes, factor.n_levels)
+
+
+def _posterior(
+    random: RandomColumns,
+    residuals: FloatArray,
+    weights: FloatArray | None,
+    state: ResidualEffects,
+) -> Posterior:
+    """Return effects of the only factor and the likelihood at a state's variances."""
+    factor = weighted_design(random.design, weights).factors[0]
+    scaled = residuals if weights is None else np.sqrt(weights) * residuals
+    products = _products(random, weights)
+    sums = residual_sums(products, factor.columns, factor.codes, scaled)
+    found = posterior(sums, state.sigma2, state.covariances[0])
+    if weights is None:
+        return found
+    return found._replace(loglik=found.loglik + 0.5 * float(np.log(weights).sum()))

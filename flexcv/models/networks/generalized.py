@@ -53,7 +53,7 @@ class GeneralizedState:
     conditional: tuple[FloatArray, ...]
     average: FloatArray
     loglik: float
-    n_rows: int
+    n_rows: float
     parameters: FloatArray | None = None
 
 
@@ -78,6 +78,8 @@ class GeneralizedResponse:
     level
         Added to the network's output: a first guess, since networks learn levels
         slowly.
+    weights
+        How often each row counts; None is once.
     """
 
     family: Family
@@ -88,6 +90,12 @@ class GeneralizedResponse:
     whole_groups_apart: bool
     batches: Batches
     level: float
+    weights: FloatArray | None = None
+
+    @property
+    def mean_weight(self) -> float:
+        """Weight of an average row in the loss."""
+        return 1.0 if self.weights is None else float(self.weights.mean())
 
     @property
     def n_nodes(self) -> int:
@@ -98,7 +106,8 @@ class GeneralizedResponse:
 
     def start(self) -> GeneralizedState:
         """Return the random part of the target itself, before anything is learned."""
-        nothing = GeneralizedState((), (), (), np.zeros(0), np.nan, len(self.train))
+        n_rows = self._number(self.train)
+        nothing = GeneralizedState((), (), (), np.zeros(0), np.nan, n_rows)
         return self.refitted(np.zeros(len(self.target)), nothing)
 
     def refitted(
@@ -109,12 +118,13 @@ class GeneralizedResponse:
         if not self.random.design.factors:
             eta = fitted[rows] + self.level
             loglik = float(self._row_logliks(eta, rows).sum())
-            return replace(before, loglik=loglik, n_rows=len(rows))
+            return replace(before, loglik=loglik, n_rows=self._number(rows))
         part = refit_random_part(
             self.family,
             self.target[rows],
             fitted[rows] + self.level,
             self._train_columns.design,
+            weights=self._counts[rows],
             n_nodes=self.n_nodes,
             start=before.parameters,
         )
@@ -124,7 +134,7 @@ class GeneralizedResponse:
             part.conditional,
             self._average(part),
             part.loglik,
-            len(rows),
+            self._number(rows),
             part.estimate.fit.parameters,
         )
 
@@ -143,7 +153,7 @@ class GeneralizedResponse:
 
         def loss(fitted: FloatArray, batch: Batch) -> tuple[float, FloatArray]:
             eta, rows = fitted + known[batch.rows], batch.rows
-            terms = self.family.terms(self.target[rows], eta, np.ones(len(rows)))
+            terms = self.family.terms(self.target[rows], eta, self._counts[rows])
             return -float(terms.loglik.sum()), -terms.score
 
         return loss
@@ -156,14 +166,17 @@ class GeneralizedResponse:
         eta = (fitted + self._offset(state))[rows]
         if not self.whole_groups_apart:
             known = self.random.design.effects_sum(state.effects)[rows]
-            return -float(self._row_logliks(eta + known, rows).mean())
+            total = float(self._row_logliks(eta + known, rows).sum())
+            return -total / self._number(rows)
         factor = self.random.take(rows).design.factors[0]
         order = np.argsort(factor.codes, kind="stable")
         _, codes = np.unique(factor.codes[order], return_inverse=True)
         columns = [column[order] for column in factor.columns]
-        groups = group_rows(self.family, self.target[rows][order], codes, columns)
+        target, counts = self.target[rows][order], self._counts[rows][order]
+        groups = group_rows(self.family, target, codes, columns, counts)
         lower = lower_root(state.covariances[0])
-        return -group_laplace(groups, eta[order], lower).loglik / len(rows)
+        loglik = group_laplace(groups, eta[order], lower).loglik
+        return -loglik / self._number(rows)
 
     def reading(self, state: GeneralizedState) -> Reading:
         """Return likelihood and variances; there is no residual variance."""
@@ -195,7 +208,8 @@ class GeneralizedResponse:
             counts = np.diff(np.append(batch.starts, len(rows)))
             codes = np.repeat(np.arange(len(counts)), counts)
             columns = [column[rows] for column in factor.columns]
-            groups = group_rows(self.family, self.target[rows], codes, columns)
+            target, counts = self.target[rows], self._counts[rows]
+            groups = group_rows(self.family, target, codes, columns, counts)
             eta, start = fitted + offset[rows], modes[:, batch.levels]
             at = group_laplace(groups, eta, lower, start=start, n_nodes=self.n_nodes)
             return -at.loglik, -at.eta_gradient
@@ -209,8 +223,16 @@ class GeneralizedResponse:
         return self.random.take(self.train)
 
     def _row_logliks(self, eta: FloatArray, rows: IntArray) -> FloatArray:
-        weights = np.ones(len(rows))
-        return self.family.terms(self.target[rows], eta, weights).loglik
+        return self.family.terms(self.target[rows], eta, self._counts[rows]).loglik
+
+    @cached_property
+    def _counts(self) -> FloatArray:
+        """How often each row counts."""
+        return np.ones(len(self.target)) if self.weights is None else self.weights
+
+    def _number(self, rows: IntArray) -> float:
+        """Return how many rows some rows are."""
+        return float(self._counts[rows].sum())
 
     def _offset(self, state: GeneralizedState) -> FloatArray:
         """Return what is added to f, the effects aside."""

@@ -122,16 +122,24 @@ class LooseRows:
 Batches = WholeGroups | LooseRows
 
 
-def learn_scale(columns: Sequence[FloatArray]) -> Scale:
-    """Learn centre and spread of each column.
+def learn_scale(
+    columns: Sequence[FloatArray], weights: FloatArray | None = None
+) -> Scale:
+    """Learn centre and spread of each column, rows weighted.
 
     Examples
     --------
     >>> learn_scale([np.array([1.0, 3.0]), np.array([5.0, 5.0])]).spread
     array([1., 1.])
     """
-    centre = np.array([column.mean() for column in columns])
-    spread = np.array([column.std() for column in columns])
+    if weights is None:
+        centre = np.array([column.mean() for column in columns])
+        spread = np.array([column.std() for column in columns])
+    else:
+        share = weights / weights.sum()
+        centre = np.array([share @ column for column in columns])
+        squares = [share @ (c - m) ** 2 for c, m in zip(columns, centre, strict=True)]
+        spread = np.sqrt(squares)
     rounding = 1e-12 * np.maximum(np.abs(centre), np.finfo(float).tiny)
     return Scale(centre, np.where(spread > rounding, spread, 1.0))
 

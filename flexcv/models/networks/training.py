@@ -41,6 +41,11 @@ class Response(Protocol):
         """How rows are cut into steps."""
         ...
 
+    @property
+    def mean_weight(self) -> float:
+        """Weight of an average row in the loss."""
+        ...
+
     def start(self) -> Any:
         """Return the random part before anything is learned."""
         ...
@@ -219,7 +224,8 @@ class _Steps:
         value, slope = loss(fitted, batch)
         if not np.isfinite(value):
             raise DivergedError
-        gradient = torch.as_tensor(slope / len(slope)).to(output)
+        rows_of_one = len(slope) * self.response.mean_weight
+        gradient = torch.as_tensor(slope / rows_of_one).to(output)
         self.optimiser.zero_grad(set_to_none=True)
         output.backward(gradient)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)

@@ -4,12 +4,11 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from flexcv.models.mixtures.messages import local_factor
+from flexcv.models.mixtures.messages import Local, local_factor
 from flexcv.models.mixtures.parameters import path_gaussians
 from flexcv.models.mixtures.prediction import (
     RowMixture,
     cluster_curves,
-    component_share,
     draw_coefficients,
     nobody,
     population_messages,
@@ -79,8 +78,9 @@ def test_the_variance_of_a_row_is_that_of_its_columns():
 
 def test_cluster_shares_sum_the_deeper_layers():
     share = np.array([[0.1, 0.2, 0.3, 0.4]])
-    np.testing.assert_allclose(component_share(share, (2, 2)), [[0.3, 0.7]])
-    np.testing.assert_allclose(component_share(share, (4,)), share)
+    local = Local(share, share[..., None], share[..., None, None], share[:, 0])
+    np.testing.assert_allclose(local.component_share(2), [[0.3, 0.7]])
+    np.testing.assert_allclose(local.component_share(4), share)
 
 
 def test_cluster_curves_add_up_to_the_population():
