@@ -240,7 +240,9 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         check_choice("family", self.family, (GAUSSIAN, *FAMILIES))
         if self._has_classes() and y is not None:
             self.classes_, y = encoded_classes(y)
-        self._fit_design(self._training(X, y, sample_weight))
+        training = self._training(X, y, sample_weight)
+        self._fit_design(training)
+        self._tell_endless_variance(training)
         return self
 
     @available_if(_is_gaussian)  # type: ignore[untyped-decorator]

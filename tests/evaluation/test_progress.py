@@ -148,7 +148,8 @@ def test_speed_is_told_once_it_is_known(monkeypatch):
     assert "?unit" not in terminal.getvalue()
 
 
-def test_the_line_names_the_objective_of_the_chain(capfd):
+def test_the_line_names_the_objective_of_the_chain(capfd, monkeypatch):
+    monkeypatch.setattr("flexcv.evaluation.progress.REDRAW_SECONDS", 0.0)
     X = np.arange(40.0).reshape(20, 2)
     cv = CrossValidation().set_data(X, np.arange(20.0) % 3).set_inner_cv(2)
     cv = cv.set_splits(n_splits_out=2, n_splits_in=2)

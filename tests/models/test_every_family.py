@@ -79,7 +79,6 @@ IN_PLACE = (
 )
 EXCEPTIONS = {(family, "order_of_rows_decides_nothing") for family in IN_PLACE}
 UNSURE = {
-    ("merf of a forest", "predictions_follow_the_units"): "ties between splits",
     ("merf of a forest", "order_of_columns_decides_nothing"): "features drawn by place",
 }
 
