@@ -139,14 +139,18 @@ def best_of_feature(
 def _gains(left: Cells, whole: Cells, shape: TreeShape, sign: int) -> FloatArray:
     """Return by how much each split lowers the squared error; zero where forbidden."""
     n_right = whole.counts - left.counts
-    fewest, right = np.minimum(left.counts, n_right), whole.sums - left.sums
+    forbidden = np.minimum(left.counts, n_right) < shape.min_samples_leaf
+    right = whole.sums - left.sums
     rest = n_right if left.masses is left.counts else whole.masses - left.masses
+    of_left, of_right = left.masses + shape.l2, rest + shape.l2
     with np.errstate(divide="ignore", invalid="ignore"):  # sides without rows
-        gain = left.sums**2 / (left.masses + shape.l2)
-        gain += right**2 / (rest + shape.l2)
-        gain -= whole.sums**2 / (whole.masses + shape.l2)
-        allowed = fewest >= shape.min_samples_leaf
         if sign:
-            rise = right / (rest + shape.l2) - left.sums / (left.masses + shape.l2)
-            allowed &= sign * rise >= 0.0
-    return np.where(allowed, gain, 0.0)
+            forbidden |= sign * (right / of_right - left.sums / of_left) < 0.0
+        gain = left.sums * left.sums
+        gain /= of_left
+        right *= right  # in place: these arrays are most of what a tree costs
+        right /= of_right
+        gain += right
+        gain -= whole.sums**2 / (whole.masses + shape.l2)
+    np.copyto(gain, 0.0, where=forbidden)
+    return gain
