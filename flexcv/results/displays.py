@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from . import page
 from ._wording import counted
 
 WIDE = 100_000  # characters: no sentence is cut
@@ -43,6 +43,7 @@ class ModelFolds(dict[str, Any]):
         return f"<{self._title()}>\n{self._scores().to_string(index=False)}"
 
     def _repr_html_(self) -> str:
+        page = importlib.import_module("flexcv.results.page")
         return f"<p>{page.escaped(self._title())}</p>{page.table(self._scores())}"
 
 

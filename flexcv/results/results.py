@@ -6,6 +6,7 @@ import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,7 @@ from .comparison import pairwise_comparison, score_intervals
 from .displays import Estimators, ModelFolds, SentenceFrame
 from .facts import data_facts
 from .findings import FoldFindings, collect_findings
-from .first_look import FirstLook
 from .known_groups import COUNT, scores_by_known_group
-from .page import escaped
 from .plans import PlansCompared, named_by_question, plan_folders
 from .scorable import labels_of, metric_meant, scorable, scorable_by, truth
 from .scoring import best_fold, scored, scores_by_name, undefined
@@ -458,15 +457,15 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         if not self.folds:
             return f"<CrossValidationResults: {why_nothing(self.stopped)}>"
         n_folds = len({(fold.repeat, fold.fold) for fold in self.folds})
-        look = FirstLook(self)
+        look = _first_look(self)
         folds = counted(n_folds, "fold")
         return f"<CrossValidationResults of {folds}>\n{look.text()}"
 
     def _repr_html_(self) -> str:
         if not self.folds:
-            why = escaped(why_nothing(self.stopped))
+            why = escape(why_nothing(self.stopped))
             return f"<p><b>Cross-validation results</b>: {why}</p>"
-        return FirstLook(self).html()
+        return str(_first_look(self).html())
 
     def _require_units(self) -> None:
         """Refuse to answer from no unit at all."""
@@ -517,6 +516,11 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
 
     def _predicted(self, predictions: Predictions | None) -> npt.NDArray[Any]:
         return labels_of(predictions, self.task)
+
+
+def _first_look(results: CrossValidationResults) -> Any:
+    """Return what a reader wants first; loaded when somebody looks."""
+    return importlib.import_module("flexcv.results.first_look").FirstLook(results)
 
 
 PlansCompared.read = CrossValidationResults.load
