@@ -239,7 +239,7 @@ class MERF(IteratedModel, AbstractFamilyModel):
         self.keep_random_effects = keep_random_effects
         self.n_quadrature = n_quadrature
 
-    def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:
+    def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:  # type: ignore[override]
         """Fit the model.
 
         Parameters

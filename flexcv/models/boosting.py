@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,7 +92,7 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         The most rounds.
     max_depth, max_leaf_nodes, min_samples_leaf
         How far a tree may grow. ``"auto"`` asks for 3 rows in a leaf, for 12 with
-        ``family="binomial"``.
+        ``family="binomial"``; rows are counted, whatever they weigh.
     subsample
         Share of the rows that each tree is grown on; all rows set its values.
     l2_regularization
@@ -219,32 +219,6 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         self.known_groups = known_groups
         self.monotonic_cst = monotonic_cst
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X
-            A table with the features and the columns that the parameters name; an
-            array will do when no column is named. Features may be missing.
-        y
-            The target, one value per row: numbers, two classes or counts, as the
-            family asks.
-        sample_weight
-            With ``family="gaussian"`` precisions: a row's residual variance is
-            sigma^2 / weight. For other families how often each row counts: its
-            log-likelihood is multiplied. Rows of weight zero are left out;
-            `min_samples_leaf` counts rows, whatever they weigh.
-        """
-        self.__dict__.pop("random_part_", None)
-        check_choice("family", self.family, (GAUSSIAN, *FAMILIES))
-        if self._has_classes() and y is not None:
-            self.classes_, y = encoded_classes(y)
-        training = self._training(X, y, sample_weight)
-        self._fit_design(training)
-        self._tell_endless_variance(training)
-        return self
-
     @available_if(_is_gaussian)  # type: ignore[untyped-decorator]
     def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
         """Predict with an interval for a new row of each group.
@@ -270,6 +244,12 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         """Each feature's share of what the splits gained."""
         check_is_fitted(self)
         return self.trees_.importances()
+
+    def _coded_target(self, y: Any) -> Any:
+        check_choice("family", self.family, (GAUSSIAN, *FAMILIES))
+        if self._has_classes() and y is not None:
+            self.classes_, y = encoded_classes(y)
+        return y
 
     def _response_family(self) -> Family | None:
         return None if _is_gaussian(self) else family_of(self.family)

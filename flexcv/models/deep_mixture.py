@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -264,24 +264,6 @@ class DeepMixtureLMM(AbstractCurveMixture):
             )
 
     # -- fit --
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X
-            A table with the features and the columns that the parameters name; an
-            array will do when no column is named.
-        y
-            The target, one number per row.
-        sample_weight
-            Precisions of the rows: a row of weight w has the residual variance
-            sigma^2 / w. Rows of weight zero are left out.
-        """
-        training = self._training(X, y, sample_weight)
-        self._fit_design(training)
-        return self
 
     def _fit_design(self, training: Training) -> None:
         priors, schedule = self._priors(), self._schedule()

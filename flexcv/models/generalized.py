@@ -168,7 +168,7 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
             How often each row counts: its log-likelihood is multiplied, beside the
             column `weights`. Rows of weight zero are left out.
         """
-        self.__dict__.pop("random_part_", None)
+        self._forget()
         family_of(self.family, self.link)
         return super().fit(X, y, sample_weight)
 
@@ -446,10 +446,6 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
                 stacklevel=5,
             )
 
-    def _kept_names(self) -> list[str]:
-        names = self.fixed_encoder_.names
-        return [names[k] for k in self.estimate_.basis.kept]
-
     def _notes(self) -> list[str]:
         notes = self._gap_notes()
         if self.singular_:
@@ -461,11 +457,6 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         if self.dropped_:
             notes.append(f"Dropped as redundant: {', '.join(self.dropped_)}.")
         return notes
-
-    def _described(self) -> str:
-        """Return the model in one line, as a formula."""
-        fixed = [n for n in self._kept_names() if n != "Intercept"] or ["1"]
-        return " + ".join([*fixed, *(str(term) for term in self._terms())])
 
     def _response_family(self) -> Family:
         return self.family_

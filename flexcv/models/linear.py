@@ -382,10 +382,6 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         coefficients[fitted.basis.kept] = fitted.beta
         self.coefficients_ = coefficients
 
-    def _kept_names(self) -> list[str]:
-        names = self.fixed_encoder_.names
-        return [names[k] for k in self.estimate_.basis.kept]
-
     def _notes(self) -> list[str]:
         notes = self._gap_notes()
         if self.singular_:
@@ -406,11 +402,6 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         reach = prediction_reach(self.estimate_, kept, design, weights, level)
         centre = self._linear(source, design)
         return np.column_stack([centre, centre - reach, centre + reach])
-
-    def _described(self) -> str:
-        """Return the model in one line, as a formula."""
-        fixed = [n for n in self._kept_names() if n != "Intercept"] or ["1"]
-        return " + ".join([*fixed, *(str(term) for term in self._terms())])
 
     def _groups(self) -> list[tuple[str, tuple[str, ...]]]:
         return [(e.name, e.names) for e in self.random_encoder_.factors]

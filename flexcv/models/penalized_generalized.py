@@ -169,7 +169,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
             zero are left out.
         """
         self._family()
-        self.__dict__.pop("random_part_", None)
+        self._forget()
         if self.family == "binomial" and y is not None:
             self.classes_, y = encoded_classes(y)
         super().fit(X, y, sample_weight)

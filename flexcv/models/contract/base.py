@@ -110,7 +110,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     def _fixed_part(self, source: Columns) -> FloatArray:
         """Return the population prediction for a table."""
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -119,12 +119,27 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
             A table with the features and the columns that the parameters name; an
             array will do when no column is named.
         y
-            The target, one number per row.
+            The target, one value per row: numbers, two classes or counts, as the
+            family asks.
+        sample_weight
+            Weights of the rows; those of weight zero are left out. For a normal
+            outcome a weight is a precision: a row of weight w has the residual variance
+            sigma^2 / w. For classes and counts it says how often the row counts: its
+            log-likelihood is multiplied.
         """
-        training = self._training(X, y)
+        self._forget()
+        training = self._training(X, self._coded_target(y), sample_weight)
         self._fit_design(training)
         self._tell_endless_variance(training)
         return self
+
+    def _forget(self) -> None:
+        """Leave nothing behind that could predict, should the fit fail."""
+        self.__dict__.pop("random_part_", None)
+
+    def _coded_target(self, y: Any) -> Any:
+        """Return the target as numbers."""
+        return y
 
     def _link_family(self) -> Family | None:
         """Return distribution and link; None where effects have the target's units."""
@@ -143,8 +158,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     def _training(self, X: Any, y: Any, sample_weight: Any = None) -> Training:
         """Check and learn what the fit needs; rows of weight zero are left out."""
         check_choice("known_groups", self.known_groups, KNOWN_GROUPS)
-        # A fit that fails leaves nothing behind that could predict.
-        self.__dict__.pop("random_part_", None)
+        self._forget()
         terms = self._terms()
         table, target = training_table(self, X, y, named=bool(terms) or self._named())
         left_out = self._left_out(terms, table)

@@ -47,6 +47,7 @@ class AbstractFormulaModel(AbstractMixedModel):
     n_dropped_rows_: int
     fixed_encoder_: FixedEncoder
     coefficients_: FloatArray
+    estimate_: Any
     fingerprint_: Fingerprint
     column_space_: ColumnSpace | None
 
@@ -69,7 +70,7 @@ class AbstractFormulaModel(AbstractMixedModel):
             Weights of the rows, beside those of the column `weights`, which they
             multiply and whose meaning they have. Rows of weight zero are left out.
         """
-        self.__dict__.pop("random_part_", None)
+        self._forget()
         check_choice("na_action", self.na_action, NA_ACTIONS)
         self._require_left_side(y)
         self.n_dropped_rows_ = 0
@@ -112,10 +113,6 @@ class AbstractFormulaModel(AbstractMixedModel):
             effects = effects.drop(index="Intercept", errors="ignore")
         return importlib.import_module("flexcv.plots").plot_fixed_effects(effects, ax)
 
-    def _coded_target(self, y: Any) -> Any:
-        """Return the target as numbers."""
-        return y
-
     def _with_gaps(
         self,
         X: Any,
@@ -154,6 +151,15 @@ class AbstractFormulaModel(AbstractMixedModel):
         for name in [name for term in terms for name in term.slopes]:
             said = said | {name} | names_of_term(name)
         return said | {self.offset, self.weights, *self.grouping_columns()}
+
+    def _kept_names(self) -> list[str]:
+        names = self.fixed_encoder_.names
+        return [names[k] for k in self.estimate_.basis.kept]
+
+    def _described(self) -> str:
+        """Return the model in one line, as a formula."""
+        fixed = [n for n in self._kept_names() if n != "Intercept"] or ["1"]
+        return " + ".join([*fixed, *(str(term) for term in self._terms())])
 
     def _gap_notes(self) -> list[str]:
         if not self.n_dropped_rows_:

@@ -10,7 +10,7 @@ import importlib.util
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -98,26 +98,6 @@ class AbstractNeuralModel(IteratedModel, AbstractMixedModel):
         self.callbacks = callbacks
         self.random_state = random_state
         self.known_groups = known_groups
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X
-            A table with the features and the columns that the parameters name; an
-            array will do when no column is named.
-        y
-            The target, one number per row.
-        sample_weight
-            With ``family="gaussian"`` precisions: a row of weight w has the residual
-            variance sigma^2 / w. For counts how often each row counts: its
-            log-likelihood is multiplied. Rows of weight zero are left out.
-        """
-        training = self._training(X, y, sample_weight)
-        self._fit_design(training)
-        self._tell_endless_variance(training)
-        return self
 
     def _has_residual(self) -> bool:
         return self._family() is None

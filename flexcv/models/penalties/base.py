@@ -6,7 +6,7 @@ import itertools
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,27 +59,6 @@ class AbstractPenalizedModel(IteratedModel, AbstractMixedModel):
     trace_: pd.DataFrame
     columns_: PenalisedColumns
     fixed_: FloatArray
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X
-            A table with the features and the columns that the parameters name; an
-            array will do when no column is named.
-        y
-            The target, one value per row.
-        sample_weight
-            Weights of the rows; those of weight zero are left out. For a normal
-            outcome a weight is a precision: a row of weight w has the residual variance
-            sigma^2 / w, and all weights times a constant change no prediction. For
-            classes and counts it says how often the row counts.
-        """
-        training = self._training(X, y, sample_weight)
-        self._fit_design(training)
-        self._tell_endless_variance(training)
-        return self
 
     @abstractmethod
     def _rounds(
