@@ -29,58 +29,51 @@ ORDINARY_VALUES = {
     "credentials", "default", "disabled", "enabled", "false", "none", "null",
     "password", "secret", "token", "true",
 }  # fmt: skip
-LOOKS_RANDOM = re.compile(r"(?=.*\d)(?=.*[A-Za-z]).{8,}|\S{20,}", re.S)
-NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-PLAIN = re.compile(r"None|True|False|null|true|false|nan|\*\*\*.*", re.S)
+# Texts, not compiled ones: `re` keeps what it has compiled, and most runs need none.
+LOOKS_RANDOM = r"(?s)(?=.*\d)(?=.*[A-Za-z]).{8,}|\S{20,}"
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+PLAIN = r"(?s)None|True|False|null|true|false|nan|\*\*\*.*"
 
 # Each form begins with letters of its own: a pattern that does is found quickly.
-BY_FORM = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)|"
+BY_FORM = (
+    r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)|"
     r"A(?:KI|SI)A(?<![A-Z0-9]A..A)[0-9A-Z]{16}(?![0-9A-Z])|gh[pousr]_\w{20,}|"
     r"github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|"
     r"sk-(?<![\w-]sk-)[\w-]{20,}|hf_(?<!\whf_)\w{20,}|AIza(?<!\wAIza)[\w-]{30,}|"
     r"eyJ(?<![\w+/]eyJ)[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?|"
-    r"eyJ(?<![\w+/]eyJ)[\w+/=-]{40,}",
-    re.S,
+    r"eyJ(?<![\w+/]eyJ)[\w+/=-]{40,}"
 )
 # user:password@host, with an address before it or without
-USER_IN_ADDRESS = re.compile(
+USER_IN_ADDRESS = (
     r"(?<=://)[^\s/'\"<>?#]+@|"
     r"(?<=://)[^\s/@:'\"<>]+:(?!\d*(?:[/?#]|$))[^\s@'\"<>]+@"
 )
-USER_ALONE = re.compile(
-    r"\b(?!(?:mailto|e?-?mail|contact|author|from|to|cc|git|sip)\b)"
-    r"([A-Za-z][\w.+-]*):[^\s:@/,'\"<>*]{3,}@(?=[A-Za-z][\w-]*(?:[.:(]|\b))",
-    re.I,
+USER_ALONE = (
+    r"(?i)\b(?!(?:mailto|e?-?mail|contact|author|from|to|cc|git|sip)\b)"
+    r"([A-Za-z][\w.+-]*):[^\s:@/,'\"<>*]{3,}@(?=[A-Za-z][\w-]*(?:[.:(]|\b))"
 )
-HEADER = re.compile(
-    r"(\bauthorization\\?['\"]?\s*[:=]\s*\\?['\"]?)"
-    r"(?:(?:bearer|basic|token|digest|apikey)\s+)?[^\s'\",;\\]+",
-    re.I,
+HEADER = (
+    r"(?i)(\bauthorization\\?['\"]?\s*[:=]\s*\\?['\"]?)"
+    r"(?:(?:bearer|basic|token|digest|apikey)\s+)?[^\s'\",;\\]+"
 )
-BEARER = re.compile(r"(\b(?:Bearer|BEARER|bearer(?=\s+\S*\d))\s+)[^\s'\",;\\)]+")
+BEARER = r"(\b(?:Bearer|BEARER|bearer(?=\s+\S*\d))\s+)[^\s'\",;\\)]+"
 _QUOTED = r"\"(?:[^\"\\]|\\.){0,4000}\"|'(?:[^'\\]|\\.){0,4000}'"
 _ESCAPED = r"\\\"[^\"\\]*\\\"|&quot;.*?&quot;|&#(?:x27|39);.*?&#(?:x27|39);"
 _INSIDE = r"[\w.]{0,60}\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}"
 _BARE = r"['\"]?[^\s,;&'\"()<>\[\]{}\\]+"
 VALUE = rf"(?:[bBuUrRfF]{{0,2}}(?:{_QUOTED})|{_ESCAPED}|{_INSIDE}|{_BARE})"
-QUOTE = re.compile(r"[bBuUrRfF]{0,2}(\\?['\"]|&quot;|&#(?:x27|39);)")
-NAMED = re.compile(
-    rf"(?P<name>(?:token|secret|passw|passphrase|pwd|(?<![A-Za-z])pw(?![A-Za-z])|"
+QUOTE = r"[bBuUrRfF]{0,2}(\\?['\"]|&quot;|&#(?:x27|39);)"
+NAMED = (
+    rf"(?is)(?P<name>(?:token|secret|passw|passphrase|pwd|(?<![A-Za-z])pw(?![A-Za-z])|"
     rf"credential|key|sig|auth|cookie|jwt)[\w.-]{{0,40}})"
     rf"(?P<between>(?:\\?['\"]|&quot;|&#(?:x27|39);)?\s{{0,3}}[:=]\s{{0,3}})"
-    rf"(?P<value>{VALUE})",
-    re.I | re.S,
+    rf"(?P<value>{VALUE})"
 )
-IN_COMMAND = re.compile(rf"(?P<name>--[\w-]{{2,40}})(?P<between>\s+)(?P<value>{VALUE})")
-PAIR = re.compile(
-    rf"(?<=\()(?P<name>{_QUOTED})(?P<between>,\s{{0,3}})(?P<value>{_QUOTED})(?=\))"
-)
+IN_COMMAND = rf"(?P<name>--[\w-]{{2,40}})(?P<between>\s+)(?P<value>{VALUE})"
+PAIR = rf"(?<=\()(?P<name>{_QUOTED})(?P<between>,\s{{0,3}})(?P<value>{_QUOTED})(?=\))"
 # The rest of a name that a match ends, with a word before it: `API key: ...`
-BEFORE = re.compile(
-    r"(?:\b(?:access|account|api|private|secret|storage)\s)?[\w.-]{0,60}\Z", re.I
-)
-PAIR_NAME = re.compile(r"[\w.-]{1,60}")
+BEFORE = r"(?i)(?:\b(?:access|account|api|private|secret|storage)\s)?[\w.-]{0,60}\Z"
+PAIR_NAME = r"[\w.-]{1,60}"
 IN_QUERY = {"auth", "code", "key", "pass", "sig", "signature"}
 
 
@@ -126,7 +119,7 @@ def _hidden(text: str, variables: re.Pattern[str] | None) -> str:
     lowered = text.lower()
     for hints, pattern, replacement in SEARCHES:
         if any(hint in lowered for hint in hints):
-            text = pattern.sub(replacement, text)
+            text = re.sub(pattern, replacement, text)
     return text
 
 
@@ -226,7 +219,7 @@ def _redacted_tuple(value: tuple[Any, ...]) -> Any:
 
 def _names_its_pair(name: str) -> bool:
     """Whether two entries are a name and its value, not two columns."""
-    is_name = PAIR_NAME.fullmatch(name) is not None and name.lower() != "token"
+    is_name = re.fullmatch(PAIR_NAME, name) is not None and name.lower() != "token"
     return is_name and secrecy(name) == "surely"
 
 
@@ -238,7 +231,7 @@ def _is_hidden_under(name: str, value: Any) -> bool:
     if isinstance(value, int | float):
         return how == "surely" and "token" not in name.lower()
     if how == "perhaps":
-        return isinstance(value, str) and LOOKS_RANDOM.fullmatch(value) is not None
+        return isinstance(value, str) and re.fullmatch(LOOKS_RANDOM, value) is not None
     return not hasattr(value, "__len__") or len(value) > 0
 
 
@@ -247,8 +240,8 @@ def _hidden_value(match: re.Match[str]) -> str:
     value = match.group("value")
     before = match.group()[: -len(value)]
     if not _is_secret_in_text(match):
-        return before + NAMED.sub(_hidden_value, value)
-    quotes = QUOTE.match(value)
+        return before + re.sub(NAMED, _hidden_value, value)
+    quotes = re.match(QUOTE, value)
     mark = quotes.group(1) if quotes is not None else ""
     return before + (mark + HIDDEN + mark if value.endswith(mark) else HIDDEN)
 
@@ -256,14 +249,14 @@ def _hidden_value(match: re.Match[str]) -> str:
 def _is_secret_in_text(match: re.Match[str]) -> bool:
     name, value = _whole_name(match), match.group("value").lstrip("bBuUrRfF")
     value = value.strip("'\"\\")
-    if not value or PLAIN.fullmatch(value):
+    if not value or re.fullmatch(PLAIN, value):
         return False
-    if match.re is PAIR:
+    if match.re.pattern == PAIR:
         return _names_its_pair(name)
     how = "surely" if _is_secret_in_query(match, name) else secrecy(name)
     if how == "perhaps":
-        return LOOKS_RANDOM.fullmatch(value) is not None
-    is_count = "token" in name.lower() and NUMBER.fullmatch(value) is not None
+        return re.fullmatch(LOOKS_RANDOM, value) is not None
+    is_count = "token" in name.lower() and re.fullmatch(NUMBER, value) is not None
     return how == "surely" and not is_count
 
 
@@ -277,7 +270,7 @@ def _is_secret_in_query(match: re.Match[str], name: str) -> bool:
 def _whole_name(match: re.Match[str]) -> str:
     """Return the name in front of a value from its beginning."""
     start = match.start("name")
-    before = BEFORE.search(match.string, max(0, start - 60), start)
+    before = re.search(BEFORE, match.string[max(0, start - 60) : start])
     return (before.group() if before else "") + match.group("name").strip("'\"")
 
 
@@ -312,7 +305,7 @@ def _forms(value: str) -> list[str]:
 def _form_pattern(form: str) -> str:
     """Return a pattern for a value; one that could be part of a word stands alone."""
     plain = re.escape(form)
-    if NUMBER.fullmatch(form):
+    if re.fullmatch(NUMBER, form):
         return rf"(?<![\w.+-]){plain}(?!\w|[.,]\d)"
     if form.isalpha() or len(form) < SHORTEST:
         return rf"(?<!\w){plain}(?!\w)"
@@ -369,7 +362,7 @@ STEMS = (
     "auth", "cookie", "jwt",
 )  # fmt: skip
 # What to look for, where a text holds one of the words in front; in this order.
-SEARCHES: tuple[tuple[tuple[str, ...], re.Pattern[str], Any], ...] = (
+SEARCHES: tuple[tuple[tuple[str, ...], str, Any], ...] = (
     (FORMS, BY_FORM, HIDDEN),
     (("@",), USER_IN_ADDRESS, f"{HIDDEN}@"),
     (("@",), USER_ALONE, f"{HIDDEN}@"),
