@@ -21,8 +21,8 @@ from flexcv.storage.folder import is_of_first_version, is_run
 from ._wording import counted, why_nothing
 from .asked import RunResults
 from .findings import FoldFindings
-from .tables import AVERAGES, COUNT
 from .page import escaped
+from .tables import AVERAGES, COUNT
 
 if TYPE_CHECKING:
     from .pictures import PlansPictures

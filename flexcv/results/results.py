@@ -34,6 +34,7 @@ from .comparison import pairwise_comparison, score_intervals
 from .displays import Estimators, ModelFolds, SentenceFrame
 from .facts import data_facts
 from .findings import FoldFindings, collect_findings
+from .kept import kept
 from .known_groups import COUNT, scores_by_known_group
 from .plans import PlansCompared, named_by_question, plan_folders
 from .scorable import labels_of, metric_meant, scorable, scorable_by, truth
@@ -110,6 +111,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         self.diagnostics = diagnostics
         self._refit = refit
         self._refitted: dict[tuple[str, int, int], Any] = {}
+        self._kept: dict[Any, pd.DataFrame] = {}
         self.facts = dict(data_facts(dataset) if facts is None else facts)
 
     @property
@@ -239,6 +241,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         """
         return collect_findings(self.folds)
 
+    @kept
     def compare(
         self,
         metric: MetricChoice | None = None,
@@ -281,6 +284,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         )
         return SentenceFrame(pairs)
 
+    @kept
     def interval(
         self,
         metric: MetricChoice | None = None,

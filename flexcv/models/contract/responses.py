@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from numpy.typing import ArrayLike
-
 from abc import abstractmethod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.metrics import accuracy_score
 from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
