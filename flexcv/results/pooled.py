@@ -17,6 +17,7 @@ from flexcv.metrics.limits import FREE
 from .aligned import check_same_rows
 from .deleted import Deleted, Score, count_groups, deleted_scores, has_groups
 from .group_bootstrap import MIN_GROUPS, GroupScores, bootstrap_interval, on_scale
+from .scales import PLAIN
 
 Interval = tuple[float, float, float, str]  # estimate, lower, upper, method
 Folds: TypeAlias = tuple[tuple[int, int], ...]  # (repeat, fold), in the run's order
@@ -102,21 +103,34 @@ class PooledScores:
         return tuple(fold for fold in first if fold in shared)
 
     def single(self, model: Any) -> Interval | None:
-        """Return the interval of one model's score."""
+        """Return the interval of one model's score.
+
+        Resampled t statistics with equal tails follow the skewness of a score that is
+        free on one side, which is built as it is; one that would pass the limit, and
+        every score between two limits, is built on the scale, where it is symmetric.
+        """
         part = self._part(model, self.folds(model))
         if part is None:
             return None
-        scores = on_scale(part.scores, self._limits)
-        return self._interval(scores, part, symmetric=False)
+        scaled = on_scale(part.scores, self._limits)
+        if scaled.scale.name != "logit":
+            plain = self._interval(part.plain, part, symmetric=False)
+            if scaled.scale is PLAIN or self._are_inside(plain[1], plain[2]):
+                return plain
+        return self._interval(scaled, part, symmetric=True)
 
     def difference(self, a: Any, b: Any) -> Interval | None:
-        """Return the interval of the score of A minus the score of B."""
+        """Return the interval of the score of A minus the score of B, equally tailed."""
         folds = self.folds(a, b)
         of_a, of_b = self._part(a, folds), self._part(b, folds)
         if of_a is None or of_b is None:
             return None
         check_same_rows(a, b, of_a.test, of_b.test)
-        return self._interval(of_a.plain - of_b.plain, of_a, symmetric=True)
+        return self._interval(of_a.plain - of_b.plain, of_a, symmetric=False)
+
+    def _are_inside(self, lower: float, upper: float) -> bool:
+        least, greatest = self._limits
+        return not (lower < least or upper > greatest)  # NaN passes nothing
 
     def _part(self, model: Any, folds: Folds) -> _Part | None:
         """Return a model's part; None where there are too few groups."""
