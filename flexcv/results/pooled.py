@@ -120,7 +120,7 @@ class PooledScores:
         return self._interval(scaled, part, symmetric=True)
 
     def difference(self, a: Any, b: Any) -> Interval | None:
-        """Return the interval of the score of A minus the score of B, equally tailed."""
+        """Return the interval of the score of A minus that of B, with equal tails."""
         folds = self.folds(a, b)
         of_a, of_b = self._part(a, folds), self._part(b, folds)
         if of_a is None or of_b is None:
