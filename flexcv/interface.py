@@ -9,11 +9,12 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace as changed
 from html import escape
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import pandas as pd
 
 from flexcv._checks import as_names, check_flag
+from flexcv._migration import attributes_of
 from flexcv.chain.compile import Compiled
 from flexcv.chain.design import Design, MerfSettings, outer_methods
 from flexcv.chain.perform import perform_jobs, tune_job, warn_about_failures
@@ -610,3 +611,6 @@ class CrossValidation:
         if self._compiled.design is not self._design:
             self._compiled = Compiled(self._design)
         return self._compiled
+
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.interface.CrossValidation")

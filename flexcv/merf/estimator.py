@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice, check_flag, check_integer, check_number
+from flexcv._migration import attributes_of
 from flexcv._rounding import on_grid
 from flexcv.arrays import FloatArray
 from flexcv.errors import ConvergenceWarning, ModelError
@@ -197,6 +198,9 @@ class MERF(IteratedModel, AbstractFamilyModel):
     trace_: pd.DataFrame
     _effects_kept: dict[int, pd.DataFrame]
     _feature_names: list[Any]
+
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.merf.MERF")
 
     def __init__(
         self,

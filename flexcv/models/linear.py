@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._migration import attributes_of
 from flexcv.arrays import FloatArray
 from flexcv.errors import ConvergenceWarning
 from flexcv.models.contract.base import RandomPart, Training
@@ -101,6 +102,9 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
     converged_: bool
     singular_: bool
     reml: bool
+
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.models.LinearMixedEffectsModel")
 
     def __init__(
         self,

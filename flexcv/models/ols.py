@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import statsmodels.api as sm
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._migration import attributes_of
 from flexcv.arrays import FloatArray
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._table import prediction_table, training_table
@@ -41,6 +42,9 @@ class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     result_: Any
     fixed_encoder_: FixedEncoder
     random_encoder_: RandomEncoder
+
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.models.LinearModel")
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from flexcv._checks import near_miss
+from flexcv._migration import attributes_of
 from flexcv.dataset import Dataset
 from flexcv.errors import NotPerformedError
 from flexcv.metrics import Metric
@@ -77,6 +78,9 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
     stopped
         How far the run came and why it stopped, in a sentence; empty when it did not.
     """
+
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.results_handling.CrossValidationResults")
 
     def __init__(
         self,
