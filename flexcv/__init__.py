@@ -1,8 +1,13 @@
 """Nested cross-validation for mixed-effects models and machine learning."""
 
 import logging as _logging
+import warnings as _warnings
 from importlib.metadata import version as _version
 from typing import Any as _Any
+
+with _warnings.catch_warnings():  # to every notebook, of widgets that nothing uses
+    _warnings.filterwarnings("ignore", message="IProgress not found")
+    import optuna as _optuna  # noqa: F401
 
 from ._migration import names_of as _names_of
 from .dataset import Dataset as Dataset

@@ -171,6 +171,7 @@ def names_of(module: str) -> Callable[[str], NoReturn]:
     """
 
     def missing(name: str) -> NoReturn:
+        __tracebackhide__ = True  # the error is the caller's
         if f"{module}.{name}" in GONE:
             raise ImportError(_sentence(f"{module}.{name}"))
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
@@ -188,6 +189,7 @@ def attributes_of(*owners: str) -> Callable[[Any, str], Any]:
     """
 
     def missing(self: Any, name: str) -> Any:
+        __tracebackhide__ = True  # the error is the caller's
         for owner in owners:
             if f"{owner}.{name}" in GONE:
                 raise AttributeError(_sentence(f"{owner}.{name}"))
