@@ -13,6 +13,7 @@ SET = re.compile(
 NAMES = re.compile(r"<m[io]>(?P<name>log|exp|diag|logit|soft|sign|max)</m[io]>(?P<next>.{20})")
 OPENS = '<mo stretchy="false'  # a parenthesis or a bar stands close to its function
 TILDE = "<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>"
+BAR = re.compile(r'<mo(?: stretchy="false")?>(?P<bar>&#x0007C;|&#x02016;)</mo>')
 
 
 def on_page_content(html, page, config, files):
@@ -37,6 +38,7 @@ def mathml(tex, display):
     True
     """
     math = convert(tex, display=display).replace(*TILDE)
+    math = BAR.sub(r'<mo stretchy="false" lspace="0" rspace="0">\g<bar></mo>', math)
     return NAMES.sub(_operator, math)
 
 

@@ -249,6 +249,11 @@ def _named():
 
 
 @cache
+def _values():
+    return {item.path: item.value for item in public()}
+
+
+@cache
 def _members():
     """Return who has a public member, by its name; a base that is public goes first."""
     owners = {}
@@ -297,6 +302,9 @@ def identify(code, classes=()):
     owner, _, member = name.rpartition(".")
     if owner in _named():
         return _member(member, [_named()[owner]])
+    own = _member(name, _paths(classes))
+    if own and callable(getattr(_values()[own.rpartition(".")[0]], name, None)):
+        return own
     if "_" in name or found["call"] or name in BARE:
         return _member(name, _paths([*classes, *CHAIN])) or _only(name)
     return None
