@@ -16,6 +16,7 @@ BLOCK = re.compile(
 TAG = re.compile(r"<[^>]+>")
 OPTION = re.compile(r"[ \t]*# ?doctest: ?\+.*$", re.MULTILINE)
 CELL_CODE = re.compile(r"`[^`]+`")
+COLUMN = 88  # letters
 PROMPTS = ">>> ", "... "
 
 
@@ -65,9 +66,13 @@ def session(text):
             shown.append(escape(part, quote=False))
             continue
         shown.append(_prompted(OPTION.sub("", part.source)))
-        shown += [f'<span class="go">{escape(line, quote=False)}</span>\n'
-                  for line in part.want.splitlines()]  # fmt: skip
+        shown += [_output(line) for line in part.want.splitlines()]
     return "".join(shown).rstrip("\n") + "\n"
+
+
+def _output(line):
+    kind = "go wraps" if len(line) > COLUMN else "go"  # a sentence; tables are shorter
+    return f'<span class="{kind}">{escape(line, quote=False)}</span>\n'
 
 
 def _prompted(source):
