@@ -21,8 +21,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from flexcv.metrics import KNOWN_METRICS, Metric
+from flexcv.metrics.limits import FREE
+from flexcv.results.deleted import deleted_scores
 from flexcv.results.fold_tests import corrected_t_test
-from flexcv.results.group_bootstrap import bootstrap_interval, group_scores
+from flexcv.results.group_bootstrap import bootstrap_interval, group_scores, on_scale
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance" / "comparison.md"
 N_FOLDS = 5
@@ -66,16 +69,7 @@ class Learned:
     weights: np.ndarray  # rows of each fold over all rows
 
 
-def mse(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    return float(np.mean((y_true - y_pred) ** 2))
-
-
-def mae(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    return float(np.mean(np.abs(y_true - y_pred)))
-
-
-def r2(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    return 1.0 - mse(y_true, y_pred) / float(np.var(y_true))
+METRICS = {name: KNOWN_METRICS[name] for name in ("mse", "mae", "r2")}
 
 
 def draw(setting: Setting, rng: np.random.Generator) -> Table:
@@ -171,14 +165,23 @@ def model_intervals(
     yield "groups, z", truth, (mean - error, mean + error)
     yield "corrected t", truth, fold_interval(model.by_fold)
     truths = {
-        mse: truth,
-        mae: model.weights @ np.sqrt(2 / np.pi * model.risk),
-        r2: 1 - truth / 2.0,
+        "mse": truth,
+        "mae": model.weights @ np.sqrt(2 / np.pi * model.risk),
+        "r2": 1 - truth / 2.0,
     }
-    for metric, value in truths.items():
-        scores = group_scores(model.frame, metric, seed)
-        interval = bootstrap_interval(scores, LEVEL, N_BOOTSTRAP, seed, False)
-        yield f"bootstrap, {metric.__name__}", value, interval
+    for name, value in truths.items():
+        for label, interval in intervals(model.frame, METRICS[name], seed):
+            yield f"{label}, {name}", value, interval
+
+
+def intervals(
+    frame: pd.DataFrame, metric: Metric, seed: int
+) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Return the interval of the score itself, and the one on the metric's scale."""
+    repeats = deleted_scores(frame, metric.function, seed)
+    for label, limits in (("plain", FREE), ("bootstrap", metric.limits)):
+        scores = on_scale(repeats, limits)
+        yield label, bootstrap_interval(scores, LEVEL, N_BOOTSTRAP, seed, False)
 
 
 def pair_intervals(
@@ -187,13 +190,15 @@ def pair_intervals(
     """Return name, truth and interval of each way to say how two models differ."""
     truth = a.weights @ (a.risk - b.risk)
     yield "corrected t", truth, fold_interval(a.by_fold - b.by_fold)
+    mse = METRICS["mse"].function
     scores = group_scores(a.frame, mse, seed) - group_scores(b.frame, mse, seed)
     blind = replace(scores, n_models=0)
-    for name, paired in {
-        "bootstrap, test rows alone": blind,
-        "bootstrap": scores,
-    }.items():
-        interval = bootstrap_interval(paired, LEVEL, N_BOOTSTRAP, seed, True)
+    for name, paired, symmetric in (
+        ("bootstrap, test rows alone", blind, True),
+        ("bootstrap, symmetric", scores, True),
+        ("bootstrap, equal tails", scores, False),
+    ):
+        interval = bootstrap_interval(paired, LEVEL, N_BOOTSTRAP, seed, symmetric)
         yield name, truth, interval
 
 
@@ -238,7 +243,7 @@ def coverage_row(setting: Setting, n_draws: int) -> dict[str, object]:
     row: dict[str, object] = {"table": setting.name, "groups": setting.n_groups}
     for (kind, interval), found in table.iterrows():
         row[f"{kind}|{interval}"] = 100 * found["held"]
-        if interval in ("bootstrap", "bootstrap, mse"):
+        if interval in ("bootstrap, symmetric", "bootstrap, mse"):
             against = table.loc[(kind, "corrected t")]
             row[f"{kind}|width"] = found["width"] / against["width"]
             row[f"{kind}|median width"] = found["median"] / against["median"]
@@ -266,6 +271,7 @@ def rejections(n_groups: int, n_repeats: int, n_draws: int) -> dict[str, object]
         values = np.concatenate(differences)
         counts[0] += stats.ttest_1samp(values, 0.0).pvalue < 1 - LEVEL
         counts[1] += corrected_t_test(list(values), 0.25).p_value < 1 - LEVEL
+        mse = METRICS["mse"].function
         left, right = (group_scores(pd.concat(part), mse, seed) for part in frames)
         low, high = bootstrap_interval(left - right, LEVEL, N_BOOTSTRAP, seed, True)
         counts[2] += not low <= 0.0 <= high

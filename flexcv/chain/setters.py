@@ -26,7 +26,7 @@ def chained(
     method: Callable[Concatenate[B, P], None],
 ) -> Callable[Concatenate[B, P], B]:
     """Make a method return the builder and refuse unknown keywords."""
-    signature = inspect.signature(method)
+    signature = _signature(method)
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -46,7 +46,7 @@ def setter(
     once and kept as a list. A new `X` forgets everything: what belonged to the rows
     of the old one does not belong to its own.
     """
-    signature = inspect.signature(method)
+    signature = _signature(method)
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -68,6 +68,12 @@ def setter(
         return self
 
     return cast("Callable[Concatenate[B, P], B]", call)
+
+
+def _signature(method: Callable[..., None]) -> inspect.Signature:
+    """Return what a method takes, and let tooltips say that the builder comes back."""
+    method.__annotations__["return"] = "Self"
+    return inspect.signature(method)
 
 
 def _refuse_unknown(

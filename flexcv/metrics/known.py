@@ -14,6 +14,7 @@ from flexcv._checks import near_miss
 from flexcv.errors import UndefinedScoreError
 
 from . import classes
+from .limits import ERROR
 from .metric import Metric
 from .scorers import metric_of
 
@@ -62,7 +63,7 @@ NUMBER_METRICS = {
         Metric("max_error", skm.max_error, False),
         Metric("mape", skm.mean_absolute_percentage_error, False),
         Metric("explained_variance", skm.explained_variance_score, True),
-        Metric("poisson_deviance", poisson_deviance, False),
+        Metric("poisson_deviance", poisson_deviance, False, limits=ERROR),
     )
 }
 _PROBA = "predict_proba"

@@ -14,6 +14,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from flexcv.errors import UndefinedScoreError
 
 from .classes import class_codes
+from .limits import limits_of
 from .metric import Metric
 
 # What scikit-learn's scorers of numbers compute; all its others score classes.
@@ -72,6 +73,13 @@ class ScorerFunction:
     def scores_numbers(self) -> bool:
         """Return whether it is a scorer of numbers, not of classes."""
         return skm.get_scorer(self.name)._score_func.__name__ in NUMBER_FUNCTIONS
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest value; an error counts below zero here."""
+        scorer = skm.get_scorer(self.name)
+        least, greatest = limits_of(scorer._score_func)
+        return (least, greatest) if scorer._sign > 0 else (-greatest, -least)
 
     @property
     def response(self) -> str:

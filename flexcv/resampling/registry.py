@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.model_selection import KFold, LeaveOneGroupOut, TimeSeriesSplit
 
 from flexcv._checks import near_miss
+from flexcv.typing import Pairs, Splitter
 
 from .grouped import BalancedGroupKFold, ContinuousStratifiedGroupKFold
 from .stratified import ConcatenatedStratifiedKFold, ContinuousStratifiedKFold
@@ -116,6 +117,7 @@ class FixedPairs:
 
 
 SplitMethod: TypeAlias = Any  # a CrossValMethod, FixedPairs or a splitter object
+SplitChoice: TypeAlias = str | CrossValMethod | Splitter | Pairs
 
 
 def resolve_method(name: str, value: object) -> SplitMethod:

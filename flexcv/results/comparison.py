@@ -17,6 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from flexcv._checks import check_flag, check_integer, check_number
+from flexcv.metrics.limits import FREE
 
 from ._wording import counted, sentence
 from .aligned import (
@@ -26,15 +27,10 @@ from .aligned import (
     fold_scores,
     held_out_ratio,
 )
+from .deleted import Deleted, count_groups, deleted_scores, has_groups
 from .fold_tests import CorrectedTest, corrected_t_test, practical_probabilities
-from .group_bootstrap import (
-    MIN_GROUPS,
-    GroupScores,
-    bootstrap_interval,
-    count_groups,
-    group_scores,
-    has_groups,
-)
+from .group_bootstrap import MIN_GROUPS, GroupScores, bootstrap_interval, on_scale
+from .scales import Scale
 
 Score = Callable[[Any, Any], float]
 Interval = tuple[float, float, float, str]  # estimate, lower, upper, method
@@ -43,6 +39,7 @@ INTERVAL_COLUMNS = ["mean", "pooled", "lower", "upper", "method"]
 PAIR_COLUMNS = [
     "model_a",
     "model_b",
+    "sentence",
     "n_folds",
     "difference",
     "lower",
@@ -56,8 +53,8 @@ PAIR_COLUMNS = [
     "p_better",
     "p_equal",
     "p_worse",
-    "sentence",
 ]
+INSIDE = 10**9  # rows that keep a mean over folds off its limits, and change it not
 DEFAULT_ROPE = 0.01  # share of the mean absolute score of the two models
 NO_INTERVAL = "none: fewer than two folds and too few groups"
 NO_SCORE = "none: no fold has a score"
@@ -106,14 +103,14 @@ def pairwise_comparison(
     Returns
     -------
     DataFrame, one row per pair
-        - `model_a`, `model_b`, `n_folds`: who, and on how many folds both were scored
+        - `model_a`, `model_b`, `sentence`: who, and the answer in words
+        - `n_folds`: on how many folds both were scored
         - `difference`, `lower`, `upper`, `method`: score of A minus score of B, with
           its interval, from predictions pooled over folds and averaged over repeats
         - `fold_difference`, `t`, `df`, `p_value`: unweighted mean over folds and the
           corrected resampled t-test (not adjusted for the number of pairs)
         - `rope`, `p_better`, `p_equal`, `p_worse`: the Bayesian correlated t-test;
           better means that A is better than B by more than the rope
-        - `sentence`: the answer in words
 
     Notes
     -----
@@ -169,7 +166,8 @@ def pairwise_comparison(
             **_named(pooled.difference(a, b) or _fold_interval(test, level)),
             **_test_columns(test, width, greater_is_better),
         }
-        rows.append({**row, "sentence": sentence(row, level, greater_is_better)})
+        said = sentence(row, level, greater_is_better, len(wide))
+        rows.append({**row, "sentence": said})
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
@@ -179,6 +177,7 @@ def score_intervals(
     metric: str,
     *,
     function: Score | None = None,
+    limits: tuple[float, float] = FREE,
     level: float = 0.95,
     n_bootstrap: int = 2000,
     seed: int = 0,
@@ -189,6 +188,9 @@ def score_intervals(
     ----------
     scores, predictions, metric, function, level, n_bootstrap, seed
         As in `pairwise_comparison`.
+    limits
+        The least and the greatest value of the score. The interval is built on the
+        scale that suits them (`flexcv.results.scales`) and ends within them.
 
     Returns
     -------
@@ -220,7 +222,7 @@ def score_intervals(
     settings = _Settings(level, n_bootstrap, seed)
     wide = by_model(fold_scores(scores, predictions, metric, function))
     ratio = held_out_ratio(predictions, wide)
-    pooled = _PooledScores(predictions, function, settings)
+    pooled = _PooledScores(predictions, function, settings, limits)
     rows = {}
     for model in wide:
         done = wide[model].dropna()
@@ -228,7 +230,7 @@ def score_intervals(
         interval = pooled.single(model)
         n_done = len(pooled.folds(model)) if interval else len(done)
         value = np.nan if interval is None else interval[0]
-        interval = interval or _fold_interval(test, level)
+        interval = interval or _fold_interval(test, level, limits)
         if done.empty:
             interval = (*interval[:3], NO_SCORE)
         else:
@@ -274,12 +276,14 @@ class _PooledScores:
         predictions: pd.DataFrame | None,
         function: Score | None,
         settings: _Settings,
+        limits: tuple[float, float] = FREE,
     ) -> None:
         self._function = function
+        self._limits = limits
         self._settings = settings
         self._tables: dict[Any, pd.DataFrame] = {}
         self._nothing = pd.DataFrame(columns=["repeat", "fold", "part"])
-        self._cache: dict[Any, GroupScores] = {}
+        self._cache: dict[Any, tuple[Deleted, ...]] = {}
         if predictions is not None and function is not None:
             self._tables = {
                 model: predictions[predictions["model"].eq(model)]
@@ -302,7 +306,7 @@ class _PooledScores:
         folds = self.folds(model)
         if not self._enough(model, folds):
             return None
-        scores = self._scores(model, folds)
+        scores = on_scale(self._deleted(model, folds), self._limits)
         return self._interval(scores, model, folds, symmetric=False)
 
     def difference(self, a: Any, b: Any) -> Interval | None:
@@ -311,7 +315,8 @@ class _PooledScores:
         if not self._enough(a, folds):
             return None
         check_same_rows(a, b, self._rows(a, folds), self._rows(b, folds))
-        scores = self._scores(a, folds) - self._scores(b, folds)
+        of_a, of_b = (on_scale(self._deleted(m, folds), FREE) for m in (a, b))
+        scores = of_a - of_b
         return self._interval(scores, a, folds, symmetric=True)
 
     def _enough(self, model: Any, folds: pd.Index) -> bool:
@@ -324,12 +329,13 @@ class _PooledScores:
         address = pd.MultiIndex.from_frame(table[["repeat", "fold"]])
         return table[address.isin(folds)]
 
-    def _scores(self, model: Any, folds: pd.Index) -> GroupScores:
+    def _deleted(self, model: Any, folds: pd.Index) -> tuple[Deleted, ...]:
         key = (model, tuple(folds))
         if key not in self._cache:
             assert self._function is not None
             rows = self._rows(model, folds)
-            self._cache[key] = group_scores(rows, self._function, self._settings.seed)
+            seed = self._settings.seed
+            self._cache[key] = deleted_scores(rows, self._function, seed)
         return self._cache[key]
 
     def _interval(
@@ -341,7 +347,7 @@ class _PooledScores:
         )
         rows = self._rows(model, folds)
         kind = "groups" if has_groups(rows) else "rows"
-        method = f"bootstrap over {count_groups(rows)} {kind}"
+        method = f"{_on(scores.scale)}bootstrap over {count_groups(rows)} {kind}"
         return scores.estimate, lower, upper, method
 
 
@@ -365,13 +371,28 @@ def _test_columns(
     }
 
 
-def _fold_interval(test: CorrectedTest, level: float) -> Interval:
-    """Return the interval of the corrected test; NaN from a single fold."""
+def _fold_interval(
+    test: CorrectedTest, level: float, limits: tuple[float, float] = FREE
+) -> Interval:
+    """Return the interval of the corrected test; NaN from a single fold.
+
+    On a scale the standard error is multiplied by the scale's slope at the mean.
+    """
     if np.isnan(test.scale):
         return test.mean, np.nan, np.nan, NO_INTERVAL
-    reach = test.scale * float(stats.t.ppf(0.5 + level / 2.0, test.df))
-    method = f"corrected t over {test.df + 1} folds"
-    return test.mean, test.mean - reach, test.mean + reach, method
+    scale = Scale(limits, INSIDE)
+    slope = scale.slope(test.mean)
+    if not np.isfinite(slope):
+        scale, slope = Scale(), 1.0
+    reach = slope * test.scale * float(stats.t.ppf(0.5 + level / 2.0, test.df))
+    middle = float(scale.forward(test.mean))
+    lower, upper = scale.back([middle - reach, middle + reach])
+    method = f"{_on(scale)}corrected t over {test.df + 1} folds"
+    return test.mean, float(lower), float(upper), method
+
+
+def _on(scale: Scale) -> str:
+    return f"{scale.name} " if scale.name else ""
 
 
 def _say_left_out(interval: Interval, n_left_out: int) -> Interval:

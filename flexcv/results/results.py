@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from flexcv._checks import near_miss
 from flexcv._migration import attributes_of
+from flexcv._signatures import readable
+from flexcv.arrays import FloatArray
 from flexcv.dataset import Dataset
 from flexcv.errors import NotPerformedError
 from flexcv.metrics import Metric
-from flexcv.metrics.choice import is_greater_better
+from flexcv.metrics.choice import Direction, is_greater_better
+from flexcv.metrics.limits import FREE
+from flexcv.metrics.metric import MetricChoice
 from flexcv.records import FoldResult, Predictions
 from flexcv.storage.results import load_parts
 from flexcv.storage.saving import save_results
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     from .pictures import Pictures
 
 
+@readable
 class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
     """Everything known after a run, as tables.
 
@@ -239,9 +245,9 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
 
     def compare(
         self,
-        metric: Any = None,
+        metric: MetricChoice | None = None,
         *,
-        direction: str | None = None,
+        direction: Direction | None = None,
         rope: float | None = None,
         level: float = 0.95,
         n_bootstrap: int = 2000,
@@ -281,7 +287,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
 
     def interval(
         self,
-        metric: Any = None,
+        metric: MetricChoice | None = None,
         *,
         level: float = 0.95,
         n_bootstrap: int = 2000,
@@ -302,12 +308,13 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             predictions,
             chosen.name,
             function=function,
+            limits=chosen.limits or FREE,
             level=level,
             n_bootstrap=n_bootstrap,
             seed=seed,
         )
 
-    def scores_of(self, metric: Any) -> pd.DataFrame:
+    def scores_of(self, metric: MetricChoice) -> pd.DataFrame:
         """Return the test scores of one metric, computed where the run did not.
 
         Columns: model, repeat, fold, part, metric, value.
@@ -356,7 +363,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         path: str | os.PathLike[str] | None = None,
         *,
         title: str = "",
-        metric: Any = None,
+        metric: MetricChoice | None = None,
     ) -> str:
         """Return one self-contained HTML page about the run, and write it.
 
@@ -420,8 +427,8 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         self,
         model_name: str | None = None,
         metric_name: str | None = None,
-        direction: str | None = None,
-    ) -> Any:
+        direction: Direction | None = None,
+    ) -> Pipeline:
         """Return the fitted model of the fold with the best test score.
 
         Parameters
@@ -441,11 +448,15 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         folds = self.folds if model_name is None else self._folds_of(model_name)
         return self._estimator(best_fold(folds, metric_name, greater))
 
-    def get_predictions(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
+    def get_predictions(
+        self, model_name: str, fold_id: int, repeat: int = 0
+    ) -> npt.NDArray[Any] | None:
         """Return the test predictions of one model on one fold, shape (n_test,)."""
         return self._predicted(self._fold(model_name, fold_id, repeat).test)
 
-    def get_probabilities(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
+    def get_probabilities(
+        self, model_name: str, fold_id: int, repeat: int = 0
+    ) -> FloatArray | None:
         """Return the probabilities of one model on one fold, shape (n_test, n_classes).
 
         Columns are in the order of `task.classes`; None from a model without them.
@@ -453,7 +464,9 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         test = self._fold(model_name, fold_id, repeat).test
         return None if test is None else test.probabilities
 
-    def get_true_values(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
+    def get_true_values(
+        self, model_name: str, fold_id: int, repeat: int = 0
+    ) -> npt.NDArray[Any] | None:
         """Return the true test values of one fold, shape (n_test,)."""
         return self._truth(self._fold(model_name, fold_id, repeat).test)
 

@@ -7,7 +7,7 @@ the prediction stood, and the metrics look their columns up by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from flexcv.dataset import Task
 from flexcv.errors import UndefinedScoreError
 from flexcv.metrics import Metric, ignores_labels, response_columns
 from flexcv.metrics.choice import LostFunction, choose_metric, guarded
+from flexcv.metrics.row_sums import RowSums, row_sums_of
 from flexcv.metrics.trying import refuse_misfit
 from flexcv.records import Predictions
 
@@ -125,7 +126,30 @@ def _looking_up(metric: Metric, predictions: pd.DataFrame, task: Task) -> Metric
     else:
         table = labels[predictions["y_pred"].cat.codes]
 
-    def function(y_true: Any, places: Any) -> float:
-        return bound(labels[y_true], table[np.asarray(places, dtype=np.intp)])
+    looking = _LookingUp(bound.function, labels, table)
+    return replace(bound, function=looking, response="predict")
 
-    return replace(bound, function=function, response="predict")
+
+class _LookingUp:
+    """A metric's function of (numbers of classes, numbers of rows)."""
+
+    def __init__(
+        self,
+        function: Callable[..., float],
+        labels: npt.NDArray[Any],
+        table: npt.NDArray[Any],
+    ) -> None:
+        self._function, self._labels, self._table = function, labels, table
+        inner = row_sums_of(function)
+        if inner is not None:
+            self.row_sums = RowSums(self._looked_up(inner.terms), inner.combine)
+
+    def __call__(self, y_true: Any, places: Any) -> float:
+        return float(self._looked_up(self._function)(y_true, places))
+
+    def _looked_up(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def of_rows(y_true: Any, places: Any) -> Any:
+            rows = np.asarray(places, dtype=np.intp)
+            return function(self._labels[y_true], self._table[rows])
+
+        return of_rows

@@ -45,7 +45,7 @@ def test_groups_that_the_splitter_ignores_are_named_once(table):
     assert len(caught) == 1
     assert str(caught[0].message) == (
         "KFold puts rows of one 'group' into training and test: this run answers how "
-        "well *known groups* are predicted; for new groups use "
+        "well known groups are predicted; for new groups use "
         "split_out='GroupKFold'. (silence='groups-ignored' in set_run)"
     )
     assert caught[0].filename == __file__

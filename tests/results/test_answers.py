@@ -32,11 +32,16 @@ def test_comparing_is_the_comparison_of_scores_and_predictions(rich):
 def test_intervals_are_those_of_scores_and_predictions(rich):
     function = rich.metrics[1].function
     expected = score_intervals(
-        rich.scores, rich.predictions, "mse", function=function, **FEW
+        rich.scores,
+        rich.predictions,
+        "mse",
+        function=function,
+        limits=(0.0, np.inf),
+        **FEW,
     )
     pd.testing.assert_frame_equal(rich.interval("mse", **FEW), expected)
     assert list(expected) == ["mean", "pooled", "lower", "upper", "method"]
-    assert expected["method"].tolist() == ["bootstrap over 12 groups"] * 4
+    assert expected["method"].tolist() == ["log bootstrap over 12 groups"] * 4
 
 
 @pytest.mark.parametrize(
