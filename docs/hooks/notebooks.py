@@ -1,4 +1,4 @@
-"""Notebooks of examples/ as pages, with what they show, to look at and to download."""
+"""Notebooks of examples/ as pages, with what they show, and as downloads."""
 
 import json
 import re
@@ -15,8 +15,8 @@ STYLE = re.compile(r"<style.*?</style>", re.DOTALL)
 FRAME = re.compile(r'<table border="\d" class="dataframe">')
 INDEX = """# Examples
 
-Each is a notebook: a question, the code, and what came out when it was last run. Read it
-here, or download it and run it in JupyterLab.
+Each is a notebook: a question, the code, and what came out when it was last run. Read
+it here, or download it and run it in JupyterLab.
 """
 
 

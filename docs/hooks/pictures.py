@@ -5,12 +5,8 @@ import re
 
 from PIL import Image
 
-IMAGE = re.compile(
-    r"<img (?P<before>[^>]*?)src=\"(?P<src>[^\":]+\.png)\"(?P<after>[^>]*?)/?>"
-)
-SHARP = (
-    2  # pixels of the file for each one that is shown, as docs/pictures/style.py draws
-)
+IMAGE = re.compile(r"<img (?P<before>[^>]*?)src=\"(?P<src>[^\":]+\.png)\"(?P<after>[^>]*?)/?>")
+SHARP = 2  # pixels of the file for each one that is shown, as docs/pictures/style.py draws
 
 
 def on_page_content(html, page, config, files):

@@ -156,9 +156,7 @@ def _overview():
         for module, title in PACKAGES.items()
     ]
     head = ["# Reference", "", "Every public name, by where it is imported from.", ""]
-    return "\n".join(
-        [*head, "| What | Import from | Names |", "| --- | --- | --- |", *rows, ""]
-    )
+    return "\n".join([*head, "| What | Import from | Names |", "| --- | --- | --- |", *rows, ""])
 
 
 def _package(module, title):
@@ -206,9 +204,7 @@ def _borrowed(kind):
 
 def _row(base, name, value, library):
     path = f"{base.__module__}.{base.__name__}"
-    place = (
-        f"https://scikit-learn.org/stable/modules/generated/{path}.html#{path}.{name}"
-    )
+    place = f"https://scikit-learn.org/stable/modules/generated/{path}.html#{path}.{name}"
     shown = f"[`{name}`]({place})" if library == "sklearn" else f"`{name}`"
     first = (inspect.getdoc(value) or "").partition("\n")[0].replace("|", r"\|")
     return f"| {shown} | {OUTSIDE[library]}'s `{base.__name__}` | {first} |"
