@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 ORDER = ["quickstart", "clinical", "crossed", "tracking", "comparing_runs"]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 STYLE = re.compile(r"<style.*?</style>", re.DOTALL)
-FRAME = re.compile(r'<table border="\d" class="dataframe">')
+FRAME = re.compile(r'<table [^>]*class="dataframe"[^>]*>')
 INDEX = """# Examples
 
 Each is a notebook: a question, the code, and what came out when it was last run. Read
@@ -82,7 +82,7 @@ def image(found):
     said = "A picture that the cell above draws"
     return (
         f'<img alt="{said}" width="{size["width"]}" height="{size["height"]}" '
-        f'loading="lazy" src="data:image/png;base64,{content}">'
+        f'src="data:image/png;base64,{content}">'
     )
 
 
