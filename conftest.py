@@ -114,5 +114,7 @@ def pytest_collection_modifyitems(items):
             for category in (GroupsWarning, CheckWarning, FailedModelWarning):
                 name = f"{category.__module__}.{category.__qualname__}"
                 item.add_marker(pytest.mark.filterwarnings(f"ignore::{name}"))
+            pending = "ignore::PendingDeprecationWarning"  # which Python does not show
+            item.add_marker(pytest.mark.filterwarnings(pending))
         if not HAS_TORCH and item.name.startswith("flexcv.models.neural."):
             item.add_marker(pytest.mark.skip(reason="torch is not installed"))
