@@ -23,6 +23,7 @@
     ├── SeparationWarning      fixed effects are infinite: the target is separated
     ├── ExtrapolationWarning   a curve was predicted outside the times it was learnt on
     ├── UnknownGroupsWarning   no row to predict is of a group that training showed
+    ├── MigrationWarning       a setting of flexcv 24 is not read here
     ├── ResumeWarning          a unit in a run folder is run again, and why
     └── TrackingWarning        a tracker could not keep what it was told
 
@@ -119,6 +120,10 @@ class SeparationWarning(FlexcvWarning):
 
 class ExtrapolationWarning(FlexcvWarning):
     """A curve was predicted outside the range of times that it was learnt on."""
+
+
+class MigrationWarning(FlexcvWarning):
+    """A setting of flexcv 24 was given that is not read here."""
 
 
 class UnknownGroupsWarning(FlexcvWarning):

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace as changed
 from html import escape
-from typing import Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -19,6 +19,7 @@ from optuna.storages import BaseStorage
 from sklearn.base import BaseEstimator
 
 from flexcv._checks import as_names, check_flag
+from flexcv._migration import attributes_of
 from flexcv._signatures import readable
 from flexcv.chain.compile import Compiled
 from flexcv.chain.design import Design, MerfSettings, outer_methods
@@ -627,3 +628,6 @@ class CrossValidation:
         if self._compiled.design is not self._design:
             self._compiled = Compiled(self._design)
         return self._compiled
+
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.interface.CrossValidation")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from flexcv._checks import near_miss
+from flexcv._migration import GONE_ARGUMENTS, instead_of
 
 P = ParamSpec("P")
 
@@ -81,5 +82,6 @@ def _refuse_unknown(
     known = [parameter for parameter in signature.parameters if parameter != "self"]
     for keyword in given:
         if keyword not in known:
-            hint = near_miss(keyword, known) or f"; it takes {', '.join(known)}."
+            hint = instead_of(keyword, GONE_ARGUMENTS) or near_miss(keyword, known)
+            hint = hint or f"; it takes {', '.join(known)}."
             raise TypeError(f"{name} has no argument {keyword!r}{hint}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice, check_flag, check_integer, check_number
+from flexcv._migration import attributes_of
 from flexcv._rounding import on_grid
 from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
@@ -202,6 +203,9 @@ class MERF(IteratedModel, AbstractFamilyModel):
     trace_: pd.DataFrame
     _effects_kept: dict[int, pd.DataFrame]
     _feature_names: list[Any]
+
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.merf.MERF")
 
     def __init__(
         self,

@@ -108,13 +108,23 @@ def ignores_labels(metric: Metric) -> bool:
 class MetricsDict(dict[str, Any]):
     """Name metrics: a dictionary of name to function or `Metric`.
 
+    Given nothing, it starts with r2, mse and mae; what is given takes their place.
+
     Examples
     --------
-    >>> metrics = MetricsDict(r2=skm.r2_score)
+    >>> metrics = MetricsDict()
     >>> metrics["bias"] = lambda y_true, y_pred: float(np.mean(y_pred - y_true))
     >>> [metric.name for metric in resolve_metrics(metrics)]
-    ['r2', 'bias']
+    ['r2', 'mse', 'mae', 'bias']
+    >>> list(MetricsDict(r2=skm.r2_score))
+    ['r2']
     """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        if given or named:
+            super().__init__(*given, **named)
+        else:
+            super().__init__({metric.name: metric for metric in DEFAULT_METRICS})
 
 
 def default_metrics(kind: str) -> tuple[Metric, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._migration import attributes_of
 from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.errors import ConvergenceWarning
@@ -107,6 +108,9 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
     converged_: bool
     singular_: bool
     reml: bool
+
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.models.LinearMixedEffectsModel")
 
     def __init__(
         self,

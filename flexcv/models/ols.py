@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._migration import attributes_of
 from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.models.design._effects import Columns
@@ -47,6 +48,9 @@ class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     result_: Any
     fixed_encoder_: FixedEncoder
     random_encoder_: RandomEncoder
+
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.models.LinearModel")
 
     def fit(
         self,

@@ -16,6 +16,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from flexcv._checks import near_miss
+from flexcv._migration import attributes_of
 from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.dataset import Dataset
@@ -84,6 +85,9 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
     stopped
         How far the run came and why it stopped, in a sentence; empty when it did not.
     """
+
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.results_handling.CrossValidationResults")
 
     def __init__(
         self,

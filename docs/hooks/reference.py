@@ -1,0 +1,324 @@
+"""The reference: a page for each public class, made from `__all__` of each package."""
+
+import inspect
+import re
+from dataclasses import dataclass
+from functools import cache
+from html import unescape
+from importlib import import_module
+from pathlib import Path
+
+import yaml
+from mkdocs.structure.files import File
+
+PAGES = Path(__file__).parents[1] / "pages.yml"
+# What is public, by where a reader looks for it; a name belongs where it comes first.
+PACKAGES = {
+    "flexcv": "The chain",
+    "flexcv.models": "Mixed models",
+    "flexcv.merf": "MERF",
+    "flexcv.results": "Results",
+    "flexcv.results.pictures": "Pictures of results",
+    "flexcv.results.comparison": "Comparison of models",
+    "flexcv.plots": "Pictures of frames",
+    "flexcv.model_postprocessing": "Post-processors",
+    "flexcv.resampling": "Splits",
+    "flexcv.metrics": "Scores",
+    "flexcv.datasets": "Tables to try",
+    "flexcv.synthesizer": "Simulated tables",
+    "flexcv.dataset": "Data and roles",
+    "flexcv.tracking": "Tracking",
+    "flexcv.errors": "Errors and warnings",
+    "flexcv.testing": "Suites for extensions",
+    "flexcv.model_files": "Models from files",
+    "flexcv.evaluation": "The engine",
+}
+ON_ONE_PAGE = {"flexcv.errors"}  # small classes that are read beside each other
+SKIP = re.compile(
+    r"<(?P<end>/?)(?P<tag>a|pre|h[1-6]|autoref|summary|script|nav)\b[^>]*>"
+    r"|<code>(?P<code>[^<]+)</code>"
+)
+NAME = re.compile(
+    r"(?:(?P<of>cv|results|results\.plot|plot|model|fitted)\.)?"
+    r"(?P<name>[A-Za-z_][\w.]*)(?P<call>\(.*\))?$",
+    re.DOTALL,
+)
+OBJECTS = {
+    "cv": "flexcv.CrossValidation",
+    "results": "flexcv.CrossValidationResults",
+    "results.plot": "flexcv.results.pictures.Pictures",
+    "plot": "flexcv.results.pictures.Pictures",
+}
+CHAIN = "CrossValidation", "CrossValidationResults"  # every page is about these, too
+BARE = {"perform", "tune"}  # words that mean the method wherever they stand as code
+ROUTING = re.compile(r"_|set_\w+_request$|get_metadata_routing$|\w*html\w*$")
+OUTSIDE = {"sklearn": "scikit-learn", "optuna": "Optuna"}
+
+
+@dataclass(frozen=True)
+class Public:
+    """A public name, where it lives and what it is."""
+
+    module: str
+    name: str
+    value: object
+
+    @property
+    def path(self):
+        return f"{self.module}.{self.name}"
+
+    @property
+    def is_class(self):
+        return inspect.isclass(self.value)
+
+    @property
+    def folder(self):
+        return f"reference/{self.module.removeprefix('flexcv.')}"
+
+    @property
+    def page(self):
+        alone = self.is_class and self.module not in ON_ONE_PAGE
+        return f"{self.folder}/{self.name if alone else 'index'}.md"
+
+    @property
+    def first_line(self):
+        lines = (inspect.getdoc(self.value) or "").splitlines()
+        return lines[0].replace("|", r"\|") if lines and callable(self.value) else ""
+
+
+@cache
+def public():
+    """Return every public name, once."""
+    found = {}
+    for module in PACKAGES:
+        for name, value in _names(module):
+            found.setdefault(_identity(name, value), Public(module, name, value))
+    return tuple(found.values())
+
+
+def _names(module):
+    here = import_module(module)
+    names = getattr(here, "__all__", None) or [
+        name
+        for name, value in vars(here).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module
+    ]
+    return [(name, getattr(here, name)) for name in names]
+
+
+def _identity(name, value):
+    return id(value) if callable(value) else name
+
+
+def on_config(config):
+    """Put the pages of classes into the navigation, a section for each package."""
+    sections = [
+        {title: [f"{_folder(module)}/index.md", *_of(module)]}
+        for module, title in PACKAGES.items()
+    ]
+    for entry in config.nav:
+        if "Reference" in entry:
+            entry["Reference"] = ["reference/index.md", *sections, *entry["Reference"]]
+    return config
+
+
+def _folder(module):
+    return f"reference/{module.removeprefix('flexcv.')}"
+
+
+def _of(module):
+    pages = sorted(
+        (item.name, item.page)
+        for item in public()
+        if item.module == module and not item.page.endswith("/index.md")
+    )
+    return [{name: page} for name, page in pages]
+
+
+def on_files(files, config):
+    """Write the pages."""
+    texts = {"reference/index.md": _overview()}
+    for module, title in PACKAGES.items():
+        texts[f"{_folder(module)}/index.md"] = _package(module, title)
+    for item in public():
+        if item.page not in texts:
+            texts[item.page] = _class(item)
+    for uri, text in texts.items():
+        files.append(File.generated(config, uri, content=text))
+    return files
+
+
+def _overview():
+    rows = [
+        f"| [{title}]({_folder(module).removeprefix('reference/')}/index.md) | `{module}` | "
+        + ", ".join(f"`{item.name}`" for item in public() if item.module == module)
+        + " |"
+        for module, title in PACKAGES.items()
+    ]
+    head = ["# Reference", "", "Every public name, by where it is imported from.", ""]
+    return "\n".join([*head, "| What | Import from | Names |", "| --- | --- | --- |", *rows, ""])
+
+
+def _package(module, title):
+    here = import_module(module)
+    known = {_identity(item.name, item.value): item for item in public()}
+    items = [known[_identity(name, value)] for name, value in _names(module)]
+    alone = [item for item in items if not item.page.endswith("/index.md")]
+    lines = [f"# {title}", "", f"`{module}`: {inspect.getdoc(here)}", ""]
+    if alone:
+        lines += ["| Class | |", "| --- | --- |"]
+        lines += [f"| `{item.name}` | {item.first_line} |" for item in alone]
+    for item in items:
+        if item.module == module and item not in alone:
+            lines += ["", f"::: {item.path}", "    options:", "      heading_level: 2"]
+    return "\n".join([*lines, ""])
+
+
+def _class(item):
+    lines = [
+        f"::: {item.path}",
+        "    options:",
+        "      heading_level: 1",
+        "      inherited_members: true",
+    ]
+    borrowed = _borrowed(item.value)
+    if borrowed:
+        lines += ["", "## Inherited from other libraries", "", "| Method | Of | |"]
+        lines += ["| --- | --- | --- |", *borrowed]
+    return "\n".join([*lines, ""])
+
+
+def _borrowed(kind):
+    """Return rows of a table of what other libraries' classes give a class."""
+    seen, rows = set(), []
+    for base in kind.__mro__:
+        library = base.__module__.partition(".")[0]
+        for name, value in vars(base).items():
+            if name in seen or ROUTING.match(name) or not callable(value):
+                continue
+            seen.add(name)
+            if library in OUTSIDE and "._" not in base.__module__:
+                rows.append(_row(base, name, value, library))
+    return rows
+
+
+def _row(base, name, value, library):
+    path = f"{base.__module__}.{base.__name__}"
+    place = f"https://scikit-learn.org/stable/modules/generated/{path}.html#{path}.{name}"
+    shown = f"[`{name}`]({place})" if library == "sklearn" else f"`{name}`"
+    first = (inspect.getdoc(value) or "").partition("\n")[0].replace("|", r"\|")
+    return f"| {shown} | {OUTSIDE[library]}'s `{base.__name__}` | {first} |"
+
+
+def on_page_content(html, page, config, files):
+    """Link every public name that stands in the text as code; leave out sources."""
+    classes = _about().get(page.file.src_uri, {}).get("about", ())
+    parts, end, depth = [], 0, 0
+    for found in SKIP.finditer(html):
+        if found["tag"]:
+            depth += -1 if found["end"] else 1
+            continue
+        identifier = None if depth else identify(unescape(found["code"]), classes)
+        if identifier and _page_of(identifier) != page.file.src_uri:
+            parts += [html[end : found.start()], _link(identifier, found["code"])]
+            end = found.end()
+    linked = "".join([*parts, html[end:]])
+    return linked.replace(
+        '<details class="mkdocstrings-source"',
+        '<details data-search-exclude class="mkdocstrings-source"',
+    )
+
+
+def _link(identifier, code):
+    return f'<autoref identifier="{identifier}" optional><code>{code}</code></autoref>'
+
+
+@cache
+def _page_of(identifier):
+    return next((item.page for item in public() if item.path == identifier), None)
+
+
+@cache
+def _about():
+    return yaml.safe_load(PAGES.read_text(encoding="utf-8"))
+
+
+@cache
+def _named():
+    return {item.name: item.path for item in public()}
+
+
+@cache
+def _values():
+    return {item.path: item.value for item in public()}
+
+
+@cache
+def _members():
+    """Return who has a public member, by its name; a base that is public goes first."""
+    owners = {}
+    for item in public():
+        if not item.is_class:
+            continue
+        for base in reversed(item.value.__mro__):
+            if base.__module__.partition(".")[0] != "flexcv":
+                continue
+            for name in {**vars(base), **inspect.get_annotations(base)}:
+                if not name.startswith("_"):
+                    owners.setdefault(name, {})[item.path] = None
+    return {name: list(paths) for name, paths in owners.items()}
+
+
+def identify(code, classes=()):
+    """Return the path of the public name that code means, or None.
+
+    Parameters
+    ----------
+    code
+        What stands between backticks.
+    classes
+        Names of the classes that a page is about; their members go first.
+
+    Examples
+    --------
+    >>> identify("set_splits(n_repeats=5)")
+    'flexcv.CrossValidation.set_splits'
+    >>> identify("theta_", ["LinearMixedEffectsModel"])
+    'flexcv.models.LinearMixedEffectsModel.theta_'
+    >>> identify("mean") is None
+    True
+    """
+    found = NAME.match(code)
+    if found is None:
+        return None
+    name = found["name"]
+    for module in sorted(PACKAGES, key=len, reverse=True):
+        name = name.removeprefix(f"{module}.")
+    if found["of"]:
+        own = OBJECTS.get(found["of"])
+        return _member(name, [own] if own else _paths(classes))
+    if name in _named() and (name[0].isupper() or "_" in name or found["call"]):
+        return _named()[name]
+    owner, _, member = name.rpartition(".")
+    if owner in _named():
+        return _member(member, [_named()[owner]])
+    own = _member(name, _paths(classes))
+    if own and callable(getattr(_values()[own.rpartition(".")[0]], name, None)):
+        return own
+    if "_" in name or found["call"] or name in BARE:
+        return _member(name, _paths([*classes, *CHAIN])) or _only(name)
+    return None
+
+
+def _paths(classes):
+    return [_named()[name] for name in classes if name in _named()]
+
+
+def _member(name, paths):
+    owners = _members().get(name, ())
+    return next((f"{path}.{name}" for path in paths if path in owners), None)
+
+
+def _only(name):
+    owners = _members().get(name, ())
+    return f"{owners[0]}.{name}" if len(owners) == 1 else None
