@@ -17,6 +17,7 @@
     ├── GroupsWarning          the plan and the models treat groups differently
     ├── CheckWarning           a pre-flight check found something worth knowing
     ├── FailedModelWarning     a model failed on some folds and has no averages
+    ├── FailedTrialsWarning    a model raised in some trials of its tuning
     ├── ConvergenceWarning     an optimiser stopped before it was done
     ├── RankDeficiencyWarning  fixed-effect columns were dropped as redundant
     ├── SeparationWarning      fixed effects are infinite: the target is separated
@@ -99,6 +100,10 @@ class CheckWarning(FlexcvWarning):
 
 class FailedModelWarning(FlexcvWarning):
     """A model failed on some folds, which `on_error="record"` allows."""
+
+
+class FailedTrialsWarning(FlexcvWarning):
+    """A model raised in some trials of its tuning; others were chosen from."""
 
 
 class ConvergenceWarning(FlexcvWarning):

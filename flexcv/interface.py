@@ -106,8 +106,9 @@ class CrossValidation:
         Parameters
         ----------
         X
-            Features: DataFrame, dictionary of columns, or array of shape
-            (n_rows, n_features). Categorical and text columns reach the models.
+            Features: DataFrame (of pandas or polars, a pyarrow table or a duckdb
+            relation), dictionary of columns, or array of shape (n_rows, n_features).
+            Categorical and text columns reach the models.
         y
             Target, shape (n_rows,), or the name of a column of `X`: numbers, or for
             classifiers labels of classes (texts, whole numbers, truth values or a

@@ -12,10 +12,10 @@ import numpy as np
 from flexcv._checks import near_miss
 from flexcv.errors import UndefinedScoreError
 
+from .deletion import deletion_of
 from .known import KNOWN_METRICS, resolve_metrics
 from .metric import Metric
 from .objective import DEFAULT_OBJECTIVE, ObjectiveScorer
-from .row_sums import row_sums_of
 
 Direction: TypeAlias = Literal["min", "max"]  # which values are better
 
@@ -109,7 +109,7 @@ class Guarded:
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
-        self.row_sums = row_sums_of(metric.function)
+        self.deletion = deletion_of(metric.function)
 
     def __call__(self, y_true: Any, y_pred: Any) -> float:
         """Score, or return NaN."""

@@ -8,7 +8,6 @@ whole groups, which is the interval to trust when groups are the unit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -16,24 +15,22 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from flexcv._checks import check_flag, check_integer, check_number
+from flexcv._checks import check_flag, check_number
+from flexcv.arrays import FloatArray
 from flexcv.metrics.limits import FREE
 
 from ._wording import counted, sentence
 from .aligned import (
     by_model,
     check_same_folds,
-    check_same_rows,
     fold_scores,
     held_out_ratio,
 )
-from .deleted import Deleted, count_groups, deleted_scores, has_groups
 from .fold_tests import CorrectedTest, corrected_t_test, practical_probabilities
-from .group_bootstrap import MIN_GROUPS, GroupScores, bootstrap_interval, on_scale
+from .pooled import BootstrapSettings, Interval, PooledScores
 from .scales import Scale
 
 Score = Callable[[Any, Any], float]
-Interval = tuple[float, float, float, str]  # estimate, lower, upper, method
 
 INTERVAL_COLUMNS = ["mean", "pooled", "lower", "upper", "method"]
 PAIR_COLUMNS = [
@@ -145,7 +142,7 @@ def pairwise_comparison(
     folds). By the folds, LMM is better by more than 0.004 with probability 1.00.
     """
     check_flag("greater_is_better", greater_is_better)
-    settings = _Settings(level, n_bootstrap, seed)
+    settings = BootstrapSettings(level, n_bootstrap, seed)
     if rope is not None:
         check_number("rope", rope, 0.0)
     folds = fold_scores(scores, predictions, metric, function)
@@ -153,11 +150,13 @@ def pairwise_comparison(
         check_same_folds(folds)
     wide = by_model(folds)
     ratio = held_out_ratio(predictions, wide)
-    pooled = _PooledScores(predictions, function, settings)
+    pooled = PooledScores(predictions, function, settings)
     rows = []
+    values = {model: wide[model].to_numpy(dtype=float) for model in wide}
     for a, b in combinations(wide.columns, 2):
-        pair = wide[[a, b]].dropna()
-        test = corrected_t_test((pair[a] - pair[b]).tolist(), ratio)
+        pair = np.column_stack([values[a], values[b]])
+        pair = pair[~np.isnan(pair).any(axis=1)]
+        test = corrected_t_test((pair[:, 0] - pair[:, 1]).tolist(), ratio)
         width = _default_rope(pair) if rope is None else rope
         row = {
             "model_a": a,
@@ -219,10 +218,10 @@ def score_intervals(
     model
     OLS     0.2     NaN  0.068  0.332  corrected t over 5 folds
     """
-    settings = _Settings(level, n_bootstrap, seed)
+    settings = BootstrapSettings(level, n_bootstrap, seed)
     wide = by_model(fold_scores(scores, predictions, metric, function))
     ratio = held_out_ratio(predictions, wide)
-    pooled = _PooledScores(predictions, function, settings, limits)
+    pooled = PooledScores(predictions, function, settings, limits)
     rows = {}
     for model in wide:
         done = wide[model].dropna()
@@ -250,105 +249,6 @@ def interval_centres(intervals: pd.DataFrame) -> pd.Series[float]:
         Of `score_intervals`.
     """
     return intervals["pooled"].fillna(intervals["mean"])
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    level: float
-    n_bootstrap: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        if not check_number("level", self.level, 0.0) < 1.0 or self.level == 0.0:
-            raise ValueError(
-                f"`level` must lie between 0 and 1, got {self.level!r}; "
-                "0.95 gives a 95 % interval."
-            )
-        check_integer("n_bootstrap", self.n_bootstrap, 100)
-        check_integer("seed", self.seed, 0)
-
-
-class _PooledScores:
-    """Bootstrap intervals from predictions; None where they cannot be had."""
-
-    def __init__(
-        self,
-        predictions: pd.DataFrame | None,
-        function: Score | None,
-        settings: _Settings,
-        limits: tuple[float, float] = FREE,
-    ) -> None:
-        self._function = function
-        self._limits = limits
-        self._settings = settings
-        self._tables: dict[Any, pd.DataFrame] = {}
-        self._nothing = pd.DataFrame(columns=["repeat", "fold", "part"])
-        self._cache: dict[Any, tuple[Deleted, ...]] = {}
-        if predictions is not None and function is not None:
-            self._tables = {
-                model: predictions[predictions["model"].eq(model)]
-                for model in predictions["model"].unique()
-            }
-
-    def folds(self, *models: Any) -> pd.Index:
-        """Return (repeat, fold) of the folds that all these models predicted."""
-        shared = None
-        for model in models:
-            table = self._tables.get(model, self._nothing)
-            test = table.loc[table["part"].eq("test"), ["repeat", "fold"]]
-            own = pd.MultiIndex.from_frame(test.drop_duplicates())
-            shared = own if shared is None else shared.intersection(own, sort=None)
-        assert shared is not None
-        return shared
-
-    def single(self, model: Any) -> Interval | None:
-        """Return the interval of one model's score."""
-        folds = self.folds(model)
-        if not self._enough(model, folds):
-            return None
-        scores = on_scale(self._deleted(model, folds), self._limits)
-        return self._interval(scores, model, folds, symmetric=False)
-
-    def difference(self, a: Any, b: Any) -> Interval | None:
-        """Return the interval of the score of A minus the score of B."""
-        folds = self.folds(a, b)
-        if not self._enough(a, folds):
-            return None
-        check_same_rows(a, b, self._rows(a, folds), self._rows(b, folds))
-        of_a, of_b = (on_scale(self._deleted(m, folds), FREE) for m in (a, b))
-        scores = of_a - of_b
-        return self._interval(scores, a, folds, symmetric=True)
-
-    def _enough(self, model: Any, folds: pd.Index) -> bool:
-        if len(folds) == 0:
-            return False
-        return count_groups(self._rows(model, folds)) >= MIN_GROUPS
-
-    def _rows(self, model: Any, folds: pd.Index) -> pd.DataFrame:
-        table = self._tables[model]
-        address = pd.MultiIndex.from_frame(table[["repeat", "fold"]])
-        return table[address.isin(folds)]
-
-    def _deleted(self, model: Any, folds: pd.Index) -> tuple[Deleted, ...]:
-        key = (model, tuple(folds))
-        if key not in self._cache:
-            assert self._function is not None
-            rows = self._rows(model, folds)
-            seed = self._settings.seed
-            self._cache[key] = deleted_scores(rows, self._function, seed)
-        return self._cache[key]
-
-    def _interval(
-        self, scores: GroupScores, model: Any, folds: pd.Index, *, symmetric: bool
-    ) -> Interval:
-        settings = self._settings
-        lower, upper = bootstrap_interval(
-            scores, settings.level, settings.n_bootstrap, settings.seed, symmetric
-        )
-        rows = self._rows(model, folds)
-        kind = "groups" if has_groups(rows) else "rows"
-        method = f"{_on(scores.scale)}bootstrap over {count_groups(rows)} {kind}"
-        return scores.estimate, lower, upper, method
 
 
 def _named(interval: Interval) -> dict[str, Any]:
@@ -403,5 +303,5 @@ def _say_left_out(interval: Interval, n_left_out: int) -> Interval:
     return mean, lower, upper, f"{method}; {counted(n_left_out, 'fold')} without score"
 
 
-def _default_rope(pair: pd.DataFrame) -> float:
-    return DEFAULT_ROPE * float(pair.abs().mean().mean())
+def _default_rope(pair: FloatArray) -> float:
+    return DEFAULT_ROPE * float(np.abs(pair).mean()) if len(pair) else float("nan")

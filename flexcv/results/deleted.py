@@ -8,15 +8,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import UndefinedScoreError
-from flexcv.metrics.row_sums import RowSums, row_sums_of
+from flexcv.metrics.deletion import Rows, Scores, deletion_of
 
 Score = Callable[[Any, Any], float]
 
@@ -98,49 +97,15 @@ def _of_repeat(
     """Score one repeat: with every group, without each, and with each one swapped."""
     y_true, y_pred = test["y_true"].to_numpy(), test["y_pred"].to_numpy()
     others, n_models = _other_predictions(test, of_repeat)
-    sums = row_sums_of(function)
-    deleted = None
-    if sums is not None:
+    columns = list(others.T)
+    at_once, deleted = deletion_of(function), None
+    if at_once is not None:
         with contextlib.suppress(UndefinedScoreError):  # then rows say the reason
-            deleted = _from_sums(sums, y_true, y_pred, others, codes, n_groups)
+            deleted = at_once(y_true, y_pred, columns, codes, n_groups)
     if deleted is None:
         deleted = _row_by_row(function, y_true, y_pred, others, codes, n_groups)
     sizes = np.bincount(codes, minlength=n_groups).astype(float)
     return Deleted(*deleted, sizes, n_models)
-
-
-Rows: TypeAlias = npt.NDArray[Any]
-Scores: TypeAlias = tuple[float, FloatArray, FloatArray]  # whole, without, swapped
-
-
-def _from_sums(
-    sums: RowSums,
-    y_true: Rows,
-    y_pred: Rows,
-    others: Rows,
-    codes: IntArray,
-    n_groups: int,
-) -> Scores:
-    """Score by the sums of each group; all rows are looked at once per model."""
-    counts = np.bincount(codes, minlength=n_groups).astype(float)
-    by_group = _group_sums(sums.terms(y_true, y_pred), codes, n_groups)
-    total, n_rows = by_group.sum(axis=0), np.asarray(counts.sum())
-    rest = n_rows - counts
-    without = np.full(n_groups, np.nan)
-    left = (counts > 0) & (rest > 0)
-    without[left] = sums.combine((total - by_group)[left], rest[left])
-    swapped = np.empty((n_groups, others.shape[1]))
-    for number in range(others.shape[1]):
-        other = _group_sums(sums.terms(y_true, others[:, number]), codes, n_groups)
-        swapped[:, number] = sums.combine(
-            total - by_group + other, np.full(n_groups, n_rows)
-        )
-    return float(sums.combine(total, n_rows)), without, swapped
-
-
-def _group_sums(terms: FloatArray, codes: IntArray, n_groups: int) -> FloatArray:
-    columns = [np.bincount(codes, column, n_groups) for column in terms.T]
-    return np.stack(columns, axis=1)
 
 
 def _row_by_row(

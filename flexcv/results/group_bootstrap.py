@@ -7,6 +7,7 @@ new groups. Groups are drawn, not rows, because rows of a group err together.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -211,7 +212,7 @@ def bootstrap_interval(
     if _sampling_variance(scores) < ROUNDING * error**2:
         # Groups do not differ, only the learned models do: nothing can be resampled.
         return _ends(scores, middle - t_reach, middle + t_reach)
-    statistics = _resampled_t(scores, n_bootstrap, np.random.default_rng(seed))
+    statistics = _resampled_t(scores, n_bootstrap, seed)
     if len(statistics) < FEWEST_DRAWN:
         return _ends(scores, middle - t_reach, middle + t_reach)
     if symmetric:
@@ -250,23 +251,37 @@ def _learning_variance(swaps: FloatArray, n_models: int) -> float:
     return float((n_models - 1) ** 2 / n_models * np.sum(swaps.var(axis=1, ddof=1)))
 
 
-def _resampled_t(
-    scores: GroupScores, n_bootstrap: int, rng: np.random.Generator
-) -> FloatArray:
+@functools.lru_cache(maxsize=2)
+def _drawn(n_groups: int, n_bootstrap: int, seed: int) -> FloatArray:
+    """Draw how often each group is in each resample, shape (n_resamples, n_groups).
+
+    All models and pairs of a table share them.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), n_bootstrap)
+    are_enough = (drawn > 0).sum(axis=1) >= MIN_DISTINCT
+    kept: FloatArray = drawn[are_enough].astype(np.float64)
+    kept.flags.writeable = False
+    return kept
+
+
+def _resampled_t(scores: GroupScores, n_bootstrap: int, seed: int) -> FloatArray:
     """Studentised deviation of the weighted mean in each resample of groups."""
     n_groups = len(scores.by_group)
-    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), n_bootstrap)
-    drawn = drawn[(drawn > 0).sum(axis=1) >= MIN_DISTINCT]
     sizes = scores.sizes
     values = scores.by_group - (sizes @ scores.by_group) / sizes.sum()
-    n_rows = drawn @ sizes
-    mean = (drawn @ (sizes * values)) / n_rows
     weighted = sizes**2
-    squares = (
-        drawn @ (weighted * values**2)
-        - 2.0 * mean * (drawn @ (weighted * values))
-        + mean**2 * (drawn @ weighted)
+    columns = (
+        sizes,
+        sizes * values,
+        weighted * values**2,
+        weighted * values,
+        weighted,
     )
+    sums = _drawn(n_groups, n_bootstrap, seed) @ np.column_stack(columns)
+    n_rows, total, square, product, weight = sums.T
+    mean = total / n_rows
+    squares = square - 2.0 * mean * product + mean**2 * weight
     # Squares of tied groups are zero; by subtraction they may be a little less.
     squares = np.maximum(squares, 0.0)
     error = np.sqrt(squares * n_groups / (n_groups - 1)) / n_rows

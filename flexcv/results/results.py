@@ -35,6 +35,7 @@ from .comparison import pairwise_comparison, score_intervals
 from .displays import Estimators, ModelFolds, SentenceFrame
 from .facts import data_facts
 from .findings import FoldFindings, collect_findings
+from .kept import kept
 from .known_groups import COUNT, scores_by_known_group
 from .plans import PlansCompared, named_by_question, plan_folders
 from .scorable import labels_of, metric_meant, scorable, scorable_by, truth
@@ -114,6 +115,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         self.diagnostics = diagnostics
         self._refit = refit
         self._refitted: dict[tuple[str, int, int], Any] = {}
+        self._kept: dict[Any, pd.DataFrame] = {}
         self.facts = dict(data_facts(dataset) if facts is None else facts)
 
     @property
@@ -243,6 +245,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         """
         return collect_findings(self.folds)
 
+    @kept
     def compare(
         self,
         metric: MetricChoice | None = None,
@@ -285,6 +288,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         )
         return SentenceFrame(pairs)
 
+    @kept
     def interval(
         self,
         metric: MetricChoice | None = None,

@@ -19,7 +19,7 @@ from flexcv.dataset import Task
 from flexcv.errors import UndefinedScoreError
 from flexcv.metrics import Metric, ignores_labels, response_columns
 from flexcv.metrics.choice import LostFunction, choose_metric, guarded
-from flexcv.metrics.row_sums import RowSums, row_sums_of
+from flexcv.metrics.deletion import Deletion, Scores, deletion_of
 from flexcv.metrics.trying import refuse_misfit
 from flexcv.records import Predictions
 
@@ -140,16 +140,26 @@ class _LookingUp:
         table: npt.NDArray[Any],
     ) -> None:
         self._function, self._labels, self._table = function, labels, table
-        inner = row_sums_of(function)
-        if inner is not None:
-            self.row_sums = RowSums(self._looked_up(inner.terms), inner.combine)
+        inner = deletion_of(function)
+        self.deletion = None if inner is None else self._looked_up(inner)
 
     def __call__(self, y_true: Any, places: Any) -> float:
-        return float(self._looked_up(self._function)(y_true, places))
+        return self._function(self._labels[y_true], self._at(places))
 
-    def _looked_up(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def of_rows(y_true: Any, places: Any) -> Any:
-            rows = np.asarray(places, dtype=np.intp)
-            return function(self._labels[y_true], self._table[rows])
+    def _at(self, places: Any) -> npt.NDArray[Any]:
+        return np.asarray(self._table[np.asarray(places, dtype=np.intp)])
 
-        return of_rows
+    def _looked_up(self, inner: Deletion) -> Deletion:
+        def deletion(
+            y_true: Any,
+            y_pred: Any,
+            others: Any,
+            codes: Any,
+            n_groups: int,
+            classes: Sequence[Any] = (),  # noqa: ARG001  the inner one knows them
+        ) -> Scores:
+            truth, predicted = self._labels[y_true], self._at(y_pred)
+            swaps = [self._at(other) for other in others]
+            return inner(truth, predicted, swaps, codes, n_groups)
+
+        return deletion

@@ -41,7 +41,7 @@ def test_intervals_are_those_of_scores_and_predictions(rich):
     )
     pd.testing.assert_frame_equal(rich.interval("mse", **FEW), expected)
     assert list(expected) == ["mean", "pooled", "lower", "upper", "method"]
-    assert expected["method"].tolist() == ["log bootstrap over 12 groups"] * 4
+    assert expected["method"].tolist() == ["bootstrap over 12 groups"] * 4
 
 
 @pytest.mark.parametrize(
