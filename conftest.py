@@ -16,7 +16,8 @@ NEEDS_TORCH = [
     "flexcv/models/networks/network.py",
     "flexcv/models/networks/training.py",
 ]
-collect_ignore = [] if HAS_TORCH else NEEDS_TORCH
+DRAWN = ["docs/pictures"]  # scripts that import each other; a test draws with them
+collect_ignore = DRAWN if HAS_TORCH else [*DRAWN, *NEEDS_TORCH]
 
 REMEMBERED = "flexcv/seconds"  # in pytest's cache: what each test took last
 UNKNOWN_SECONDS = 0.1  # of a test that never ran here
