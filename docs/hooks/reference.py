@@ -330,4 +330,8 @@ def _member(name, paths):
 
 def _only(name):
     owners = _members().get(name, ())
-    return f"{owners[0]}.{name}" if len(owners) == 1 else None
+    if len(owners) != 1:
+        return None
+    value = getattr(_values()[owners[0]], name, None)
+    does = inspect.isfunction(value) or isinstance(value, property)
+    return f"{owners[0]}.{name}" if does else None  # a field may be a parameter, too

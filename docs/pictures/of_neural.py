@@ -1,5 +1,7 @@
 """Pictures of guides/neural-mixed-models.md."""
 
+from textwrap import wrap
+
 import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import r2_score
@@ -10,11 +12,12 @@ from benchmarks.neural_demonstration import MODELS, fitted, formula
 
 COLOURS = {"linear": BLUE, "wave": ORANGE}
 REPLICATIONS = 20
+SHAPES_IN_ORDER = tuple(SHAPES)
 
 
 def predictions() -> Figure:
     """Draw predicted against observed for test rows, one table a row."""
-    figure = Figure(figsize=(6.6, 5.0))
+    figure = Figure(figsize=(6.6, 5.6))
     axes = figure.subplots(2, 3, sharex=True, sharey=True)
     for line, shape in zip(axes, SHAPES, strict=True):
         drawn, y = curves(shape, 0)
@@ -25,7 +28,8 @@ def predictions() -> Figure:
             ax.scatter(y[test], predicted, s=5, alpha=0.5, color=COLOURS[shape])
             ax.axline((0.0, 0.0), slope=1.0, color=GREY, linewidth=0.8)
             score = r2_score(y[test], predicted)
-            ax.set_title(f"{name}, R² = {score:.2f}")
+            named = [*wrap(name, 14)] if shape == SHAPES_IN_ORDER[0] else []
+            ax.set_title("\n".join([*named, f"R² = {score:.2f}"]))
         line[0].set_ylabel(f"predicted, f {formula(shape)}")
     for ax in axes[-1]:
         ax.set_xlabel("observed")
@@ -54,7 +58,8 @@ def covariances() -> Figure:
         ax.axline((truth_, truth_), slope=1.0, color=GREY, linewidth=0.8)
         ax.set(title=name, xlabel="realised")
     axes[0].set_ylabel("found")
-    axes[0].legend()
+    named = axes[0].get_legend_handles_labels()
+    figure.legend(*named, loc="outside upper center", ncols=2)
     return figure
 
 
