@@ -184,11 +184,25 @@ def _class(item):
         "      heading_level: 1",
         "      inherited_members: true",
     ]
+    read_on = [
+        f"- [{_title(uri)}](../../{uri})"
+        for uri, page in _about().items()
+        if item.name in page.get("about", ())
+    ]
+    if read_on:
+        lines += ["", "## Guides and formulas", "", *read_on]
     borrowed = _borrowed(item.value)
     if borrowed:
         lines += ["", "## Inherited from other libraries", "", "| Method | Of | |"]
         lines += ["| --- | --- | --- |", *borrowed]
     return "\n".join([*lines, ""])
+
+
+def _title(uri):
+    """Return the heading of a page."""
+    file = PAGES.parents[1] / uri if uri.startswith("guides/") else PAGES.parent / uri
+    text = file.read_text(encoding="utf-8")
+    return re.search(r"^# (.+)$", text, re.MULTILINE)[1]
 
 
 def _borrowed(kind):
