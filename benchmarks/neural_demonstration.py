@@ -1,9 +1,9 @@
 """A network without random effects, one with them, and a linear mixed model.
 
 200 groups of 20 rows with known fixed effects and known covariance G; prints Markdown
-tables of estimates beside the truth and draws predictions against outcomes.
+tables of estimates beside the truth; docs/pictures/neural.py draws them.
 
-    python -m benchmarks.neural_demonstration [--replications 20] [--pictures]
+    python -m benchmarks.neural_demonstration [--replications 20]
 """
 
 from __future__ import annotations
@@ -14,19 +14,16 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from sklearn.metrics import mean_squared_error, r2_score
 
-from benchmarks._neural_designs import COVARIANCE, NOISE, SHAPES, Drawn, curves
+from benchmarks._neural_designs import NOISE, SHAPES, Drawn, curves
 from benchmarks.neural_accuracy import markdown
 from flexcv.models import LinearMixedEffectsModel, NeuralMixedEffectsRegressor
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images" / "neural"
 MODELS = {
     "network": lambda seed: NeuralMixedEffectsRegressor(random_state=seed),
     "network with random effects": lambda seed: NeuralMixedEffectsRegressor(
@@ -34,7 +31,6 @@ MODELS = {
     ),
     "linear mixed model": lambda _: LinearMixedEffectsModel("group", "t", reml=False),
 }
-COLOURS = {"linear": "tab:blue", "wave": "tab:orange"}
 
 
 def fitted(name: str, drawn: Drawn, y: Any, seed: int) -> tuple[Any, pd.DataFrame]:
@@ -115,60 +111,7 @@ def _cell(made: pd.DataFrame, column: str) -> str:
     return f"{mean:.3f} ({sd:.3f})"
 
 
-def predictions() -> Figure:
-    """Draw predicted against observed for test rows, one table a row."""
-    figure = Figure(figsize=(9.5, 6.2), layout="constrained")
-    axes = figure.subplots(2, 3, sharex=True, sharey=True)
-    for line, shape in zip(axes, SHAPES, strict=True):
-        drawn, y = curves(shape, 0)
-        for ax, name in zip(line, MODELS, strict=True):
-            model, columns = fitted(name, drawn, y, 0)
-            test = ~drawn.train
-            predicted = model.predict(columns[test])
-            ax.scatter(y[test], predicted, s=5, alpha=0.5, color=COLOURS[shape])
-            ax.axline((0.0, 0.0), slope=1.0, color="0.4", linewidth=0.8)
-            score = r2_score(y[test], predicted)
-            ax.set_title(f"{name}, R² = {score:.2f}", fontsize=9)
-        line[0].set_ylabel(f"predicted, f {_formula(shape)}")
-    for ax in axes[-1]:
-        ax.set_xlabel("observed")
-    return figure
-
-
-def covariances(replications: int) -> Figure:
-    """Draw the entries of G as found against those that the table realised."""
-    figure = Figure(figsize=(9.5, 3.4), layout="constrained")
-    names = ("variance of intercepts", "covariance", "variance of slopes")
-    axes = figure.subplots(1, 3)
-    for shape in SHAPES:
-        pairs = []
-        for seed in range(replications):
-            drawn, y = curves(shape, seed)
-            model, _ = fitted("network with random effects", drawn, y, seed)
-            pairs.append((np.cov(drawn.effects.T), model.random_part_.covariances[0]))
-        for ax, (i, j) in zip(axes, ((0, 0), (0, 1), (1, 1)), strict=True):
-            realised, found = zip(*((a[i, j], b[i, j]) for a, b in pairs), strict=True)
-            ax.scatter(
-                realised, found, s=14, color=COLOURS[shape], label=_formula(shape)
-            )
-    for ax, name, truth_ in zip(
-        axes, names, COVARIANCE[np.triu_indices(2)], strict=True
-    ):
-        ax.axline((truth_, truth_), slope=1.0, color="0.4", linewidth=0.8)
-        ax.set(title=name, xlabel="realised")
-    axes[0].set_ylabel("found")
-    axes[0].legend(frameon=False)
-    return figure
-
-
-def convergence() -> Figure:
-    """Draw the trace of one fit."""
-    drawn, y = curves("wave", 0)
-    model, _ = fitted("network with random effects", drawn, y, 0)
-    return model.plot_convergence()[0].figure
-
-
-def _formula(shape: str) -> str:
+def formula(shape: str) -> str:
     return {"linear": "1.5 x", "wave": "2 sin 2x"}[shape]
 
 
@@ -176,16 +119,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replications", type=int, default=20)
     parser.add_argument("--shape", choices=tuple(SHAPES))
-    parser.add_argument("--pictures", action="store_true")
     asked = parser.parse_args()
-    if asked.pictures:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        predictions().savefig(FOLDER / "predictions.png", dpi=110)
-        covariances(asked.replications).savefig(FOLDER / "covariances.png", dpi=110)
-        convergence().savefig(FOLDER / "convergence.png", dpi=110)
-        return
     for shape in SHAPES if asked.shape is None else [asked.shape]:
-        print(f"f = {_formula(shape)}\n\n{table(shape, asked.replications)}\n")
+        print(f"f = {formula(shape)}\n\n{table(shape, asked.replications)}\n")
 
 
 if __name__ == "__main__":

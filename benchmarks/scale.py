@@ -1,6 +1,7 @@
 """How the cost grows with rows, folds, models and trials.
 
 The estimators' own fit and predict are timed apart; the rest is what the library adds.
+The picture is drawn from the page: python docs/pictures execution.
 
 python benchmarks/scale.py [--write]
 """
@@ -13,18 +14,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import math
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 from _execution_page import report, table
-from matplotlib.figure import Figure
 from optuna.distributions import FloatDistribution
 from sklearn.linear_model import Ridge
 
 from flexcv import CrossValidation
 
 OWN = {"seconds": 0.0}
-PICTURE = Path(__file__).parents[1] / "docs/images/execution/scale.svg"
 AXES = {
     "rows": (1_000, 10_000, 100_000, 1_000_000),
     "folds": (5, 20, 80),
@@ -89,25 +87,6 @@ def rows_of(name, seconds):
         yield name, sizes, part, shown, f"{power(AXES[name], values):.2f}"
 
 
-def draw(measured):
-    """Draw every axis on logarithmic scales, beside a line of slope one."""
-    figure = Figure(figsize=(9, 2.6), layout="constrained")
-    for axes, (name, seconds) in zip(
-        figure.subplots(1, len(measured)), measured.items(), strict=True
-    ):
-        sizes = AXES[name]
-        total, own = (np.array(column) for column in zip(*seconds, strict=True))
-        axes.loglog(sizes, total, "o-", label="all")
-        axes.loglog(sizes, own, "s-", markersize=4, label="the estimators' own")
-        line = [total[-1] * size / sizes[-1] for size in sizes]
-        axes.loglog(sizes, line, ":", color="gray", label="proportional")
-        axes.set_xlabel(name)
-    figure.axes[0].set_ylabel("CPU seconds")
-    figure.axes[0].legend(frameon=False)
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PICTURE, metadata={"Date": None})
-
-
 def main():
     """Print the table."""
     run(**USUAL)
@@ -118,7 +97,6 @@ def main():
         ]
         for name, sizes in AXES.items()
     }
-    draw(measured)
     lines = [line for name in measured for line in rows_of(name, measured[name])]
     text = (
         "## Growth\n\n"
@@ -130,7 +108,7 @@ def main():
         + table(["varied", "sizes", "part", "CPU s", "exponent"], lines)
         + "\n\nThe sampler (TPE) looks at all trials before each new one, which is why "
         "the part above own grows a little faster than the trials."
-        "\n\n![CPU seconds against size](../images/execution/scale.svg)"
+        "\n\n![CPU seconds against size](../images/execution/scale.png)"
     )
     report("scale", text, "--write" in sys.argv)
 

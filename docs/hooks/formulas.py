@@ -7,10 +7,13 @@ from html import unescape
 from latex2mathml.converter import convert
 
 SET = re.compile(
-    r'<(?P<tag>span|div) class="arithmatex">\\(?P<open>[(\[])(?P<tex>.*?)\\[)\]]</(?P=tag)>',
+    r'<(?P<tag>span|div) class="arithmatex">'
+    r"\\(?P<open>[(\[])(?P<tex>.*?)\\[)\]]</(?P=tag)>",
     re.DOTALL,
 )
-NAMES = re.compile(r"<m[io]>(?P<name>log|exp|diag|logit|soft|sign|max)</m[io]>(?P<next>.{20})")
+NAMES = re.compile(
+    r"<m[io]>(?P<name>log|exp|diag|logit|soft|sign|max)</m[io]>(?P<next>.{20})"
+)
 OPENS = '<mo stretchy="false'  # a parenthesis or a bar stands close to its function
 TILDE = "<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>"
 BAR = re.compile(r'<mo(?: stretchy="false")?>(?P<bar>&#x0007C;|&#x02016;)</mo>')

@@ -5,8 +5,11 @@ import re
 
 from PIL import Image
 
-IMAGE = re.compile(r"<img (?P<before>[^>]*?)src=\"(?P<src>[^\":]+\.png)\"(?P<after>[^>]*?)/?>")
-SHARP = 2  # pixels of the file for each one that is shown, as docs/pictures/style.py draws
+IMAGE = re.compile(
+    r"<img (?P<before>[^>]*?)src=\"(?P<src>[^\":]+\.png)\"(?P<after>[^>]*?)/?>"
+)
+LETTERS = "Smallest letters"  # what docs/pictures/style.py writes into a file
+SHARP = 2  # its pixels for each one that is shown; a screenshot has one
 
 
 def on_page_content(html, page, config, files):
@@ -18,8 +21,11 @@ def on_page_content(html, page, config, files):
         if shown is None:
             return found[0]
         with Image.open(shown.abs_src_path) as picture:
-            width, height = (round(side / SHARP) for side in picture.size)
-        size = f'width="{width}" height="{height}" loading="lazy"'
+            is_drawn = LETTERS in picture.info
+            scale = SHARP if is_drawn else 1
+            width, height = (round(side / scale) for side in picture.size)
+        kind = "picture" if is_drawn else "screenshot"
+        size = f'class="{kind}" width="{width}" height="{height}" loading="lazy"'
         text = f"{found['before']}{found['after'].rstrip()} {size}"
         dark = path.removesuffix(".png") + "-dark.png"
         if files.get_file_from_path(dark) is None:

@@ -149,14 +149,17 @@ def on_files(files, config):
 
 
 def _overview():
-    rows = [
-        f"| [{title}]({_folder(module).removeprefix('reference/')}/index.md) | `{module}` | "
-        + ", ".join(f"`{item.name}`" for item in public() if item.module == module)
-        + " |"
-        for module, title in PACKAGES.items()
-    ]
+    rows = []
+    for module, title in PACKAGES.items():
+        names = ", ".join(
+            f"`{item.name}`" for item in public() if item.module == module
+        )
+        page = f"{_folder(module).removeprefix('reference/')}/index.md"
+        rows.append(f"| [{title}]({page}) | `{module}` | {names} |")
     head = ["# Reference", "", "Every public name, by where it is imported from.", ""]
-    return "\n".join([*head, "| What | Import from | Names |", "| --- | --- | --- |", *rows, ""])
+    return "\n".join(
+        [*head, "| What | Import from | Names |", "| --- | --- | --- |", *rows, ""]
+    )
 
 
 def _package(module, title):
@@ -181,11 +184,25 @@ def _class(item):
         "      heading_level: 1",
         "      inherited_members: true",
     ]
+    read_on = [
+        f"- [{_title(uri)}](../../{uri})"
+        for uri, page in _about().items()
+        if item.name in page.get("about", ())
+    ]
+    if read_on:
+        lines += ["", "## Guides and formulas", "", *read_on]
     borrowed = _borrowed(item.value)
     if borrowed:
         lines += ["", "## Inherited from other libraries", "", "| Method | Of | |"]
         lines += ["| --- | --- | --- |", *borrowed]
     return "\n".join([*lines, ""])
+
+
+def _title(uri):
+    """Return the heading of a page."""
+    file = PAGES.parents[1] / uri if uri.startswith("guides/") else PAGES.parent / uri
+    text = file.read_text(encoding="utf-8")
+    return re.search(r"^# (.+)$", text, re.MULTILINE)[1]
 
 
 def _borrowed(kind):
@@ -204,7 +221,9 @@ def _borrowed(kind):
 
 def _row(base, name, value, library):
     path = f"{base.__module__}.{base.__name__}"
-    place = f"https://scikit-learn.org/stable/modules/generated/{path}.html#{path}.{name}"
+    place = (
+        f"https://scikit-learn.org/stable/modules/generated/{path}.html#{path}.{name}"
+    )
     shown = f"[`{name}`]({place})" if library == "sklearn" else f"`{name}`"
     first = (inspect.getdoc(value) or "").partition("\n")[0].replace("|", r"\|")
     return f"| {shown} | {OUTSIDE[library]}'s `{base.__name__}` | {first} |"
@@ -294,18 +313,22 @@ def identify(code, classes=()):
     name = found["name"]
     for module in sorted(PACKAGES, key=len, reverse=True):
         name = name.removeprefix(f"{module}.")
+    owner, _, member = name.rpartition(".")
+    named = name[0].isupper() or "_" in name or found["call"]
     if found["of"]:
         own = OBJECTS.get(found["of"])
         return _member(name, [own] if own else _paths(classes))
-    if name in _named() and (name[0].isupper() or "_" in name or found["call"]):
-        return _named()[name]
-    owner, _, member = name.rpartition(".")
-    if owner in _named():
-        return _member(member, [_named()[owner]])
+    if owner or (name in _named() and named):
+        return _member(member, _paths([owner])) if owner else _named()[name]
+    return _method(name, classes, named)
+
+
+def _method(name, classes, named):
+    """Return the member that a single word means on a page about these classes."""
     own = _member(name, _paths(classes))
     if own and callable(getattr(_values()[own.rpartition(".")[0]], name, None)):
         return own
-    if "_" in name or found["call"] or name in BARE:
+    if named or name in BARE:
         return _member(name, _paths([*classes, *CHAIN])) or _only(name)
     return None
 
@@ -321,4 +344,8 @@ def _member(name, paths):
 
 def _only(name):
     owners = _members().get(name, ())
-    return f"{owners[0]}.{name}" if len(owners) == 1 else None
+    if len(owners) != 1:
+        return None
+    value = getattr(_values()[owners[0]], name, None)
+    does = inspect.isfunction(value) or isinstance(value, property)
+    return f"{owners[0]}.{name}" if does else None  # a field may be a parameter, too

@@ -10,7 +10,8 @@ from pygments.lexers import PythonLexer
 
 BLOCK = re.compile(
     r'<div class="(?P<kind>language-\w+ highlight|highlight)">'
-    r"<pre>(?P<start><span></span>)?(?P<code><code>|<code [^>]*>)(?P<text>.*?)</code></pre></div>",
+    r"<pre>(?:<span></span>)?(?P<code><code>|<code [^>]*>)"
+    r"(?P<text>.*?)</code></pre></div>",
     re.DOTALL,
 )
 TAG = re.compile(r"<[^>]+>")

@@ -1,18 +1,11 @@
-"""Draw the pictures of guides/mixed-models.md.
-
-python docs/images/mixed-models/make_pictures.py
-"""
-
-from pathlib import Path
+"""Pictures of guides/mixed-models.md."""
 
 import numpy as np
 from matplotlib.figure import Figure
+from style import BLUE, GREY, ORANGE, legend_above
 
 from flexcv.datasets import load_pastes, load_penicillin, load_sleepstudy
 from flexcv.models import LinearMixedEffectsModel
-
-FOLDER = Path(__file__).parent
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8A8A8A"
 
 
 def shrinkage() -> Figure:
@@ -22,7 +15,7 @@ def shrinkage() -> Figure:
     model.fit(table[["Days", "Subject"]], table["Reaction"])
     mean = model.fixed_effects_["estimate"]
     pooled = model.random_effects_["Subject"] + mean.to_numpy()
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.4))
     ax = figure.subplots()
     for subject, rows in table.groupby("Subject"):
         slope, level = np.polyfit(rows["Days"], rows["Reaction"], 1)
@@ -40,14 +33,14 @@ def shrinkage() -> Figure:
     ax.plot(*mean, "P", color=GREY, markersize=11, label="population")
     ax.set_xlabel("reaction time when rested (ms)")
     ax.set_ylabel("slowdown per day without sleep (ms)")
-    ax.legend(frameon=False)
+    legend_above(ax, 3)
     return figure
 
 
 def effects(model: LinearMixedEffectsModel, names: dict[str, str]) -> Figure:
     """Effects with 95 % intervals, one panel per factor."""
     table = model.random_effects_table()
-    figure = Figure(figsize=(7.2, 5.0), layout="constrained")
+    figure = Figure(figsize=(6.4, 7.2))
     axes = figure.subplots(1, len(names))
     for ax, (factor, title) in zip(axes, names.items(), strict=True):
         rows = table[table["factor"] == factor].sort_values("effect")
@@ -56,8 +49,8 @@ def effects(model: LinearMixedEffectsModel, names: dict[str, str]) -> Figure:
         ax.hlines(places, rows["effect"] - reach, rows["effect"] + reach, color=GREY)
         ax.plot(rows["effect"], places, "o", color=BLUE, markersize=4)
         ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle=":")
-        ax.set_yticks(places, rows["group"], fontsize=8)
-        ax.set_title(title, fontsize=10)
+        ax.set_yticks(places, rows["group"])
+        ax.set_title(title)
     return figure
 
 
@@ -78,6 +71,8 @@ def pastes() -> Figure:
     return effects(model, {"batch:cask": "casks", "batch": "batches"})
 
 
-if __name__ == "__main__":
-    for draw in (shrinkage, penicillin, pastes):
-        draw().savefig(FOLDER / f"{draw.__name__}.png", dpi=120)
+PICTURES = {
+    "mixed-models/shrinkage": shrinkage,
+    "mixed-models/penicillin": penicillin,
+    "mixed-models/pastes": pastes,
+}

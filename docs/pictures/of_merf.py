@@ -1,23 +1,15 @@
-"""Draw the pictures of guides/merf.md into docs/images/merf/."""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
+"""Pictures of guides/merf.md."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.linear_model import LinearRegression
+from style import BLUE, GREY, ORANGE, legend_above
 
-sys.path.append(str(Path(__file__).parent))
-
-from _merf_designs import Design, draw, gentle
-from merf_accuracy import forest
-
+from benchmarks._merf_designs import Design, draw, gentle
+from benchmarks.merf_accuracy import forest
 from flexcv.merf import MERF
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images" / "merf"
 DESIGN = Design("well learnt", gentle)
 N_TABLES = 15
 
@@ -27,28 +19,32 @@ def convergence() -> Figure:
     drawn = draw(Design("slopes", gentle, slope=0.5), 1).train
     model = MERF(forest(0), "group", "x1", tol=None, max_iterations=8)
     model.set_params(validation_fraction=0.25, random_state=0)
-    axes = model.fit(drawn.table, drawn.target).plot_convergence()
-    return axes[0].figure
+    model.fit(drawn.table, drawn.target)
+    figure = Figure(figsize=(6.6, 5.4))
+    axes = figure.subplots(2, 2).ravel()
+    model.plot_convergence(axes)
+    legend_above(axes[1], 1)
+    return figure
 
 
 def solvers() -> Figure:
     """Draw the group variance by refit, one EM step a refit and the exact maximum."""
     drawn = draw(Design("weak", gentle, intercept=0.1), 3).train
-    figure = Figure(figsize=(6, 3.4), layout="constrained")
+    figure = Figure(figsize=(6, 3.4))
     ax = figure.add_subplot()
-    for solver, colour in (("em", "tab:orange"), ("profile", "tab:blue")):
+    for solver, colour in (("em", ORANGE), ("profile", BLUE)):
         model = MERF(LinearRegression(), "group", solver=solver, tol=None)
         model.set_params(max_iterations=60).fit(drawn.table, drawn.target)
         found = model.trace_["group.Intercept"]
         ax.plot(found.index, found, color=colour, label=f'solver="{solver}"')
     ax.set(xlabel="refits of the learner", ylabel="group variance", ylim=(0, None))
-    ax.legend(frameon=False)
+    ax.legend()
     return figure
 
 
 def honest() -> Figure:
     """Draw what both kinds of fitted values say of the residual variance."""
-    figure = Figure(figsize=(6, 3.4), layout="constrained")
+    figure = Figure(figsize=(6, 3.4))
     ax = figure.add_subplot()
     for place, kind in enumerate(("in_sample", "oob")):
         _strip(ax, place, kind)
@@ -63,20 +59,16 @@ def _strip(ax: Axes, place: int, kind: str) -> None:
         model = MERF(forest(seed), "group", fit_prediction=kind, max_iterations=5)
         model.set_params(tol=None).fit(drawn.train.table, drawn.train.target)
         shift = (seed - N_TABLES / 2) / (2 * N_TABLES)
-        ax.plot(place + shift, model.sigma_**2, "o", color="tab:blue", alpha=0.6)
+        ax.plot(place + shift, model.sigma_**2, "o", color=BLUE, alpha=0.6)
         if kind == "oob":
             model.known_groups = "population"
             fixed = model.predict(drawn.known.table)
             left = drawn.known.target - fixed - drawn.known.random
-            ax.plot(2 + shift, np.mean(left**2), "o", color="tab:grey", alpha=0.6)
+            ax.plot(2 + shift, np.mean(left**2), "o", color=GREY, alpha=0.6)
 
 
-def main() -> None:
-    """Draw and save all."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for draw_one in (convergence, solvers, honest):
-        draw_one().savefig(FOLDER / f"{draw_one.__name__}.png", dpi=110)
-
-
-if __name__ == "__main__":
-    main()
+PICTURES = {
+    "merf/convergence": convergence,
+    "merf/solvers": solvers,
+    "merf/honest": honest,
+}

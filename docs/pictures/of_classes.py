@@ -1,25 +1,24 @@
-"""Draw the pictures of guides/binary-and-counts.md.
+"""Pictures of guides/binary-and-counts.md."""
 
-python docs/images/binary-and-counts/make_pictures.py
-"""
+from collections.abc import Callable
+from functools import cache, partial
 
-from pathlib import Path
-
+from matplotlib.figure import Figure
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from flexcv import CrossValidation
+from flexcv import CrossValidation, CrossValidationResults
 from flexcv.datasets import load_verbagg
 
-FOLDER = Path(__file__).parent
 CATEGORIES = ["Gender", "btype", "situ", "mode"]
 
 
-def main() -> None:
-    """Run the models of the guide and draw ROC, calibration and confusion."""
+@cache
+def results() -> CrossValidationResults:
+    """Run the models of the guide."""
     encode = make_column_transformer(
         (OneHotEncoder(drop="first"), CATEGORIES), remainder="passthrough"
     )
@@ -32,17 +31,18 @@ def main() -> None:
     cv = cv.set_splits("StratifiedGroupKFold").set_run(silence="groups-unused")
     for name, model in models.items():
         cv = cv.add_model(make_pipeline(encode, model), model_name=name)
-    plot = cv.perform().results.plot
-    drawn = {
-        "roc": plot.roc(),
-        "calibration": plot.calibration(),
-        "confusion": plot.confusion("Logit"),
-    }
-    for name, ax in drawn.items():
-        figure = ax.figure
-        figure.set_facecolor("white")
-        figure.savefig(FOLDER / f"{name}.png", dpi=110)
+    return cv.perform().results
 
 
-if __name__ == "__main__":
-    main()
+def drawn(name: str, *arguments: str) -> Figure:
+    """Draw one of the pictures of the results."""
+    draw: Callable[..., object] = getattr(results().plot, name)
+    figure: Figure = draw(*arguments).figure
+    return figure
+
+
+PICTURES = {
+    "binary-and-counts/roc": partial(drawn, "roc"),
+    "binary-and-counts/calibration": partial(drawn, "calibration"),
+    "binary-and-counts/confusion": partial(drawn, "confusion", "Logit"),
+}

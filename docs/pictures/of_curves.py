@@ -1,19 +1,15 @@
-"""Draw the pictures of guides/longitudinal-curves.md.
+"""Pictures of guides/longitudinal-curves.md."""
 
-python docs/images/longitudinal-curves/make_pictures.py
-"""
-
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from style import BLUE, GREY, ORANGE, legend_above
 
 from flexcv.datasets import load_sleepstudy
 from flexcv.models import DeepMixtureLMM, LinearMixedEffectsModel
 
-FOLDER = Path(__file__).parent
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8A8A8A"
 VISITS = [(0.5, 20.5), (2.0, 22.0), (4.5, 26.5)]
 DRIVERS = ("308", "332", "335")
 
@@ -36,17 +32,29 @@ def clinic() -> tuple[pd.DataFrame, np.ndarray]:
     return pd.DataFrame({"patient": patient, "week": week}), score
 
 
-def clusters(model: DeepMixtureLMM) -> Figure:
+@cache
+def fitted() -> DeepMixtureLMM:
+    """Fit the guide's model."""
+    table, score = clinic()
+    model = DeepMixtureLMM(
+        "patient", "week", n_basis=7, n_factors="auto", random_state=0
+    )
+    return model.fit(table, score)
+
+
+def clusters() -> Figure:
     """Every patient's curve and the clusters."""
-    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
-    ax = model.plot_trajectories(figure.subplots())
+    figure = Figure(figsize=(6.4, 4.2))
+    ax = fitted().plot_trajectories(figure.subplots())
     ax.set_ylabel("score")
+    legend_above(ax, 2)
     return figure
 
 
-def new_patient(model: DeepMixtureLMM) -> Figure:
+def new_patient() -> Figure:
     """Predict a new patient after no, one and three visits."""
-    figure = Figure(figsize=(9.0, 3.2), layout="constrained")
+    model = fitted()
+    figure = Figure(figsize=(6.6, 3.0))
     axes = figure.subplots(1, 3, sharey=True)
     grid = pd.DataFrame({"patient": "new", "week": np.linspace(0.1, 9.9, 120)})
     for ax, number in zip(axes, (0, 1, 3), strict=True):
@@ -60,15 +68,16 @@ def new_patient(model: DeepMixtureLMM) -> Figure:
         )
         ax.plot(grid["week"], drawn.T, color=BLUE, linewidth=0.6, alpha=0.5)
         ax.plot(weeks[:number], readings[:number], "o", color=ORANGE)
-        ax.set_title(f"{number} visit{'' if number == 1 else 's'}", fontsize=10)
+        ax.set_title(f"{number} visit{'' if number == 1 else 's'}")
         ax.set_xlabel("week")
     axes[0].set_ylabel("score")
     return figure
 
 
-def bound(model: DeepMixtureLMM) -> Figure:
+def bound() -> Figure:
     """Draw the bound of each start, sweep by sweep."""
-    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+    model = fitted()
+    figure = Figure(figsize=(6.4, 3.4))
     ax = figure.subplots()
     factors = model.selection_.set_index("n_iter")["n_factors"]
     colours = (BLUE, ORANGE, GREY)
@@ -80,7 +89,7 @@ def bound(model: DeepMixtureLMM) -> Figure:
     ax.set_xlabel("sweep")
     ax.set_ylabel("evidence lower bound")
     ax.set_ylim(bottom=model.bound_ - 400)
-    ax.legend(frameon=False)
+    ax.legend()
     return figure
 
 
@@ -92,7 +101,7 @@ def drivers() -> Figure:
     lines = LinearMixedEffectsModel("Subject", "Days")
     curves.fit(X, y)
     lines.fit(X, y)
-    figure = Figure(figsize=(9.0, 3.2), layout="constrained")
+    figure = Figure(figsize=(6.6, 3.0))
     axes = figure.subplots(1, 3, sharey=True)
     days = np.linspace(0.0, 9.0, 80)
     for ax, subject in zip(axes, DRIVERS, strict=True):
@@ -103,23 +112,16 @@ def drivers() -> Figure:
         ax.plot(days, lines.predict(grid), "--", color=GREY, label="line")
         own = X["Subject"].eq(subject)
         ax.plot(X["Days"][own], y[own], "o", color=ORANGE, markersize=4)
-        ax.set_title(f"driver {subject}", fontsize=10)
+        ax.set_title(f"driver {subject}")
         ax.set_xlabel("days")
     axes[0].set_ylabel("reaction time (ms)")
-    axes[0].legend(frameon=False)
+    axes[0].legend()
     return figure
 
 
-if __name__ == "__main__":
-    table, score = clinic()
-    fitted = DeepMixtureLMM(
-        "patient", "week", n_basis=7, n_factors="auto", random_state=0
-    ).fit(table, score)
-    pictures = {
-        "clusters": clusters(fitted),
-        "new-patient": new_patient(fitted),
-        "bound": bound(fitted),
-        "drivers": drivers(),
-    }
-    for name, picture in pictures.items():
-        picture.savefig(FOLDER / f"{name}.png", dpi=120)
+PICTURES = {
+    "longitudinal-curves/clusters": clusters,
+    "longitudinal-curves/new-patient": new_patient,
+    "longitudinal-curves/bound": bound,
+    "longitudinal-curves/drivers": drivers,
+}

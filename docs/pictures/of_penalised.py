@@ -1,23 +1,16 @@
-"""Draw the pictures of guides/penalised-models.md into docs/images/penalised-models/.
-
-python -m benchmarks.penalized_pictures
-"""
-
-from __future__ import annotations
-
-from pathlib import Path
+"""Pictures of guides/penalised-models.md."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.linear_model import LassoCV
+from style import BLUE, GREEN, GREY, ORANGE
 
 from benchmarks.penalized import N_CONSTANT, N_EFFECTS, Drawn, draw
 from flexcv.merf import MERF
 from flexcv.models import PenalizedLinearMixedModel
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images" / "penalised-models"
 SEEDS = range(5)
 
 
@@ -26,22 +19,22 @@ def path() -> Figure:
     drawn = draw(0)
     X, y = Drawn.parts(drawn.train)
     model = PenalizedLinearMixedModel("g").fit(X, y)
-    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    figure = Figure(figsize=(6.4, 5.6))
     upper, lower = figure.subplots(2, sharex=True, height_ratios=[2, 1])
     _coefficients(upper, model.path(X, y).drop(columns="Intercept"))
     _losses(lower, model.cv_results_)
     for ax in (upper, lower):
-        ax.axvline(model.alpha_, color="tab:green", linewidth=1)
+        ax.axvline(model.alpha_, color=GREEN, linewidth=1)
     lower.invert_xaxis()
-    figure.legend(*upper.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    figure.legend(*upper.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     return figure
 
 
 def _coefficients(ax: Axes, shown: pd.DataFrame) -> None:
     kinds = {
         "no effect": ("0.8", slice(None)),
-        "effect, varying": ("tab:blue", slice(N_CONSTANT, N_CONSTANT + N_EFFECTS)),
-        "effect, constant within groups": ("tab:orange", slice(0, N_EFFECTS)),
+        "effect, varying": (BLUE, slice(N_CONSTANT, N_CONSTANT + N_EFFECTS)),
+        "effect, constant within groups": (ORANGE, slice(0, N_EFFECTS)),
     }
     for label, (colour, columns) in kinds.items():
         width = 0.6 if columns == slice(None) else 1.6
@@ -49,12 +42,12 @@ def _coefficients(ax: Axes, shown: pd.DataFrame) -> None:
             shown.index, shown.iloc[:, columns], color=colour, linewidth=width
         )
         lines[0].set_label(label)
-    ax.axhline(1.0, color="black", linestyle=":", linewidth=1)
+    ax.axhline(1.0, color=GREY, linestyle=":", linewidth=1)
     ax.set(ylabel="coefficient", ylim=(-0.4, 1.25))
 
 
 def _losses(ax: Axes, loss: pd.DataFrame) -> None:
-    ax.plot(loss.index, loss["loss"], color="black")
+    ax.plot(loss.index, loss["loss"], color=GREY)
     reach = [loss["loss"] + k * loss["standard_error"] for k in (-1, 1)]
     ax.fill_between(loss.index, *reach, color="0.85")
     ax.set(ylabel="held-out loss", xlabel="alpha", xscale="log")
@@ -62,7 +55,7 @@ def _losses(ax: Axes, loss: pd.DataFrame) -> None:
 
 def selection() -> Figure:
     """Draw the estimates of the true effects, beside those of a wrapper."""
-    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 3.4))
     kinds = {
         "constant within groups": slice(0, N_EFFECTS),
         "varying": slice(N_CONSTANT, N_CONSTANT + N_EFFECTS),
@@ -73,11 +66,11 @@ def selection() -> Figure:
         for ax, part in zip(axes, kinds.values(), strict=True):
             for place, beta in enumerate(found):
                 shift = place + (np.arange(N_EFFECTS) + 5 * seed - 12) / 60
-                colour = ("tab:blue", "tab:orange")[place]
+                colour = (BLUE, ORANGE)[place]
                 ax.plot(shift, beta[part], "o", color=colour, alpha=0.7, markersize=4)
     for ax, title in zip(axes, kinds, strict=True):
-        ax.axhline(1.0, color="black", linestyle=":", linewidth=1)
-        ax.set_xticks([0, 1], ["penalised\nmixed model", "EM around\na lasso"])
+        ax.axhline(1.0, color=GREY, linestyle=":", linewidth=1)
+        ax.set_xticks([0, 1], ["penalised\nmixed\nmodel", "EM\naround\na lasso"])
         ax.set(title=title, xlim=(-0.5, 1.5), ylim=(0, 1.3))
     axes[0].set(ylabel="estimate of an effect of 1")
     return figure
@@ -91,12 +84,7 @@ def _estimates(drawn: Drawn) -> tuple[np.ndarray, np.ndarray]:
     return model.coef_, wrapper.learner_.coef_
 
 
-def main() -> None:
-    """Draw and save all."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for draw_one in (path, selection):
-        draw_one().savefig(FOLDER / f"{draw_one.__name__}.png", dpi=110)
-
-
-if __name__ == "__main__":
-    main()
+PICTURES = {
+    "penalised-models/path": path,
+    "penalised-models/selection": selection,
+}
