@@ -92,6 +92,11 @@ class StagedSums:
         """Whether the Hessian is exact; here it is the average information."""
         return False
 
+    @property
+    def is_of_rows(self) -> bool:
+        """Whether what the levels leave is known from the rows; here from sums."""
+        return False
+
     def profile(
         self,
         factors: Sequence[FloatArray],

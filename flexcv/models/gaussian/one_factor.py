@@ -91,6 +91,11 @@ class GroupSums:
         return True
 
     @property
+    def is_of_rows(self) -> bool:
+        """Whether what the levels leave is known from the rows, to their last digit."""
+        return self.within is not None
+
+    @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """Effects and levels of the factor; nothing without one."""
         q, _, n = self.cross.shape
@@ -363,6 +368,23 @@ def solve_fixed(schur: FloatArray) -> FixedPart:
     r2 = float(schur[p, p] - half @ half)
     log_det = 2.0 * float(np.log(lower.diagonal()).sum())
     return FixedPart(half @ root, root, max(r2, LEAST), log_det)
+
+
+def fixed_of_rows(rows: FloatArray) -> FixedPart:
+    """Solve for beta in rows whose products are the Schur complement of ``[X y]``.
+
+    By a triangularisation: r^2 keeps its digits also where beta explains all but a
+    trace of y.
+    """
+    p = rows.shape[1] - 1
+    upper = np.linalg.qr(rows, mode="r")
+    upper *= np.where(upper.diagonal() < 0.0, -1.0, 1.0)[:, None]
+    root, failed = lapack.dtrtri(upper[:p, :p])
+    if failed:
+        raise np.linalg.LinAlgError("the fixed columns are dependent given V")
+    log_det = 2.0 * float(np.log(upper.diagonal()[:p]).sum())
+    r2 = float(upper[p, p] ** 2)
+    return FixedPart(root @ upper[:p, p], root.T, max(r2, LEAST), log_det)
 
 
 class ResidualLevel(NamedTuple):
