@@ -108,7 +108,7 @@ class DenseSums:
     def lost(self, r2: float, theta: FloatArray) -> float:
         """Return how many times the last digit of r^2 its sums are off at theta."""
         if self.root is not None:  # a triangularisation subtracts no squares
-            return float(np.linalg.norm(self.root[:, -1])) / np.sqrt(r2)
+            return float(np.linalg.norm(self.root[:, -1]) / np.sqrt(r2))
         largest = float(self.cross.diagonal().max())
         spread = float(np.abs(theta).max(initial=0.0) ** 2)
         return float(self.gram[-1, -1]) / r2 + SEEN * spread * largest

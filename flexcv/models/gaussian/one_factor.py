@@ -377,7 +377,7 @@ def fixed_of_rows(rows: FloatArray) -> FixedPart:
     trace of y.
     """
     p = rows.shape[1] - 1
-    upper = np.linalg.qr(rows, mode="r")
+    upper = np.asarray(np.linalg.qr(rows, mode="r"))
     upper *= np.where(upper.diagonal() < 0.0, -1.0, 1.0)[:, None]
     root, failed = lapack.dtrtri(upper[:p, :p])
     if failed:
