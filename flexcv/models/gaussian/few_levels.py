@@ -17,16 +17,9 @@ from scipy.linalg import block_diag
 from flexcv.arrays import FloatArray, IntArray
 
 from .blocks import blocks_of_columns, form_of_columns, level_blocks, starts_of
+from .criterion import FixedPart, criterion, fixed_of_rows, solve_fixed
 from .draws import draws_of_several_factors
-from .one_factor import (
-    SEEN,
-    FixedPart,
-    GroupSums,
-    Profile,
-    criterion,
-    fixed_of_rows,
-    solve_fixed,
-)
+from .one_factor import SEEN, GroupSums, Profile
 
 
 @dataclass(frozen=True, slots=True, eq=False)

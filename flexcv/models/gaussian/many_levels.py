@@ -27,14 +27,13 @@ from .blocks import (
     level_blocks,
     starts_of,
 )
+from .criterion import criterion, solve_fixed
 from .incidence import Incidence
 from .one_factor import (
     SEEN,
     GroupSums,
     Profile,
-    criterion,
     resolvent,
-    solve_fixed,
 )
 from .remaining import (
     Rest,
