@@ -77,3 +77,26 @@ def test_rounding_grows_with_theta_where_two_effects_stand_beside_each_other():
     problem = problem_of()
     near, far = (problem.rounding(size * problem.start()) for size in (1.0, 1e4))
     assert near < 1e-9 < far
+
+
+def far_problem():
+    columns, design, y, ones = rows_of("(x | a)")
+    rows = columns, design, 1e5 + y, None, ones
+    sums, _ = sums_and_basis(*rows, exact=True)
+    return Problem(sums, (covariance_shape((2,)),), True)
+
+
+def test_rounding_of_one_factor_goes_with_the_square_of_theta():
+    problem, theta = far_problem(), np.array([900.0, 300.0, 0.7])
+    once, twice = problem.rounding(theta), problem.rounding(2.0 * theta)
+    assert twice == pytest.approx(4.0 * once)
+
+
+def test_second_derivatives_of_one_factor_keep_their_digits_far_out():
+    problem, theta = far_problem(), np.array([8.5e4, 1.2e4, 0.75])
+    size = np.maximum(theta, 1.0)
+    hessian = problem.objective(theta)[2] * np.outer(size, size)
+    for k, step in enumerate(0.01 * np.diag(size)):
+        ahead, behind = problem.objective(theta + step), problem.objective(theta - step)
+        bend = (ahead[1] - behind[1]) / 0.02 * size
+        np.testing.assert_allclose(hessian[k], bend, atol=0.05, rtol=0.01)

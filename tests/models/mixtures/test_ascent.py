@@ -109,3 +109,10 @@ def test_empty_components_are_pruned_but_never_all():
     assert left.n_components == (1, 1)
     np.testing.assert_array_equal(left.layers[0].mean[0], first.mean[1])
     np.testing.assert_array_equal(left.layers[1].mean[0], second.mean[0])
+
+
+def test_sweeps_are_counted_one_by_one_also_where_components_go():
+    sums = sums_of(curves(1, n=80)[0])
+    steps = list(ascend(sums, start_of(sums, (6, 2), (3, 1)), PRIORS))
+    numbers = [step.iteration for step in steps]
+    assert numbers == list(range(1, len(steps) + 1))
