@@ -164,10 +164,10 @@ class CrossValidation:
         break_cross_val
             Stop after the first fold, to try a chain out.
         metrics
-            Names (of `flexcv.metrics` or scikit-learn's scorers), functions of
-            (y_true, y_pred), `Metric` objects, or a dictionary of them by name. None
-            gives r2, mse and mae; of classes log_loss, brier, roc_auc (of more than
-            two roc_auc_ovr) and balanced_accuracy.
+            Names (of `flexcv.metrics` or scikit-learn's scorers), scorers that
+            `make_scorer` gave, functions of (y_true, y_pred), `Metric` objects, or a
+            dictionary of them by name. None gives r2, mse and mae; of classes log_loss,
+            brier, roc_auc (of more than two roc_auc_ovr) and balanced_accuracy.
         n_repeats
             Repeat the outer split with other seeds.
         """

@@ -16,7 +16,7 @@ from flexcv.errors import UndefinedScoreError
 from . import classes
 from .limits import ERROR
 from .metric import Metric
-from .scorers import metric_of
+from .scorers import is_scorer_object, metric_of
 
 
 def poisson_deviance(y_true: Any, y_pred: Any) -> float:
@@ -173,7 +173,7 @@ def resolve_metrics(value: Any) -> tuple[Metric, ...]:
 
 def named_metric(name: str, function: Any) -> Metric:
     """Make a metric of this name from a name, a metric or a function."""
-    if isinstance(function, str):
+    if isinstance(function, str) or is_scorer_object(function):
         function = one_metric(function)
     if isinstance(function, Metric):
         return replace(function, name=name)
@@ -190,6 +190,8 @@ def one_metric(entry: Any) -> Metric:
     """Make a metric from a name, a metric or a function with a name."""
     if isinstance(entry, Metric):
         return entry
+    if is_scorer_object(entry):
+        return metric_of(entry)
     if isinstance(entry, str):
         return KNOWN_METRICS.get(entry) or _from_scorer(entry)
     if callable(entry) and hasattr(entry, "__name__"):

@@ -46,6 +46,7 @@ LIMITS: dict[Callable[..., Any], tuple[float, float]] = {
             skm.mean_absolute_error,
             skm.mean_absolute_percentage_error,
             skm.mean_gamma_deviance,
+            skm.mean_pinball_loss,
             skm.mean_poisson_deviance,
             skm.mean_squared_error,
             skm.mean_squared_log_error,

@@ -416,7 +416,8 @@ class DeepMixtureLMM(AbstractCurveMixture):
             (self.units_.coefficients(curves - centre),),
             (self.units_.coefficient_covariance(spread),),
         )
-        index = pd.Index(encoder.levels, name=encoder.name)
+        index = pd.Index(encoder.levels[encoder.listed], name=encoder.name)
+        share = share[encoder.listed]
         self.cluster_proba_ = pd.DataFrame(share, index=index)
         self.cluster_ = pd.Series(share.argmax(axis=1), index, name="cluster")
 

@@ -25,7 +25,6 @@ from flexcv.models.design._notation import read_formula
 from flexcv.models.design._tokens import written_name
 from flexcv.models.design._tree import Call, Node
 from flexcv.models.design.binary_labels import encoded_classes, success_shares
-from flexcv.models.design.effects_table import deviation_tables
 from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.gaussian.comparison import criteria, ratio_table, require_comparable
 from flexcv.models.gaussian.optimize import MAX_ITERATIONS
@@ -243,7 +242,7 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
             np.sqrt(np.maximum(np.einsum("naa->na", cov), 0.0))
             for cov in self.estimate_.conditional
         ]
-        return deviation_tables(self.random_effects_, roots)
+        return self._listings(roots)
 
     def predict_mean(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         r"""Return the expected outcome; a probability for two classes.

@@ -25,7 +25,6 @@ from flexcv.models.design._identify import (
     require_residual_left,
     require_residuals,
 )
-from flexcv.models.design.effects_table import deviation_tables
 from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.gaussian.bootstrap import bootstrap_intervals
 from flexcv.models.gaussian.comparison import (
@@ -195,7 +194,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         check_is_fitted(self)
         covs = conditional_covariances(self.estimate_)
         roots = [np.sqrt(np.maximum(np.einsum("naa->na", c), 0.0)) for c in covs]
-        return deviation_tables(self.random_effects_, roots)
+        return self._listings(roots)
 
     def summary(self) -> Summary:
         """Return the tables that people know, to print or to show in a notebook."""

@@ -199,28 +199,17 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     def random_effects_(self) -> dict[str, pd.DataFrame]:
         """Predicted effects: per grouping factor a table of levels by effects."""
         check_is_fitted(self)
-        return {
-            encoder.name: pd.DataFrame(values, index=encoder.levels, columns=names)
-            for encoder, names, values in zip(
-                self.random_encoder_.factors,
-                self._effect_names(),
-                self.random_part_.effects,
-                strict=True,
-            )
-        }
+        return self._listings(self.random_part_.effects)
 
     @property
     def variance_components_(self) -> pd.DataFrame:
         """Variances of the random effects and of the residual, with correlations."""
         check_is_fitted(self)
         rows: list[dict[str, Any]] = []
-        for encoder, names, covariance in zip(
-            self.random_encoder_.factors,
-            self._effect_names(),
-            self.random_part_.covariances,
-            strict=True,
+        for encoder, covariance in zip(
+            self.random_encoder_.factors, self.random_part_.covariances, strict=True
         ):
-            rows += _component_rows(encoder.name, names, covariance)
+            rows += _component_rows(encoder.name, encoder.names, covariance)
         if self._has_residual():
             rows.append(_component(RESIDUAL, "", self.sigma_**2))
         return pd.DataFrame(rows, columns=None if rows else list(COMPONENT))
@@ -276,8 +265,12 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
         effects = design.effects_sum(self.random_part_.effects)
         return self._fixed_part(source) + effects
 
-    def _effect_names(self) -> list[tuple[str, ...]]:
-        return [encoder.names for encoder in self.random_encoder_.factors]
+    def _listings(self, values: Sequence[FloatArray]) -> dict[str, pd.DataFrame]:
+        """Return arrays of shape (levels, effects) as a table for each factor."""
+        return {
+            encoder.name: encoder.listing(own)
+            for encoder, own in zip(self.random_encoder_.factors, values, strict=True)
+        }
 
 
 def _component(group: str, name: str, variance: float) -> dict[str, Any]:

@@ -267,15 +267,16 @@ class AbstractCurveMixture(AbstractMixedModel):
         Columns subject, cluster, time and mean.
         """
         times, design = self._grid(n_times)
-        levels = self.random_encoder_.factors[0].levels
+        encoder = self.random_encoder_.factors[0]
         effects = self.units_.coefficients(self.mean_coefficients_)
-        coefficients = self.random_part_.effects[0] + effects
+        coefficients = self.random_part_.effects[0][encoder.listed] + effects
         values = coefficients @ design.T + self.units_.centre
+        subjects = np.asarray(self.cluster_.index)
         return pd.DataFrame(
             {
-                "subject": np.repeat(np.asarray(levels), len(times)),
+                "subject": np.repeat(subjects, len(times)),
                 "cluster": np.repeat(self.cluster_.to_numpy(), len(times)),
-                "time": np.tile(times, len(levels)),
+                "time": np.tile(times, len(subjects)),
                 "mean": values.ravel(),
             }
         )

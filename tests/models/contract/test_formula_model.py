@@ -18,7 +18,7 @@ from flexcv.models import (
     PenalizedLinearMixedModel,
 )
 
-FOLDER = Path(__file__).parents[1] / "reference" / "formulas"
+FOLDER = Path(__file__).parents[2] / "reference" / "formulas"
 FITS = json.loads((FOLDER / "lme4.json").read_text())["fits"]
 LEVELS = pd.CategoricalDtype(["low", "mid", "high", "top"], ordered=True)
 FEW = settings(max_examples=15, deadline=None)

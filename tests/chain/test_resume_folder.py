@@ -169,7 +169,7 @@ KILLED = """
 import os, sys
 sys.path.insert(0, {root!r})
 from sklearn.linear_model import Ridge
-from tests.chain.test_run_folder import chain
+from tests.chain.test_resume_folder import chain
 fit, calls = Ridge.fit, []
 def dies(self, *args, **kwargs):
     calls.append(1)

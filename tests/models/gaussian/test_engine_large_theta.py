@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
+from benchmarks._lme4_draws import case_of
 from flexcv.errors import ConvergenceWarning
 from flexcv.models import LinearMixedEffectsModel
 from flexcv.models.design._effects import Columns
@@ -186,3 +187,14 @@ def test_several_valleys_are_searched_where_a_slope_goes_with_the_level() -> Non
     for share in (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0):
         begin = np.array([1e4, share * 1e4, 1.0])
         assert model.criterion_ < best_near(criterion, begin) + 1e-4
+
+
+@pytest.mark.slow
+def test_a_long_valley_of_correlations_is_walked_to_its_end() -> None:
+    """Nested slopes that fixed columns span, around a mean of 1e5 without intercept."""
+    case = case_of(256)
+    model = LinearMixedEffectsModel(formula=case.formula, reml=case.reml)
+    model.fit(case.table.drop(columns="y"), case.table["y"])
+    best = 1383.6892798  # Nelder-Mead on the criterion by triangularisation
+    assert model.criterion_ == pytest.approx(best, abs=1e-6)
+    assert model.converged_
