@@ -212,6 +212,16 @@ def _left_by_fit(item):
     return lines
 
 
+@cache
+def _anchors():
+    """Return the attributes that a page has headings for, by the page."""
+    pages = {}
+    for item in public():
+        if item.is_class and not item.page.endswith("/index.md"):
+            pages[item.page] = [f"{item.path}.{name}" for name in _fitted(item)]
+    return pages
+
+
 def _symbols(item):
     return [
         f"Symbols are those of [{_title(uri)}](../../{uri}).\n"
@@ -269,6 +279,8 @@ def _title(uri):
 
 def on_page_content(html, page, config, files):
     """Link every public name that stands in the text as code; leave out sources."""
+    for path in _anchors().get(page.file.src_uri, ()):
+        config.plugins["autorefs"].register_anchor(page, path)
     classes = _about().get(page.file.src_uri, {}).get("about", ())
     parts, end, depth = [], 0, 0
     for found in SKIP.finditer(html):
