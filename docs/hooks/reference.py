@@ -79,13 +79,9 @@ class Public:
         return inspect.isclass(self.value)
 
     @property
-    def folder(self):
-        return f"reference/{self.module.removeprefix('flexcv.')}"
-
-    @property
     def page(self):
         alone = self.is_class and self.module not in ON_ONE_PAGE
-        return f"{self.folder}/{self.name if alone else 'index'}.md"
+        return f"{_folder(self.module)}/{self.name if alone else 'index'}.md"
 
     @property
     def first_line(self):
