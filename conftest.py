@@ -1,5 +1,6 @@
 """Run README, docs and guides as tests, file by file; choose the tests of `--quick`."""
 
+import doctest
 import os
 import tempfile
 from collections import defaultdict
@@ -19,6 +20,8 @@ NEEDS_TORCH = [
 DRAWN = ["docs/pictures"]  # scripts that import each other; a test draws with them
 collect_ignore = DRAWN if HAS_TORCH else [*DRAWN, *NEEDS_TORCH]
 
+# Long sentences are broken where their column on the page ends.
+AS_SHOWN = doctest.NORMALIZE_WHITESPACE
 REMEMBERED = "flexcv/seconds"  # in pytest's cache: what each test took last
 UNKNOWN_SECONDS = 0.1  # of a test that never ran here
 
@@ -36,7 +39,7 @@ def _leave_it(namespace):
 
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
+    parsers=[PythonCodeBlockParser(doctest_optionflags=AS_SHOWN), SkipParser()],
     patterns=["README.md", "docs/*.md", "guides/*.md"],
     setup=_enter_a_folder_of_its_own,
     teardown=_leave_it,
@@ -112,5 +115,7 @@ def pytest_collection_modifyitems(items):
             for category in (GroupsWarning, CheckWarning, FailedModelWarning):
                 name = f"{category.__module__}.{category.__qualname__}"
                 item.add_marker(pytest.mark.filterwarnings(f"ignore::{name}"))
+            pending = "ignore::PendingDeprecationWarning"  # which Python does not show
+            item.add_marker(pytest.mark.filterwarnings(pending))
         if not HAS_TORCH and item.name.startswith("flexcv.models.neural."):
             item.add_marker(pytest.mark.skip(reason="torch is not installed"))

@@ -12,6 +12,7 @@ on new groups follows from their coefficients, so that coverage is counted, not 
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,8 +22,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from flexcv.metrics import KNOWN_METRICS, Metric
+from flexcv.metrics.classes import roc_auc
+from flexcv.metrics.limits import FREE
+from flexcv.results.deleted import deleted_scores
 from flexcv.results.fold_tests import corrected_t_test
-from flexcv.results.group_bootstrap import bootstrap_interval, group_scores
+from flexcv.results.group_bootstrap import bootstrap_interval, group_scores, on_scale
+from flexcv.results.pooled import BootstrapSettings, PooledScores
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance" / "comparison.md"
 N_FOLDS = 5
@@ -66,16 +72,7 @@ class Learned:
     weights: np.ndarray  # rows of each fold over all rows
 
 
-def mse(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    return float(np.mean((y_true - y_pred) ** 2))
-
-
-def mae(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    return float(np.mean(np.abs(y_true - y_pred)))
-
-
-def r2(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    return 1.0 - mse(y_true, y_pred) / float(np.var(y_true))
+METRICS = {name: KNOWN_METRICS[name] for name in ("mse", "mae", "r2")}
 
 
 def draw(setting: Setting, rng: np.random.Generator) -> Table:
@@ -171,14 +168,31 @@ def model_intervals(
     yield "groups, z", truth, (mean - error, mean + error)
     yield "corrected t", truth, fold_interval(model.by_fold)
     truths = {
-        mse: truth,
-        mae: model.weights @ np.sqrt(2 / np.pi * model.risk),
-        r2: 1 - truth / 2.0,
+        "mse": truth,
+        "mae": model.weights @ np.sqrt(2 / np.pi * model.risk),
+        "r2": 1 - truth / 2.0,
     }
-    for metric, value in truths.items():
-        scores = group_scores(model.frame, metric, seed)
-        interval = bootstrap_interval(scores, LEVEL, N_BOOTSTRAP, seed, False)
-        yield f"bootstrap, {metric.__name__}", value, interval
+    for name, value in truths.items():
+        for label, interval in intervals(model.frame, METRICS[name], seed):
+            yield f"{label}, {name}", value, interval
+
+
+def intervals(
+    frame: pd.DataFrame, metric: Metric, seed: int
+) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Return flexcv's interval of a score, and those on one scale throughout."""
+    settings = BootstrapSettings(LEVEL, N_BOOTSTRAP, seed)
+    rows = frame.assign(model="M")
+    pooled = PooledScores(rows, metric.function, settings, metric.limits)
+    _, lower, upper, _ = pooled.single("M")
+    yield "bootstrap", (lower, upper)
+    repeats = deleted_scores(frame, metric.function, seed)
+    for label, limits, symmetric in (
+        ("as it is", FREE, False),
+        ("on the scale", metric.limits, True),
+    ):
+        scores = on_scale(repeats, limits)
+        yield label, bootstrap_interval(scores, LEVEL, N_BOOTSTRAP, seed, symmetric)
 
 
 def pair_intervals(
@@ -187,13 +201,15 @@ def pair_intervals(
     """Return name, truth and interval of each way to say how two models differ."""
     truth = a.weights @ (a.risk - b.risk)
     yield "corrected t", truth, fold_interval(a.by_fold - b.by_fold)
+    mse = METRICS["mse"].function
     scores = group_scores(a.frame, mse, seed) - group_scores(b.frame, mse, seed)
     blind = replace(scores, n_models=0)
-    for name, paired in {
-        "bootstrap, test rows alone": blind,
-        "bootstrap": scores,
-    }.items():
-        interval = bootstrap_interval(paired, LEVEL, N_BOOTSTRAP, seed, True)
+    for name, paired, symmetric in (
+        ("bootstrap, test rows alone", blind, True),
+        ("bootstrap, symmetric", scores, True),
+        ("bootstrap, equal tails", scores, False),
+    ):
+        interval = bootstrap_interval(paired, LEVEL, N_BOOTSTRAP, seed, symmetric)
         yield name, truth, interval
 
 
@@ -238,7 +254,7 @@ def coverage_row(setting: Setting, n_draws: int) -> dict[str, object]:
     row: dict[str, object] = {"table": setting.name, "groups": setting.n_groups}
     for (kind, interval), found in table.iterrows():
         row[f"{kind}|{interval}"] = 100 * found["held"]
-        if interval in ("bootstrap", "bootstrap, mse"):
+        if interval in ("bootstrap, equal tails", "bootstrap, mse"):
             against = table.loc[(kind, "corrected t")]
             row[f"{kind}|width"] = found["width"] / against["width"]
             row[f"{kind}|median width"] = found["median"] / against["median"]
@@ -266,8 +282,9 @@ def rejections(n_groups: int, n_repeats: int, n_draws: int) -> dict[str, object]
         values = np.concatenate(differences)
         counts[0] += stats.ttest_1samp(values, 0.0).pvalue < 1 - LEVEL
         counts[1] += corrected_t_test(list(values), 0.25).p_value < 1 - LEVEL
+        mse = METRICS["mse"].function
         left, right = (group_scores(pd.concat(part), mse, seed) for part in frames)
-        low, high = bootstrap_interval(left - right, LEVEL, N_BOOTSTRAP, seed, True)
+        low, high = bootstrap_interval(left - right, LEVEL, N_BOOTSTRAP, seed, False)
         counts[2] += not low <= 0.0 <= high
     shares = 100 * counts / n_draws
     return {
@@ -277,6 +294,80 @@ def rejections(n_groups: int, n_repeats: int, n_draws: int) -> dict[str, object]
         "corrected t": shares[1],
         "bootstrap over groups": shares[2],
     }
+
+
+@dataclass(frozen=True)
+class ClassSetting:
+    """One kind of table with a class to predict."""
+
+    n_groups: int
+    effect: float  # of the first feature on the log odds; that of the second is half
+
+
+CLASS_SETTINGS = [ClassSetting(n, e) for e in (1.0, 3.0) for n in (10, 20, 40)]
+NEW_GROUPS, NEW_ROWS = 4000, 5
+CLASSES = (0, 1)
+AREA = Metric("auc", functools.partial(roc_auc, classes=CLASSES), limits=(0, 1))
+
+
+def hit_rate(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    return float(np.mean((y_pred > 0.5) == y_true))
+
+
+HITS = Metric("accuracy", hit_rate, limits=(0, 1))
+
+
+def draw_classes(
+    setting: ClassSetting, n_groups: int, size: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw features, a class with a random intercept, and groups."""
+    group = np.repeat(np.arange(n_groups), size)
+    X = rng.standard_normal((len(group), 4))
+    log_odds = setting.effect * (X[:, 0] + 0.5 * X[:, 1])
+    log_odds += rng.standard_normal(n_groups)[group]
+    y = (log_odds + rng.logistic(size=len(group)) > 0).astype(float)
+    return np.column_stack([np.ones(len(X)), X]), y, group
+
+
+def class_draw(setting: ClassSetting, seed: int) -> list[dict[str, object]]:
+    """Draw one table; the truth is what the same models score on many new groups."""
+    rng = np.random.default_rng([seed, setting.n_groups])
+    X, y, group = draw_classes(setting, setting.n_groups, 10, rng)
+    fold = group_folds(group, rng)
+    slopes = [
+        np.linalg.lstsq(X[fold != k], y[fold != k], rcond=None)[0]
+        for k in range(N_FOLDS)
+    ]
+    predicted = np.array([X @ b for b in slopes])
+    table = Table(X, y, group, np.zeros(0))
+    frame = prediction_frame(table, predicted, fold)
+    new, happened, _ = draw_classes(setting, NEW_GROUPS, NEW_ROWS, rng)
+    whose = rng.integers(0, N_FOLDS, len(new))
+    given = np.choose(whose, [new @ b for b in slopes])
+    return [
+        {
+            "interval": f"{label}, {metric.name}",
+            "held": lower <= metric(happened, given) <= upper,
+            "width": upper - lower,
+            "outside": upper > 1.0 or lower < 0.0,
+        }
+        for metric in (AREA, HITS)
+        for label, (lower, upper) in intervals(frame, metric, seed)
+        if label != "on the scale"  # which is what flexcv does here
+    ]
+
+
+def class_row(setting: ClassSetting, n_draws: int) -> dict[str, object]:
+    """Count how often intervals of shares hold, and how often they leave 0 to 1."""
+    rows = [row for seed in range(n_draws) for row in class_draw(setting, seed)]
+    found = pd.DataFrame(rows).groupby("interval", sort=False).mean()
+    row: dict[str, object] = {"groups": setting.n_groups, "effect": setting.effect}
+    for interval, counted in found.iterrows():
+        row[interval] = 100 * counted["held"]
+        row[f"{interval}: width"] = counted["width"]
+        if interval.startswith("as it is"):
+            row[f"{interval}: outside"] = 100 * counted["outside"]
+    return row
 
 
 SETTINGS = [
@@ -313,6 +404,9 @@ def report(n_draws: int) -> str:
     level = pd.DataFrame(
         [rejections(n, r, n_draws // 2) for n in (20, 40) for r in (1, 10)]
     )
+    shares = pd.DataFrame(
+        [class_row(setting, n_draws // 2) for setting in CLASS_SETTINGS]
+    )
     error = 100 * np.sqrt(0.05 * 0.95 / n_draws)
     template = Path(__file__).with_suffix(".md").read_text()
     return template.format(
@@ -323,6 +417,7 @@ def report(n_draws: int) -> str:
         poorer=tables[1],
         equal=tables[2],
         level=markdown(level),
+        shares=markdown(shares),
     )
 
 

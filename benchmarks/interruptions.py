@@ -32,7 +32,7 @@ from flexcv.errors import StorageError
 from flexcv.results import load_estimators
 from flexcv.tracking import read_run
 from tests.chain.runs import chain, end, performing, same, started, wait_for
-from tests.chain.test_damaged import KEPT, damaged
+from tests.chain.test_resume_damaged import KEPT, damaged
 
 DICE = random.Random(0)
 LONGEST = 1.0  # seconds of work before a kill

@@ -26,7 +26,7 @@ import pandas as pd
 from benchmarks._mixed_model_rivals import ENGINES, cases
 from flexcv.models import LinearMixedEffectsModel
 from tests.models.stress import stress_result
-from tests.models.test_reference import FITS, FOLDER, fit
+from tests.models.test_linear_reference import FITS, FOLDER, fit
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "performance" / "mixed-models.md"

@@ -231,4 +231,5 @@ def _arguments(loader: Any, node: Any, make: Callable[..., Any]) -> list[Any]:
 _Loader.add_constructor("!Int", _distribution(IntDistribution))
 _Loader.add_constructor("!Float", _distribution(FloatDistribution))
 _Loader.add_constructor("!Cat", _distribution(CategoricalDistribution))
+_Loader.add_constructor("!Categorical", _distribution(CategoricalDistribution))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))

@@ -17,11 +17,13 @@
     ├── GroupsWarning          the plan and the models treat groups differently
     ├── CheckWarning           a pre-flight check found something worth knowing
     ├── FailedModelWarning     a model failed on some folds and has no averages
+    ├── FailedTrialsWarning    a model raised in some trials of its tuning
     ├── ConvergenceWarning     an optimiser stopped before it was done
     ├── RankDeficiencyWarning  fixed-effect columns were dropped as redundant
     ├── SeparationWarning      fixed effects are infinite: the target is separated
     ├── ExtrapolationWarning   a curve was predicted outside the times it was learnt on
     ├── UnknownGroupsWarning   no row to predict is of a group that training showed
+    ├── MigrationWarning       a setting of flexcv 24 is not read here
     ├── ResumeWarning          a unit in a run folder is run again, and why
     └── TrackingWarning        a tracker could not keep what it was told
 
@@ -100,6 +102,10 @@ class FailedModelWarning(FlexcvWarning):
     """A model failed on some folds, which `on_error="record"` allows."""
 
 
+class FailedTrialsWarning(FlexcvWarning):
+    """A model raised in some trials of its tuning; others were chosen from."""
+
+
 class ConvergenceWarning(FlexcvWarning):
     """An optimiser stopped before it was done."""
 
@@ -114,6 +120,10 @@ class SeparationWarning(FlexcvWarning):
 
 class ExtrapolationWarning(FlexcvWarning):
     """A curve was predicted outside the range of times that it was learnt on."""
+
+
+class MigrationWarning(FlexcvWarning):
+    """A setting of flexcv 24 was given that is not read here."""
 
 
 class UnknownGroupsWarning(FlexcvWarning):

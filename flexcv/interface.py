@@ -6,14 +6,21 @@ import copy
 import importlib
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace as changed
 from html import escape
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import pandas as pd
+from numpy.typing import ArrayLike
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
+from sklearn.base import BaseEstimator
 
 from flexcv._checks import as_names, check_flag
+from flexcv._migration import attributes_of
+from flexcv._signatures import readable
 from flexcv.chain.compile import Compiled
 from flexcv.chain.design import Design, MerfSettings, outer_methods
 from flexcv.chain.perform import perform_jobs, tune_job, warn_about_failures
@@ -22,19 +29,24 @@ from flexcv.dataset import make_dataset
 from flexcv.errors import NotPerformedError, OlderChainWarning
 from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
 from flexcv.evaluation.checks import check_names
-from flexcv.evaluation.search import as_points
+from flexcv.evaluation.search import Points, as_points
 from flexcv.evaluation.tuning import Tuned
-from flexcv.metrics import resolve_metrics, resolve_objective
-from flexcv.model_mapping import ModelSpec, make_spec, specs_from_mapping
+from flexcv.metrics import ObjectiveScorer, resolve_metrics, resolve_objective
+from flexcv.metrics.metric import MetricChoice
+from flexcv.model_mapping import ModelSpec, SearchSpace, make_spec, specs_from_mapping
 from flexcv.resampling import Plan, SplitSettings
-from flexcv.resampling.registry import resolve_method
+from flexcv.resampling.registry import SplitChoice, resolve_method
 from flexcv.results import CrossValidationResults, PlansCompared
 from flexcv.results.displays import SentenceFrame
+from flexcv.tracking import Tracker
 from flexcv.tracking.targets import sort_targets
 
+Metrics: TypeAlias = MetricChoice | Iterable[MetricChoice] | Mapping[str, MetricChoice]
+Place: TypeAlias = str | os.PathLike[str] | Tracker | Any  # a folder, or whom to tell
 Results: TypeAlias = CrossValidationResults | PlansCompared[CrossValidationResults]
 
 
+@readable
 class CrossValidation:
     """Describe a nested cross-validation in a chain of calls, then perform it.
 
@@ -82,10 +94,10 @@ class CrossValidation:
     @setter
     def set_data(
         self,
-        X: Any,
-        y: Any,
-        groups: Any = None,
-        slopes: Any = None,
+        X: pd.DataFrame | Mapping[str, ArrayLike] | ArrayLike,
+        y: str | ArrayLike,
+        groups: str | Sequence[str] | pd.DataFrame | ArrayLike | None = None,
+        slopes: str | Sequence[str] | pd.DataFrame | pd.Series | None = None,
         target_name: str = "",
         dataset_name: str = "",
     ) -> None:
@@ -94,8 +106,9 @@ class CrossValidation:
         Parameters
         ----------
         X
-            Features: DataFrame, dictionary of columns, or array of shape
-            (n_rows, n_features). Categorical and text columns reach the models.
+            Features: DataFrame (of pandas or polars, a pyarrow table or a duckdb
+            relation), dictionary of columns, or array of shape (n_rows, n_features).
+            Categorical and text columns reach the models.
         y
             Target, shape (n_rows,), or the name of a column of `X`: numbers, or for
             classifiers labels of classes (texts, whole numbers, truth values or a
@@ -120,14 +133,14 @@ class CrossValidation:
     @setter
     def set_splits(
         self,
-        split_out: Any = "KFold",
-        split_in: Any = None,
+        split_out: SplitChoice | Sequence[SplitChoice] = "KFold",
+        split_in: SplitChoice | None = None,
         n_splits_out: int = 5,
         n_splits_in: int = 5,
         scale_out: bool = True,
         scale_in: bool | None = None,
         break_cross_val: bool = False,
-        metrics: Any = None,
+        metrics: Metrics | None = None,
         *,
         n_repeats: int = 1,
     ) -> None:
@@ -151,10 +164,10 @@ class CrossValidation:
         break_cross_val
             Stop after the first fold, to try a chain out.
         metrics
-            Names (of `flexcv.metrics` or scikit-learn's scorers), functions of
-            (y_true, y_pred), `Metric` objects, or a dictionary of them by name. None
-            gives r2, mse and mae; of classes log_loss, brier, roc_auc (of more than
-            two roc_auc_ovr) and balanced_accuracy.
+            Names (of `flexcv.metrics` or scikit-learn's scorers), scorers that
+            `make_scorer` gave, functions of (y_true, y_pred), `Metric` objects, or a
+            dictionary of them by name. None gives r2, mse and mae; of classes log_loss,
+            brier, roc_auc (of more than two roc_auc_ovr) and balanced_accuracy.
         n_repeats
             Repeat the outer split with other seeds.
         """
@@ -173,12 +186,12 @@ class CrossValidation:
     @chained
     def add_model(
         self,
-        model_class: Any,
+        model_class: type | BaseEstimator,
         requires_inner_cv: bool | None = None,
         model_name: str = "",
-        post_processor: Any = None,
-        params: Any = None,
-        callbacks: Any = None,
+        post_processor: type | Callable[..., Any] | Sequence[Any] | None = None,
+        params: SearchSpace | None = None,
+        callbacks: Sequence[Callable[..., Any]] | None = None,
         model_kwargs: Mapping[str, Any] | None = None,
         fit_kwargs: Mapping[str, Any] | None = None,
         *,
@@ -286,13 +299,13 @@ class CrossValidation:
     def set_inner_cv(
         self,
         n_trials: int = 100,
-        objective_scorer: Any = None,
+        objective_scorer: ObjectiveScorer | Callable[..., float] | str | None = None,
         *,
-        sampler: Any = None,
-        pruner: Any = None,
+        sampler: type[BaseSampler] | Callable[[int], BaseSampler] | None = None,
+        pruner: BasePruner | None = None,
         timeout: float | None = None,
         try_defaults: bool = True,
-        warm_start: Any = None,
+        warm_start: Points | None = None,
         one_standard_error: str | Iterable[str] = (),
     ) -> None:
         """Set how models with `params` are tuned on the inner folds.
@@ -387,17 +400,17 @@ class CrossValidation:
     @setter
     def set_run(
         self,
-        run: Any = None,
+        run: Place | Sequence[Place] | None = None,
         diagnostics: bool = False,
         random_seed: int = 42,
         *,
-        tracker: Any = None,
+        tracker: str | Tracker | Sequence[str | Tracker] | None = None,
         log_data: bool = False,
         n_jobs: int = 1,
         backend: str = "loky",
         keep_estimators: bool | None = None,
         trust_pickle: bool = False,
-        on_error: str = "raise",
+        on_error: Literal["raise", "record"] = "raise",
         progress: bool | None = None,
         silence: str | Iterable[str] = (),
     ) -> None:
@@ -514,7 +527,12 @@ class CrossValidation:
         return self
 
     def tune(
-        self, model: str, fold: int = 0, repeat: int = 0, *, storage: Any = None
+        self,
+        model: str,
+        fold: int = 0,
+        repeat: int = 0,
+        *,
+        storage: str | os.PathLike[str] | BaseStorage | None = None,
     ) -> Tuned:
         """Tune one model on one outer fold, alone or together with other processes.
 
@@ -610,3 +628,6 @@ class CrossValidation:
         if self._compiled.design is not self._design:
             self._compiled = Compiled(self._design)
         return self._compiled
+
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.interface.CrossValidation")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -12,6 +13,8 @@ from optuna.distributions import BaseDistribution
 from sklearn.base import clone
 
 from flexcv._checks import check_integer, check_mapping, near_miss
+from flexcv._migration import GONE_ARGUMENTS, GONE_KEYS, instead_of
+from flexcv.errors import MigrationWarning
 
 SearchSpace: TypeAlias = (
     Mapping[str, BaseDistribution] | Callable[[Trial], Mapping[str, Any]]
@@ -115,22 +118,53 @@ CONFIG_KEYS = (
     "fit_kwargs",
     "add_merf",
 )
+KEYS_OF_24 = ("n_jobs_model", "n_jobs_cv")  # read as well, see `specs_from_mapping`
+ONE_THREAD = (None, False, 1)  # asks for nothing
 
 
 def specs_from_mapping(mapping: Mapping[str, Any]) -> list[ModelSpec]:
-    """Read a `ModelMappingDict`, or dictionaries of the same form; none is changed."""
+    """Read a `ModelMappingDict`, or dictionaries of the same form; none is changed.
+
+    `n_jobs_model` of flexcv 24 becomes the estimator's `n_jobs`; where there is none,
+    and of `n_jobs_cv`, a warning says what to write today.
+    """
     specs = []
     for name, config in check_mapping("mapping", mapping).items():
         settings = check_mapping(f"mapping[{name!r}]", config)
-        unknown = [key for key in settings if key not in CONFIG_KEYS]
-        if unknown:
-            known = f"; known are {', '.join(CONFIG_KEYS)}."
-            hint = near_miss(unknown[0], CONFIG_KEYS) or known
-            raise ValueError(f"model {name!r}: unknown key {unknown[0]!r}{hint}")
+        threads, workers = (settings.pop(key, None) for key in KEYS_OF_24)
+        _refuse_unknown_keys(name, settings)
         if "model" not in settings:
             raise ValueError(f"model {name!r} has no key 'model'; give a class there.")
-        specs.append(make_spec(settings.pop("model"), model_name=name, **settings))
+        spec = make_spec(settings.pop("model"), model_name=name, **settings)
+        if workers not in ONE_THREAD:
+            _say_unread(name, "n_jobs_cv")
+        if "n_jobs" not in (settings.get("model_kwargs") or {}):
+            _give_threads(spec, threads)
+        specs.append(spec)
     return specs
+
+
+def _refuse_unknown_keys(model: str, settings: Mapping[str, Any]) -> None:
+    for key in settings:
+        if key not in CONFIG_KEYS:
+            hint = instead_of(key, GONE_KEYS) or near_miss(key, CONFIG_KEYS)
+            hint = hint or f"; known are {', '.join(CONFIG_KEYS)}."
+            raise ValueError(f"model {model!r}: unknown key {key!r}{hint}")
+
+
+def _give_threads(spec: ModelSpec, n_jobs: Any) -> None:
+    """Set `n_jobs` of an estimator that has it, as `n_jobs_model` asks."""
+    if n_jobs in ONE_THREAD:
+        return
+    if "n_jobs" in spec.estimator.get_params(deep=False):
+        spec.estimator.set_params(n_jobs=n_jobs)
+    else:
+        _say_unread(spec.name, "n_jobs_model")
+
+
+def _say_unread(model: str, key: str) -> None:
+    said = f"model {model!r}: `{key}` of flexcv 24 is not read"
+    warnings.warn(f"{said}; {GONE_ARGUMENTS[key]}.", MigrationWarning, stacklevel=2)
 
 
 def make_spec(

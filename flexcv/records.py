@@ -97,6 +97,8 @@ class FoldResult:
         A row per trial of the tuning: number, value, each parameter, seconds.
     traces
         A row per iteration of the estimator's own fitting, where it keeps a trace.
+    learned
+        What the model says of itself, by name: effects, variances, importances.
     findings
         What the post-processors saw.
     warnings
@@ -120,6 +122,7 @@ class FoldResult:
     drawn: Mapping[str, Any] = field(default_factory=dict)
     trials: pd.DataFrame | None = None
     traces: pd.DataFrame | None = None
+    learned: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     warnings: tuple[tuple[str, str], ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -7,6 +7,58 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+MIRRORED = ("models", "evaluation", "results", "resampling", "storage", "chain")
+# Modules without a test of their own name, and the test that holds them: parts of one
+# estimator or of one run that nobody else calls, protocols, records and style sheets.
+HELD_ELSEWHERE = {
+    "models/alternating/family_outcome.py": "merf/test_generalized.py",
+    "models/alternating/learner_rows.py": "merf/test_estimator.py",
+    "models/alternating/outcomes.py": "models/alternating/test_alternation.py",
+    "models/contract/responses.py": "models/test_generalized.py",
+    "models/gaussian/sums.py": "models/gaussian/test_many_levels.py",
+    "models/mixtures/curve_rows.py": "models/test_deep_mixture.py",
+    "models/mixtures/curves.py": "models/test_deep_mixture.py",
+    "models/mixtures/updates.py": "models/mixtures/test_ascent.py",
+    "models/networks/fitting.py": "models/test_neural.py",
+    "models/networks/gaussian.py": "models/test_neural.py",
+    "models/networks/generalized.py": "models/test_neural_responses.py",
+    "models/networks/network.py": "models/test_neural.py",
+    "models/networks/rows.py": "models/networks/test_likelihood.py",
+    "models/networks/settings.py": "models/test_neural.py",
+    "models/networks/trace.py": "models/test_neural.py",
+    "models/networks/training.py": "models/test_neural_weights.py",
+    "models/penalties/base.py": "models/test_penalized.py",
+    "models/penalties/columns.py": "models/test_penalized.py",
+    "models/penalties/fit.py": "models/test_penalized.py",
+    "models/penalties/laplace_rounds.py": "models/test_penalized_generalized.py",
+    "models/penalties/likelihood.py": "models/test_penalized_generalized.py",
+    "models/penalties/rounds.py": "models/test_penalized.py",
+    "models/trees/boosted_trees.py": "models/test_boosting.py",
+    "models/trees/laplace_likelihood.py": "models/trees/test_likelihoods.py",
+    "models/trees/trace.py": "models/test_boosting.py",
+    "evaluation/_objects.py": "evaluation/test_identity.py",
+    "evaluation/_origin.py": "evaluation/test_code.py",
+    "evaluation/events.py": "evaluation/test_runner.py",
+    "evaluation/second_look.py": "chain/test_resume_folder.py",
+    "evaluation/unit_tuning.py": "evaluation/test_unit.py",
+    "results/asked.py": "results/test_plans.py",
+    "results/class_tables.py": "test_classification.py",
+    "results/findings.py": "results/test_results.py",
+    "results/first_look.py": "results/test_displays.py",
+    "results/page.py": "results/test_report.py",
+    "results/page_style.py": "results/test_report.py",
+    "results/scorable.py": "test_classification.py",
+    "results/tables.py": "results/test_results.py",
+    "storage/estimators.py": "storage/test_results.py",
+    "storage/files.py": "storage/test_units.py",
+    "storage/saving.py": "storage/test_results.py",
+    "storage/scalars.py": "storage/test_values.py",
+    "chain/compile.py": "test_chain.py",
+    "chain/design.py": "test_chain.py",
+    "chain/setters.py": "test_chain.py",
+}
+# Tests of laws that hold for several modules at once.
+OF_SEVERAL = {"models/test_every_family.py", "models/test_other_processors.py"}
 SCRIPTS = sorted(
     path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem[0] != "_"
 )
@@ -66,3 +118,48 @@ def test_every_hook_runs_what_is_installed_here():
     hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     assert re.findall(r"repo: (.*)", hooks) == ["local"]
     assert len(re.findall(r"entry: \.venv/bin/", hooks)) == hooks.count("- id:")
+
+
+def stems_of(room):
+    """Return each module of a room with the stem that its test has."""
+    paths = (ROOT / "flexcv" / room).rglob("*.py")
+    modules = [p.relative_to(ROOT / "flexcv") for p in paths if p.stem != "__init__"]
+    return {m.as_posix(): m.with_name(f"test_{m.stem.lstrip('_')}") for m in modules}
+
+
+def mirrored_tests(room):
+    paths = (ROOT / "tests" / room).rglob("test_*.py")
+    return [path.relative_to(ROOT / "tests") for path in paths]
+
+
+def is_test_of(test, stem):
+    """Whether a test has the name of a module, alone or with a topic behind it."""
+    own = test.stem == stem.name or test.stem.startswith(f"{stem.name}_")
+    return own and test.parent == stem.parent
+
+
+@pytest.mark.parametrize("room", MIRRORED)
+def test_every_module_has_a_test_of_its_name_or_is_held_by_a_named_one(room):
+    tests = mirrored_tests(room)
+    missing = {
+        module
+        for module, stem in stems_of(room).items()
+        if not any(is_test_of(test, stem) for test in tests)
+    }
+    assert missing == {m for m in HELD_ELSEWHERE if m.startswith(f"{room}/")}
+
+
+@pytest.mark.parametrize("room", MIRRORED)
+def test_every_test_has_the_name_of_a_module(room):
+    stems = stems_of(room).values()
+    strays = {
+        test.as_posix()
+        for test in mirrored_tests(room)
+        if not any(is_test_of(test, stem) for stem in stems)
+    }
+    assert strays <= OF_SEVERAL
+
+
+def test_what_holds_a_module_is_there():
+    lost = [t for t in HELD_ELSEWHERE.values() if not (ROOT / "tests" / t).exists()]
+    assert not lost

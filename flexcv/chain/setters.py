@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from flexcv._checks import near_miss
+from flexcv._migration import GONE_ARGUMENTS, instead_of
 
 P = ParamSpec("P")
 
@@ -25,7 +26,7 @@ def chained(
     method: Callable[Concatenate[B, P], None],
 ) -> Callable[Concatenate[B, P], B]:
     """Make a method return the builder and refuse unknown keywords."""
-    signature = inspect.signature(method)
+    signature = _signature(method)
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -45,7 +46,7 @@ def setter(
     once and kept as a list. A new `X` forgets everything: what belonged to the rows
     of the old one does not belong to its own.
     """
-    signature = inspect.signature(method)
+    signature = _signature(method)
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -69,11 +70,18 @@ def setter(
     return cast("Callable[Concatenate[B, P], B]", call)
 
 
+def _signature(method: Callable[..., None]) -> inspect.Signature:
+    """Return what a method takes, and let tooltips say that the builder comes back."""
+    method.__annotations__["return"] = "Self"
+    return inspect.signature(method)
+
+
 def _refuse_unknown(
     name: str, signature: inspect.Signature, given: Mapping[str, Any]
 ) -> None:
     known = [parameter for parameter in signature.parameters if parameter != "self"]
     for keyword in given:
         if keyword not in known:
-            hint = near_miss(keyword, known) or f"; it takes {', '.join(known)}."
+            hint = instead_of(keyword, GONE_ARGUMENTS) or near_miss(keyword, known)
+            hint = hint or f"; it takes {', '.join(known)}."
             raise TypeError(f"{name} has no argument {keyword!r}{hint}")

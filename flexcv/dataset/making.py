@@ -9,6 +9,7 @@ import pandas as pd
 
 from flexcv._checks import check_text, listed, near_miss
 
+from .foreign import as_pandas, names_called
 from .table import Dataset
 
 LABEL_KINDS = {str, int, float, bool}  # what a category may be
@@ -27,8 +28,9 @@ def make_dataset(
     Parameters
     ----------
     X
-        Features: a DataFrame, a dictionary of columns or a 2-D array (columns are
-        then called x0, x1, ...). Names become strings.
+        Features: a DataFrame (of polars, a pyarrow table or a duckdb relation, too), a
+        dictionary of columns or a 2-D array (columns are then called x0, x1, ...).
+        Names become strings.
     y
         Target: a Series, one-column DataFrame, array or list with a number or class
         label per row, or the name of a column of `X`, which is then moved out of the
@@ -46,7 +48,14 @@ def make_dataset(
     TypeError, ValueError
         When lengths, indexes, names or values do not fit together.
     """
+    X = as_pandas(X, "X")
+    y, groups, slopes = (
+        names_called(as_pandas(value, role), X)
+        for value, role in ((y, "y"), (groups, "groups"), (slopes, "slopes"))
+    )
     features = _features(X)
+    if isinstance(y, list) and len(y) == 1 and isinstance(y[0], str):
+        [y] = y if y[0] in features.columns else [y]
     check_text("target_name", target_name)
     check_text("dataset_name", dataset_name)
     if isinstance(y, str):
@@ -309,6 +318,8 @@ def _slope_names(slopes: Any) -> list[str]:
 def _column(features: pd.DataFrame, name: object, role: str) -> pd.Series[Any]:
     if name not in features.columns:
         hint = near_miss(name, features.columns) or "; add it to `X` or correct it."
+        if name in features.index.names:
+            hint = ", but a level of its index; pass X.reset_index()."
         raise ValueError(f"`{role}` names {name!r}, which is no column of `X`{hint}")
     return features[name]
 

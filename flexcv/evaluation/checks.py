@@ -106,7 +106,7 @@ def _groups_ignored(setup: Setup) -> Iterator[tuple[str, str]]:
         yield (
             "warn",
             f"{setup.plan.outer} puts rows of one {setup.plan.group_name!r} into "
-            "training and test: this run answers how well *known groups* are "
+            "training and test: this run answers how well known groups are "
             "predicted; for new groups use split_out='GroupKFold'.",
         )
 
@@ -116,7 +116,7 @@ def _groups_unused(setup: Setup) -> Iterator[tuple[str, str]]:
         yield (
             "warn",
             f"{setup.plan.outer} keeps groups whole although no model uses them: this "
-            "run answers how well *new groups* are predicted; for known groups use "
+            "run answers how well new groups are predicted; for known groups use "
             "split_out='KFold'.",
         )
 

@@ -29,6 +29,7 @@ from flexcv.errors import FlexcvError, StorageError
 from flexcv.storage.folder import holder_of
 
 RECORD = "flexcv"  # the trial attribute that holds fold scores and seconds
+ERROR = "error"  # in that record: what the model raised, if it did
 PLACE = "place"  # in that record: which trial it is, where one process tunes alone
 HOW = "flexcv"  # the study attribute that says how its trials were made
 Direction: TypeAlias = Literal["minimize", "maximize"]
@@ -178,7 +179,8 @@ def record_check(
     reports
         What a pruner was told, by step.
     record
-        Its fold scores and seconds, how it was made, and its place if it has one.
+        Its fold scores and seconds, how it was made, what its model raised, and its
+        place if it has one.
     """
     spaces = trial.distributions
     drawn = [
@@ -187,6 +189,8 @@ def record_check(
     ]
     told = [[step, reports[step]] for step in sorted(reports)]
     kept = [record["scores"], record["seconds"], record["how"]]
+    if record.get(ERROR):
+        kept.append(record[ERROR])
     place = record.get(PLACE, trial.number)
     content = json.dumps([place, state, drawn, told, *kept])
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import optuna
@@ -19,6 +19,8 @@ from flexcv._checks import check_mapping, check_number, near_miss
 from flexcv._rounding import ALIKE, first_least, significant
 
 from .choices import Space, Suggesting, drawn_from, params_from, place_of
+
+Points: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]] | pd.DataFrame
 
 
 def ask(study: Study, space: Space) -> tuple[optuna.Trial, dict[str, Any]]:
@@ -80,7 +82,7 @@ def points_inside(
     ]
 
 
-def as_points(warm_start: Any) -> tuple[Mapping[str, Any], ...]:
+def as_points(warm_start: Points | None) -> tuple[Mapping[str, Any], ...]:
     """Turn what a user gave to start from into a tuple of parameter dictionaries."""
     if warm_start is None:
         return ()

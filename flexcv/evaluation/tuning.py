@@ -20,13 +20,23 @@ from sklearn.base import clone
 
 from flexcv._checks import check_flag, check_integer, check_number
 from flexcv._rounding import GRID_BITS, first_least, significant
-from flexcv.errors import FlexcvError
+from flexcv._secrets import redact
+from flexcv.errors import (
+    FlexcvError,
+    StorageError,
+)
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
 from flexcv.storage.values import is_exact
 
 from .answers import class_probabilities
 from .choices import Space, choices_by_place, params_from
+from .failed_trials import (
+    refuse_when_all_raised,
+    warn_of_failed,
+    warn_of_points_outside,
+)
 from .journal import (
+    ERROR,
     RECORD,
     Direction,
     TrialLog,
@@ -47,6 +57,7 @@ from .search import (
 )
 
 FOLD_WISE = (RacingPruner, WilcoxonPruner)  # pruners that compare fold by fold
+FEWEST_TRIED = 10  # trials that must all raise before tuning gives up
 PLAIN = (int, float, str, bool, type(None))  # values that no fit can change
 
 
@@ -120,8 +131,9 @@ def tune(
     """Choose parameters by the mean objective over the inner folds.
 
     The estimator's own parameters are the first trial when the space contains them.
-    A trial whose objective is not a number on some fold counts as failed, one that
-    the pruner stopped as pruned; neither is ever chosen.
+    A trial whose objective is not a number on some fold, or whose model raises there,
+    counts as failed, one that the pruner stopped as pruned; neither is ever chosen.
+    How many failed, and why the first did, is warned of.
 
     Parameters
     ----------
@@ -146,21 +158,28 @@ def tune(
     Raises
     ------
     FlexcvError
-        When no trial gave a number.
+        When no trial gave a number; where a model raised in each of the first
+        `FEWEST_TRIED` trials, without trying more of them.
     """
     first = _first_points(estimator, space, settings)
     study, log = _study(settings, _sampler(space, settings, seed, first), store)
     how = "" if store is None else store.how
     start = time.perf_counter()
     best = _Best(settings.objective.greater_is_better, finished(study))
+    raised: Exception | None = None
     while (number := len(finished(study))) < settings.n_trials:
         if _is_over(number, start, settings.timeout) or is_exhausted(study):
             break
-        trial = _run_trial(study, estimator, space, folds, settings, how)
+        trial, raised = _run_trial(study, estimator, space, folds, settings, how)
         if log is not None:
             log.append(trial)
+        value, best_value = best.after(trial)
         if tell is not None:
-            tell(number, *best.after(trial))
+            tell(number, value, best_value)
+        if math.isnan(best_value) and number + 1 >= FEWEST_TRIED:
+            refuse_when_all_raised(finished(study), space, raised)
+    refuse_when_all_raised(finished(study), space, raised)
+    warn_of_failed(finished(study), space)
     return _chosen(finished(study), space, settings)
 
 
@@ -200,6 +219,7 @@ def _first_points(
 ) -> list[dict[str, Any]]:
     """Return the points to try first: the model's own, then those of a warm start."""
     own = defaults_inside(estimator, space) if settings.try_defaults else {}
+    warn_of_points_outside(settings.warm_start, space)
     points = [own, *points_inside(settings.warm_start, space)]
     return [point for point in points if point]
 
@@ -217,10 +237,11 @@ def _run_trial(
     folds: Sequence[InnerFold],
     settings: TuningSettings,
     how: str,
-) -> FrozenTrial:
+) -> tuple[FrozenTrial, Exception | None]:
+    """Try one point; also returns what the model raised, if it did."""
     start = time.perf_counter()
     trial, params = ask(study, space)
-    scores, pruned = _scores(trial, estimator, params, folds, settings)
+    scores, pruned, raised = _scores(trial, estimator, params, folds, settings)
     reports = _reports(scores, len(folds), settings)
     value = float(np.mean(scores))
     state = TrialState.PRUNED if pruned else TrialState.COMPLETE
@@ -228,9 +249,12 @@ def _run_trial(
         state = TrialState.FAIL
     seconds = time.perf_counter() - start
     record = {"scores": scores, "seconds": seconds, "how": how}
+    if raised is not None:
+        record[ERROR] = redact(f"{type(raised).__name__}: {raised}")
     check = record_check(trial, state.name, reports, record)
     trial.set_user_attr(RECORD, record | {"check": check})
-    return told(study, trial, state, value if state == TrialState.COMPLETE else None)
+    known = value if state == TrialState.COMPLETE else None
+    return told(study, trial, state, known), raised
 
 
 def _scores(
@@ -239,27 +263,33 @@ def _scores(
     params: Mapping[str, Any],
     folds: Sequence[InnerFold],
     settings: TuningSettings,
-) -> tuple[list[float], bool]:
-    """Score the inner folds; stops early when the pruner says so."""
+) -> tuple[list[float], bool, Exception | None]:
+    """Score the inner folds; stops early when the pruner says so.
+
+    Returns
+    -------
+    The scores, whether the pruner stopped, and what the model raised, if it did.
+    """
     scores: list[float] = []
+    unfitted = _copier(clone(estimator).set_params(**params))
     for number, fold in enumerate(folds):
         try:
-            if number == 0:
-                unfitted = _copier(clone(estimator).set_params(**params))
             score = _score(unfitted(), fold, settings.objective)
-            # Trials that differ by rounding are equal, to the sampler as well.
-            scores.append(float(significant(score, GRID_BITS)))
-        except Exception as error:
-            error.add_note(f"while trying {dict(params)} on inner fold {number}")
+        except (StorageError, MemoryError):
             raise
+        except Exception as error:  # noqa: BLE001  an impossible trial is one that failed
+            error.add_note(f"while trying {dict(params)} on inner fold {number}")
+            return [*scores, math.nan], False, error
+        # Trials that differ by rounding are equal, to the sampler as well.
+        scores.append(float(significant(score, GRID_BITS)))
         if not np.isfinite(scores[-1]):
             break
         reports = _reports(scores, len(folds), settings)
         if number in reports:
             trial.report(reports[number], number)
             if number + 1 < len(folds) and trial.should_prune():
-                return scores, True
-    return scores, False
+                return scores, True, None
+    return scores, False, None
 
 
 def _reports(

@@ -27,6 +27,7 @@ from flexcv.resampling import Fold
 
 from .advice import add_advice
 from .answers import answer
+from .learned import learned_tables
 from .lending import lent
 from .roles import (
     assign_roles,
@@ -258,6 +259,7 @@ def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
         train,
         test,
         traces=trace_of(estimator),
+        learned=learned_tables(pipeline, whole.iloc[fold.train[:1]]),
         findings=tuple(findings_of(work.processors, fitted)),
         seconds={"fit": fitting, "predict": spent - fitting},
         estimator=pipeline if work.settings.keep_estimators else None,

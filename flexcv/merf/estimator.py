@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice, check_flag, check_integer, check_number
+from flexcv._migration import attributes_of
 from flexcv._rounding import on_grid
+from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.errors import ConvergenceWarning, ModelError
 from flexcv.models.alternating.alternation import (
@@ -41,6 +44,7 @@ from flexcv.models.contract.responses import AbstractFamilyModel, new_row_interv
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_identifiable
 from flexcv.models.design.binary_labels import encoded_classes
+from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.gaussian.conditional import (
     Uncertainty,
 )
@@ -52,6 +56,7 @@ from flexcv.models.gaussian.residual_effects import (
     distinct_columns,
 )
 from flexcv.models.laplace.families import Family, family_of
+from flexcv.typing import Callback, Folds, KnownGroups, Seed
 
 from .learners import (
     chosen_learner,
@@ -77,6 +82,7 @@ LEARNED = (
 FAMILIES = ("gaussian", "binomial", "poisson")
 
 
+@readable
 class MERF(IteratedModel, AbstractFamilyModel):
     r"""Random effects around any regressor or classifier, by alternating refits.
 
@@ -198,13 +204,16 @@ class MERF(IteratedModel, AbstractFamilyModel):
     _effects_kept: dict[int, pd.DataFrame]
     _feature_names: list[Any]
 
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.merf.MERF")
+
     def __init__(
         self,
         estimator: Any = None,
-        groups: Any = None,
-        slopes: Any = (),
+        groups: str | Sequence[str] | None = None,
+        slopes: str | Sequence[str] | None = (),
         *,
-        random: Any = None,
+        random: RandomSpecification | None = None,
         family: str | None = None,
         max_iterations: int = 50,
         tol: float | str | None = "auto",
@@ -212,10 +221,10 @@ class MERF(IteratedModel, AbstractFamilyModel):
         fit_prediction: str = "auto",
         solver: str = "auto",
         validation_fraction: float | None = None,
-        callbacks: Any = None,
-        random_state: Any = None,
-        known_groups: str = "conditional",
-        folds: Any = 5,
+        callbacks: Callback | Sequence[Callback] | None = None,
+        random_state: Seed = None,
+        known_groups: KnownGroups = "conditional",
+        folds: Folds = 5,
         warm_start: bool = False,
         keep_random_effects: bool = False,
         n_quadrature: int = 9,
@@ -239,7 +248,7 @@ class MERF(IteratedModel, AbstractFamilyModel):
         self.keep_random_effects = keep_random_effects
         self.n_quadrature = n_quadrature
 
-    def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:  # type: ignore[override]
+    def fit(self, X: pd.DataFrame | ArrayLike, y: ArrayLike, **fit_params: Any) -> Self:  # type: ignore[override]
         """Fit the model.
 
         Parameters
@@ -259,7 +268,9 @@ class MERF(IteratedModel, AbstractFamilyModel):
         finally:
             del self._fit_params
 
-    def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
+    def predict_interval(
+        self, X: pd.DataFrame | ArrayLike, level: float = 0.95
+    ) -> pd.DataFrame:
         """Predict with an interval for a new row of each group.
 
         Known levels add the conditional variance of their effects to sigma^2,

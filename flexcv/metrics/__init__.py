@@ -1,5 +1,7 @@
 """Scores of predictions: metrics outside, objectives inside."""
 
+from flexcv._migration import names_of
+
 from .classes import log_loss as log_loss
 from .classes import response_columns as response_columns
 from .known import CLASS_METRICS as CLASS_METRICS
@@ -37,3 +39,5 @@ __all__ = [
     "response_columns",
     "try_metrics",
 ]
+
+__getattr__ = names_of("flexcv.metrics")

@@ -5,16 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import numpy as np
 
 from flexcv._checks import near_miss
 from flexcv.errors import UndefinedScoreError
 
+from .deletion import deletion_of
 from .known import KNOWN_METRICS, resolve_metrics
 from .metric import Metric
 from .objective import DEFAULT_OBJECTIVE, ObjectiveScorer
+
+Direction: TypeAlias = Literal["min", "max"]  # which values are better
 
 
 class LostFunction:
@@ -98,16 +101,24 @@ def guarded(metric: Metric) -> Metric:
     """Return NaN where a metric has no value, as r2 of a single row has none."""
     if isinstance(metric.function, LostFunction):
         return metric
+    return replace(metric, function=Guarded(metric))
 
-    def function(y_true: Any, y_pred: Any) -> float:
-        if metric.name == "r2" and len(y_true) < 2:
+
+class Guarded:
+    """A metric's function that gives NaN where the metric has no value."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self.deletion = deletion_of(metric.function)
+
+    def __call__(self, y_true: Any, y_pred: Any) -> float:
+        """Score, or return NaN."""
+        if self._metric.name == "r2" and len(y_true) < 2:
             return float(np.nan)
         try:
-            return metric(y_true, y_pred)
+            return self._metric(y_true, y_pred)
         except UndefinedScoreError:
             return float(np.nan)
-
-    return replace(metric, function=function)
 
 
 def _known(name: str, by_name: dict[str, Metric]) -> Metric:

@@ -14,8 +14,9 @@ from flexcv._checks import near_miss
 from flexcv.errors import UndefinedScoreError
 
 from . import classes
+from .limits import ERROR
 from .metric import Metric
-from .scorers import metric_of
+from .scorers import is_scorer_object, metric_of
 
 
 def poisson_deviance(y_true: Any, y_pred: Any) -> float:
@@ -62,7 +63,7 @@ NUMBER_METRICS = {
         Metric("max_error", skm.max_error, False),
         Metric("mape", skm.mean_absolute_percentage_error, False),
         Metric("explained_variance", skm.explained_variance_score, True),
-        Metric("poisson_deviance", poisson_deviance, False),
+        Metric("poisson_deviance", poisson_deviance, False, limits=ERROR),
     )
 }
 _PROBA = "predict_proba"
@@ -107,13 +108,23 @@ def ignores_labels(metric: Metric) -> bool:
 class MetricsDict(dict[str, Any]):
     """Name metrics: a dictionary of name to function or `Metric`.
 
+    Given nothing, it starts with r2, mse and mae; what is given takes their place.
+
     Examples
     --------
-    >>> metrics = MetricsDict(r2=skm.r2_score)
+    >>> metrics = MetricsDict()
     >>> metrics["bias"] = lambda y_true, y_pred: float(np.mean(y_pred - y_true))
     >>> [metric.name for metric in resolve_metrics(metrics)]
-    ['r2', 'bias']
+    ['r2', 'mse', 'mae', 'bias']
+    >>> list(MetricsDict(r2=skm.r2_score))
+    ['r2']
     """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        if given or named:
+            super().__init__(*given, **named)
+        else:
+            super().__init__({metric.name: metric for metric in DEFAULT_METRICS})
 
 
 def default_metrics(kind: str) -> tuple[Metric, ...]:
@@ -162,7 +173,7 @@ def resolve_metrics(value: Any) -> tuple[Metric, ...]:
 
 def named_metric(name: str, function: Any) -> Metric:
     """Make a metric of this name from a name, a metric or a function."""
-    if isinstance(function, str):
+    if isinstance(function, str) or is_scorer_object(function):
         function = one_metric(function)
     if isinstance(function, Metric):
         return replace(function, name=name)
@@ -179,6 +190,8 @@ def one_metric(entry: Any) -> Metric:
     """Make a metric from a name, a metric or a function with a name."""
     if isinstance(entry, Metric):
         return entry
+    if is_scorer_object(entry):
+        return metric_of(entry)
     if isinstance(entry, str):
         return KNOWN_METRICS.get(entry) or _from_scorer(entry)
     if callable(entry) and hasattr(entry, "__name__"):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
+
+from .limits import limits_of
 
 RESPONSES = ("predict", "predict_proba")
 
@@ -30,6 +32,9 @@ class Metric:
     takes_classes
         Whether the function is also passed ``classes``, all classes of the target in
         order; a fold may lack some.
+    limits
+        The least and the greatest value that a score can have, which no interval
+        passes; None looks them up, and knows of a function of your own nothing.
 
     Examples
     --------
@@ -44,6 +49,7 @@ class Metric:
     greater_is_better: bool | None = None
     response: str = "predict"
     takes_classes: bool = False
+    limits: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -54,6 +60,18 @@ class Metric:
                 f"got {self.function!r}."
             )
         check_response(f"metric {self.name!r}", self.response)
+        object.__setattr__(self, "limits", self._checked_limits())
+
+    def _checked_limits(self) -> tuple[float, float]:
+        if self.limits is None:
+            return limits_of(self.function)
+        least, greatest = map(float, self.limits)
+        if not least < greatest:
+            raise ValueError(
+                f"metric {self.name!r}: `limits` must be the least and the greatest "
+                f"score, got {self.limits!r}; (0, 1) is that of a share."
+            )
+        return least, greatest
 
     @property
     def needs_probabilities(self) -> bool:
@@ -76,6 +94,9 @@ class Metric:
     def __call__(self, y_true: Any, y_pred: Any) -> float:
         """Score predictions against the truth."""
         return float(self.function(y_true, y_pred))
+
+
+MetricChoice: TypeAlias = str | Metric | Callable[..., float]
 
 
 def check_response(owner: str, response: object) -> None:

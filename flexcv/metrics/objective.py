@@ -16,6 +16,7 @@ from flexcv.errors import UndefinedScoreError
 from .classes import error_rate, log_loss
 from .known import named_metric, one_metric
 from .metric import Metric, check_response
+from .scorers import is_scorer_object
 from .trying import certain_probabilities, refuse_misfit
 
 FOUR_ARRAYS = 4  # y_valid, y_pred, y_train_in, y_pred_train
@@ -147,7 +148,7 @@ def resolve_objective(value: Any) -> ObjectiveScorer:
         return DEFAULT_OBJECTIVE
     if isinstance(value, ObjectiveScorer):
         return value
-    if isinstance(value, str | Metric):
+    if isinstance(value, str | Metric) or is_scorer_object(value):
         return _objective_of(one_metric(value))
     if callable(value) and hasattr(value, "__name__"):
         meant = named_metric(value.__name__, value)

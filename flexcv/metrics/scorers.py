@@ -14,6 +14,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from flexcv.errors import UndefinedScoreError
 
 from .classes import class_codes
+from .limits import limits_of
 from .metric import Metric
 
 # What scikit-learn's scorers of numbers compute; all its others score classes.
@@ -24,11 +25,15 @@ NUMBER_FUNCTIONS = (
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_gamma_deviance",
+    "mean_pinball_loss",
+    "mean_tweedie_deviance",
     "mean_poisson_deviance",
     "mean_squared_error",
     "mean_squared_log_error",
     "median_absolute_error",
     "d2_absolute_error_score",
+    "d2_pinball_score",
+    "d2_tweedie_score",
     "root_mean_squared_error",
     "root_mean_squared_log_error",
 )
@@ -62,21 +67,41 @@ class ScorerFunction:
     Parameters
     ----------
     name
-        One of scikit-learn's names.
+        One of scikit-learn's names, or what a scorer of the user's is called.
+    given
+        A scorer of the user's, as `make_scorer` gives it.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, given: Any = None) -> None:
         self.name = name
+        self.given = given
+
+    @property
+    def _scorer(self) -> Any:
+        return skm.get_scorer(self.name) if self.given is None else self.given
 
     @property
     def scores_numbers(self) -> bool:
         """Return whether it is a scorer of numbers, not of classes."""
-        return skm.get_scorer(self.name)._score_func.__name__ in NUMBER_FUNCTIONS
+        return self._scorer._score_func.__name__ in NUMBER_FUNCTIONS
+
+    @property
+    def scores_anything(self) -> bool:
+        """Whether its function is one of the user's, of which nothing is known."""
+        module = getattr(self._scorer._score_func, "__module__", "")
+        return not module.startswith("sklearn.")
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest value; an error counts below zero here."""
+        scorer = self._scorer
+        least, greatest = limits_of(scorer._score_func)
+        return (least, greatest) if scorer._sign > 0 else (-greatest, -least)
 
     @property
     def response(self) -> str:
         """Return which method of a model it scores."""
-        asked = skm.get_scorer(self.name)._response_method
+        asked = self._scorer._response_method
         return "predict_proba" if "predict_proba" in asked else "predict"
 
     def __call__(self, y_true: Any, y_pred: Any, classes: Sequence[Any] = ()) -> float:
@@ -95,7 +120,7 @@ class ScorerFunction:
 
     def _of_numbers(self, y_true: Any, y_pred: Any) -> float:
         try:
-            return float(skm.get_scorer(self.name)(_Echo(), y_pred, y_true))
+            return float(self._scorer(_Echo(), y_pred, y_true))
         except ValueError as error:
             if "deviance" not in self.name:
                 raise
@@ -103,7 +128,7 @@ class ScorerFunction:
 
     def _of_classes(self, y_true: Any, y_pred: Any, labels: Any) -> float:
         """Score classes; where scikit-learn cannot, say its reason."""
-        scorer, echo = skm.get_scorer(self.name), _ClassEcho(labels)
+        scorer, echo = self._scorer, _ClassEcho(labels)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of classes that a fold lacks
             warnings.simplefilter("error", UndefinedMetricWarning)
@@ -120,14 +145,44 @@ def _first_sentence(error: Exception) -> str:
     return str(error).split(". ")[0].split("\n")[0].rstrip(".")
 
 
-def metric_of(name: str) -> Metric:
-    """Make a metric of one of scikit-learn's scorers."""
-    function = ScorerFunction(name)
+def metric_of(scorer: Any) -> Metric:
+    """Make a metric of one of scikit-learn's scorers.
+
+    Parameters
+    ----------
+    scorer
+        Its name, or what `make_scorer` gave; that is called by its function and the
+        arguments that were filled in.
+
+    Examples
+    --------
+    >>> metric_of(skm.make_scorer(skm.fbeta_score, beta=2)).name
+    'fbeta_score(beta=2)'
+    """
+    if isinstance(scorer, str):
+        function = ScorerFunction(scorer)
+    else:
+        function = ScorerFunction(_called(scorer), scorer)
     is_number = function.scores_numbers
-    return Metric(name, function, True, function.response, takes_classes=not is_number)
+    return Metric(
+        function.name, function, True, function.response, takes_classes=not is_number
+    )
+
+
+def is_scorer_object(value: Any) -> bool:
+    """Whether something is what `make_scorer` gives."""
+    return hasattr(value, "_score_func") and hasattr(value, "_response_method")
+
+
+def _called(scorer: Any) -> str:
+    filled = ", ".join(f"{name}={value!r}" for name, value in scorer._kwargs.items())
+    name = scorer._score_func.__name__
+    return f"{name}({filled})" if filled else name
 
 
 def is_scorer(metric: Metric) -> bool:
     """Return whether a metric is one of scikit-learn's scorers, by its own name."""
     function = metric.function
-    return isinstance(function, ScorerFunction) and function.name == metric.name
+    if not isinstance(function, ScorerFunction) or function.given is not None:
+        return False
+    return function.name == metric.name

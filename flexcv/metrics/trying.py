@@ -96,6 +96,8 @@ def _needs_above_zero(metric: Metric) -> bool:
 
 def _known_as(function: Any) -> tuple[str, str]:
     """Return the name of a function and what it scores; empty texts of a user's own."""
+    if isinstance(function, ScorerFunction) and function.scores_anything:
+        return "", ""
     if isinstance(function, ScorerFunction):
         return function.name, "numbers" if function.scores_numbers else "classes"
     if not callable(getattr(function, "__hash__", None)):

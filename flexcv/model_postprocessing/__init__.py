@@ -1,5 +1,7 @@
 """Looking at what was fitted: post-processors, one module a subject."""
 
+from flexcv._migration import names_of
+
 from .base import ModelPostProcessor as ModelPostProcessor
 from .classes import ClassifierModelPostProcessor as ClassifierModelPostProcessor
 from .importance import (
@@ -25,3 +27,5 @@ __all__ = [
     "SVRModelPostProcessor",
     "XGBoostModelPostProcessor",
 ]
+
+__getattr__ = names_of("flexcv.model_postprocessing")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from flexcv.arrays import IntArray
 from flexcv.evaluation import FittedFold
+from flexcv.evaluation.steps import flat_steps, inner_table
 from flexcv.results import Finding
 
 
@@ -50,23 +51,12 @@ class ModelPostProcessor(ABC):
 
 def final_model(fitted: FittedFold) -> Any:
     """Return the fitted estimator itself, past the steps of all pipelines."""
-    return _steps(fitted.estimator)[-1]
+    return flat_steps(fitted.estimator)[-1]
 
 
 def final_table(fitted: FittedFold, X: pd.DataFrame) -> pd.DataFrame:
     """Return a table as the fitted estimator itself reads it, with named columns."""
-    inside: Any = X
-    names: list[Any] = list(X.columns)
-    for step in _steps(fitted.estimator)[:-1]:
-        inside = step.transform(inside)
-        if isinstance(inside, pd.DataFrame):
-            names = list(inside.columns)
-        elif inside.shape[1] != len(names):
-            names = [str(name) for name in step.get_feature_names_out()]
-    dense = inside.toarray() if hasattr(inside, "toarray") else inside
-    if isinstance(dense, pd.DataFrame):
-        return dense
-    return pd.DataFrame(np.asarray(dense), columns=names, index=X.index)
+    return inner_table(fitted.estimator, X)
 
 
 def require(model: Any, names: Iterable[str], owner: ModelPostProcessor) -> None:
@@ -83,12 +73,3 @@ def rows_of(dataset: Any, size: int) -> IntArray:
     """Choose rows that lie evenly over a part, at most so many."""
     places = np.linspace(0, len(dataset) - 1, min(size, len(dataset)))
     return np.unique(places.round().astype(np.intp))
-
-
-def _steps(estimator: Any) -> list[Any]:
-    """Return the steps of a pipeline, with those of pipelines inside it."""
-    steps = getattr(estimator, "steps", None)
-    if steps is None:
-        return [estimator]
-    found = [part for _, step in steps for part in _steps(step)]
-    return [part for part in found if part is not None and part != "passthrough"]

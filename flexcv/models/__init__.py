@@ -1,5 +1,6 @@
 """Mixed-effects and linear models as scikit-learn estimators."""
 
+from flexcv._migration import names_of
 from flexcv.models.contract.base import AbstractMixedModel as AbstractMixedModel
 from flexcv.models.design.terms import RandomTerm as RandomTerm
 
@@ -28,3 +29,5 @@ __all__ = [
     "PenalizedLinearMixedModel",
     "RandomTerm",
 ]
+
+__getattr__ = names_of("flexcv.models")

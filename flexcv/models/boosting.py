@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice
 from flexcv._rounding import on_grid
+from flexcv._signatures import readable
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.alternating.learner_rows import generator_from
 from flexcv.models.contract.base import RandomPart, Training
@@ -25,6 +27,7 @@ from flexcv.models.contract.responses import (
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_identifiable
 from flexcv.models.design.binary_labels import encoded_classes
+from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
     average_part,
@@ -50,6 +53,7 @@ from flexcv.models.trees.settings import (
 )
 from flexcv.models.trees.splits import TreeShape
 from flexcv.models.trees.trace import boosting_frame, boosting_row
+from flexcv.typing import Callback, Folds, KnownGroups, Seed
 
 
 def _is_gaussian(model: MixedEffectsBoosting) -> bool:
@@ -59,6 +63,7 @@ def _is_gaussian(model: MixedEffectsBoosting) -> bool:
 LEARNED = ("trees_", "random_part_", "uncertainty_")  # forgotten before a fit
 
 
+@readable
 class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
     r"""Boosted trees with random effects, for numbers, classes and counts.
 
@@ -165,20 +170,20 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
     trace_: pd.DataFrame
     trees_: BoostedTrees
     learner: str
-    folds: Any
+    folds: Folds
     patience: int | None
-    callbacks: Any
-    random_state: Any
+    callbacks: Callback | Sequence[Callback] | None
+    random_state: Seed
     max_bins: int
     family: str
 
     def __init__(
         self,
-        groups: Any = None,
-        slopes: Any = (),
+        groups: str | Sequence[str] | None = None,
+        slopes: str | Sequence[str] | None = (),
         *,
         family: str = "gaussian",
-        random: Any = None,
+        random: RandomSpecification | None = None,
         learner: str = "histogram",
         learning_rate: float = 0.1,
         max_iterations: int = 1000,
@@ -189,12 +194,12 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         l2_regularization: float = 1.0,
         max_bins: int = 255,
         step: str = "newton",
-        folds: Any = 5,
+        folds: Folds = 5,
         refresh_every: int = 10,
         patience: int | None = 50,
-        callbacks: Any = None,
-        random_state: Any = None,
-        known_groups: str = "conditional",
+        callbacks: Callback | Sequence[Callback] | None = None,
+        random_state: Seed = None,
+        known_groups: KnownGroups = "conditional",
         monotonic_cst: Mapping[Any, int] | Sequence[int] | None = None,
     ) -> None:
         self.groups = groups
@@ -220,7 +225,9 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         self.monotonic_cst = monotonic_cst
 
     @available_if(_is_gaussian)  # type: ignore[untyped-decorator]
-    def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
+    def predict_interval(
+        self, X: pd.DataFrame | ArrayLike, level: float = 0.95
+    ) -> pd.DataFrame:
         """Predict with an interval for a new row of each group.
 
         Known levels add the conditional variance of their effects to sigma^2,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice, check_integer, check_interval
+from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.errors import ConvergenceWarning, ModelError
 from flexcv.models.contract.base import RandomPart, Training
@@ -50,10 +51,12 @@ from flexcv.models.mixtures.settings import (
 )
 from flexcv.models.mixtures.sums import SubjectSums, subject_sums
 from flexcv.models.mixtures.units import learn_units
+from flexcv.typing import Callback, KnownGroups, Seed
 
 EXACT_VARIANCE = 1e-12  # of the residuals, relative to the target's: rounding
 
 
+@readable
 class DeepMixtureLMM(AbstractCurveMixture):
     r"""Deep mixture of linear mixed models for curves observed at different times.
 
@@ -169,17 +172,17 @@ class DeepMixtureLMM(AbstractCurveMixture):
 
     def __init__(
         self,
-        groups: Any = None,
-        time: Any = None,
+        groups: str | Sequence[str] | None = None,
+        time: str | None = None,
         *,
-        n_components: Any = (4, 2),
-        n_factors: Any = None,
+        n_components: int | Sequence[int] | Literal["auto"] = (4, 2),
+        n_factors: int | Sequence[int] | Literal["auto"] | None = None,
         n_basis: int | None = None,
         degree: int = 3,
         knots: str = "uniform",
-        basis: Any = None,
-        membership: Any = (),
-        time_range: Any = None,
+        basis: str | Sequence[str] | None = None,
+        membership: str | Sequence[str] | None = (),
+        time_range: tuple[float, float] | None = None,
         extrapolation: str = "linear",
         simplify: bool = True,
         concentration: float = 0.5,
@@ -191,9 +194,9 @@ class DeepMixtureLMM(AbstractCurveMixture):
         n_init: int = 1,
         max_iter: int = 1000,
         tol: float = 2e-5,
-        callbacks: Any = None,
-        random_state: Any = None,
-        known_groups: str = "conditional",
+        callbacks: Callback | Sequence[Callback] | None = None,
+        random_state: Seed = None,
+        known_groups: KnownGroups = "conditional",
     ) -> None:
         self.groups = groups
         self.time = time
@@ -413,7 +416,8 @@ class DeepMixtureLMM(AbstractCurveMixture):
             (self.units_.coefficients(curves - centre),),
             (self.units_.coefficient_covariance(spread),),
         )
-        index = pd.Index(encoder.levels, name=encoder.name)
+        index = pd.Index(encoder.levels[encoder.listed], name=encoder.name)
+        share = share[encoder.listed]
         self.cluster_proba_ = pd.DataFrame(share, index=index)
         self.cluster_ = pd.Series(share.argmax(axis=1), index, name="cluster")
 

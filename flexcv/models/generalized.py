@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._signatures import readable
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import ConvergenceWarning, SeparationWarning
 from flexcv.models.contract.base import RandomPart, Training
@@ -22,7 +25,7 @@ from flexcv.models.design._notation import read_formula
 from flexcv.models.design._tokens import written_name
 from flexcv.models.design._tree import Call, Node
 from flexcv.models.design.binary_labels import encoded_classes, success_shares
-from flexcv.models.design.effects_table import deviation_tables
+from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.gaussian.comparison import criteria, ratio_table, require_comparable
 from flexcv.models.gaussian.optimize import MAX_ITERATIONS
 from flexcv.models.gaussian.summary import Summary
@@ -38,10 +41,12 @@ from flexcv.models.laplace.fit import fit_laplace
 from flexcv.models.laplace.problem import LaplaceProblem
 from flexcv.models.laplace.separation import looks_separated, separating_columns
 from flexcv.models.laplace.unbounded import grows_without_end, warn_without_end
+from flexcv.typing import KnownGroups, NaAction
 
 FEW_STEPS = 20  # of a search whose end is infinitely far
 
 
+@readable
 class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
     r"""Mixed model for yes or no, shares, counts and positive numbers.
 
@@ -128,18 +133,18 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
 
     def __init__(
         self,
-        groups: Any = None,
-        slopes: Any = (),
+        groups: str | Sequence[str] | None = None,
+        slopes: str | Sequence[str] | None = (),
         *,
         family: str = "binomial",
         link: str | None = None,
-        random: Any = None,
+        random: RandomSpecification | None = None,
         formula: str | None = None,
-        weights: Any = None,
-        offset: Any = None,
+        weights: str | None = None,
+        offset: str | None = None,
         n_quadrature: int = 1,
-        known_groups: str = "conditional",
-        na_action: str = "raise",
+        known_groups: KnownGroups = "conditional",
+        na_action: NaAction = "raise",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -153,7 +158,12 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         self.known_groups = known_groups
         self.na_action = na_action
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -232,9 +242,9 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
             np.sqrt(np.maximum(np.einsum("naa->na", cov), 0.0))
             for cov in self.estimate_.conditional
         ]
-        return deviation_tables(self.random_effects_, roots)
+        return self._listings(roots)
 
-    def predict_mean(self, X: Any) -> FloatArray:
+    def predict_mean(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         r"""Return the expected outcome; a probability for two classes.
 
         Known levels enter with their predicted effect. Over the effects b of unknown
@@ -248,7 +258,7 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         """
         return self._with_gaps(X, super().predict_mean)
 
-    def predict_linear(self, X: Any) -> FloatArray:
+    def predict_linear(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Return the linear predictor, with known effects, and zero for unknown ones.
 
         Parameters

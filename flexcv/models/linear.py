@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._migration import attributes_of
+from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.errors import ConvergenceWarning
 from flexcv.models.contract.base import RandomPart, Training
@@ -21,7 +25,7 @@ from flexcv.models.design._identify import (
     require_residual_left,
     require_residuals,
 )
-from flexcv.models.design.effects_table import deviation_tables
+from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.gaussian.bootstrap import bootstrap_intervals
 from flexcv.models.gaussian.comparison import (
     Candidate,
@@ -43,8 +47,10 @@ from flexcv.models.gaussian.summary import (
     fixed_effects_table,
     intraclass_shares,
 )
+from flexcv.typing import KnownGroups, NaAction, Seed
 
 
+@readable
 class LinearMixedEffectsModel(AbstractFormulaModel):
     r"""Linear mixed-effects model, y = X beta + Z b + e, by REML or ML.
 
@@ -102,18 +108,21 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
     singular_: bool
     reml: bool
 
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.models.LinearMixedEffectsModel")
+
     def __init__(
         self,
-        groups: Any = None,
-        slopes: Any = (),
+        groups: str | Sequence[str] | None = None,
+        slopes: str | Sequence[str] | None = (),
         *,
-        random: Any = None,
+        random: RandomSpecification | None = None,
         formula: str | None = None,
         reml: bool = True,
-        weights: Any = None,
-        offset: Any = None,
-        known_groups: str = "conditional",
-        na_action: str = "raise",
+        weights: str | None = None,
+        offset: str | None = None,
+        known_groups: KnownGroups = "conditional",
+        na_action: NaAction = "raise",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -185,7 +194,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         check_is_fitted(self)
         covs = conditional_covariances(self.estimate_)
         roots = [np.sqrt(np.maximum(np.einsum("naa->na", c), 0.0)) for c in covs]
-        return deviation_tables(self.random_effects_, roots)
+        return self._listings(roots)
 
     def summary(self) -> Summary:
         """Return the tables that people know, to print or to show in a notebook."""
@@ -209,7 +218,9 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
             tuple(self._notes()),
         )
 
-    def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
+    def predict_interval(
+        self, X: pd.DataFrame | ArrayLike, level: float = 0.95
+    ) -> pd.DataFrame:
         """Predict with an interval for a new observation.
 
         The interval counts the residual, what is unknown of the random effects
@@ -230,7 +241,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         return pd.DataFrame(values, index=index, columns=names)
 
     def simulate(
-        self, X: Any, n_draws: int = 1, random_state: Any = None
+        self, X: pd.DataFrame | ArrayLike, n_draws: int = 1, random_state: Seed = None
     ) -> pd.DataFrame:
         """Draw new targets for a table, with new random effects for every level.
 
@@ -273,7 +284,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         )
 
     def bootstrap_intervals(
-        self, n_draws: int = 500, random_state: Any = None, level: float = 0.95
+        self, n_draws: int = 500, random_state: Seed = None, level: float = 0.95
     ) -> pd.DataFrame:
         """Return parametric-bootstrap intervals of all parameters.
 

@@ -5,25 +5,31 @@ Needs the extra `neural` (torch) when a model is fitted, not when it is made.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from flexcv._checks import check_choice
+from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.errors import ModelError
 from flexcv.models.contract.responses import mean_at, new_row_interval
+from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.laplace.families import Binomial, Family, Poisson
 from flexcv.models.networks.fitting import AbstractNeuralModel
+from flexcv.typing import Callback, KnownGroups, Seed
 
 FAMILIES: dict[str, Family | None] = {"gaussian": None, "poisson": Poisson()}
 
 
+@readable
 class NeuralMixedEffectsRegressor(AbstractNeuralModel):
     r"""Neural network with random effects, y = f(X) + Z b + e.
 
@@ -118,26 +124,26 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
 
     def __init__(
         self,
-        groups: Any = None,
-        slopes: Any = (),
+        groups: str | Sequence[str] | None = None,
+        slopes: str | Sequence[str] | None = (),
         *,
-        random: Any = None,
+        random: RandomSpecification | None = None,
         family: str = "gaussian",
-        hidden_layer_sizes: Any = (64, 32),
+        hidden_layer_sizes: Sequence[int] = (64, 32),
         activation: str = "silu",
         learning_rate: float = 0.01,
         weight_decay: float = 0.1,
         dropout: float = 0.0,
         n_epochs: int | str = "auto",
         batch_size: int | str = "auto",
-        network: Any = None,
+        network: Callable[[int], Any] | None = None,
         early_stopping: str | None = "rows",
         validation_fraction: float = 0.1,
         patience: int = 20,
         device: str = "auto",
-        callbacks: Any = None,
-        random_state: Any = None,
-        known_groups: str = "conditional",
+        callbacks: Callback | Sequence[Callback] | None = None,
+        random_state: Seed = None,
+        known_groups: KnownGroups = "conditional",
     ) -> None:
         super().__init__(
             groups,
@@ -161,7 +167,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         )
         self.family = family
 
-    def predict(self, X: Any) -> FloatArray:
+    def predict(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Predict with the effects of known levels; without for unknown ones.
 
         Counts of an unknown level are predicted by their mean over the effects.
@@ -175,7 +181,9 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         family = self._family()
         return super().predict(X) if family is None else mean_at(self, X, family)
 
-    def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
+    def predict_interval(
+        self, X: pd.DataFrame | ArrayLike, level: float = 0.95
+    ) -> pd.DataFrame:
         """Predict with an interval for a new row of each group.
 
         Known levels add the conditional variance of their effects to sigma^2,
@@ -203,6 +211,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         return FAMILIES[check_choice("family", self.family, FAMILIES)]
 
 
+@readable
 class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # type: ignore[misc]
     r"""Neural network with random effects for two classes.
 
@@ -234,7 +243,12 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
     (400, 2)
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -270,7 +284,7 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
         self.classes_ = classes
         return super().fit(X, codes.astype(np.float64), sample_weight)
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: pd.DataFrame | ArrayLike) -> npt.NDArray[Any]:
         """Predict the more probable class.
 
         Parameters
@@ -281,7 +295,7 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
         second = self.predict_proba(X)[:, 1] > 0.5
         return np.asarray(self.classes_[second.astype(np.intp)])
 
-    def predict_proba(self, X: Any) -> FloatArray:
+    def predict_proba(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Return the probability of each class, shape (n_rows, 2).
 
         Known levels have theirs at their own effects, unknown ones the mean

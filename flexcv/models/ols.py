@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import pandas as pd
 import statsmodels.api as sm
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._migration import attributes_of
+from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._table import prediction_table, training_table
@@ -16,6 +20,7 @@ from flexcv.models.design.columns import FixedEncoder, RandomEncoder, learn_fixe
 from flexcv.models.design.validate import sample_weights, target_values
 
 
+@readable
 class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Ordinary least squares through statsmodels, y = X beta + e.
 
@@ -28,6 +33,8 @@ class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         The fitted statsmodels result.
     coef_, intercept_
         The slopes and the intercept.
+    fixed_effects_
+        Coefficients with standard errors, tests and intervals.
 
     Examples
     --------
@@ -42,7 +49,15 @@ class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     fixed_encoder_: FixedEncoder
     random_encoder_: RandomEncoder
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.models.LinearModel")
+
+    def fit(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -72,7 +87,25 @@ class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.coef_ = coefficients[1:]
         return self
 
-    def predict(self, X: Any) -> FloatArray:
+    @property
+    def fixed_effects_(self) -> pd.DataFrame:
+        """Coefficients with standard errors, t tests and 95 % intervals."""
+        check_is_fitted(self)
+        result = self.result_
+        lower, upper = np.asarray(result.conf_int()).T
+        columns = {
+            "estimate": result.params,
+            "std_error": result.bse,
+            "df": float(result.df_resid),
+            "t": result.tvalues,
+            "p": result.pvalues,
+            "lower": lower,
+            "upper": upper,
+        }
+        names = pd.Index(self.fixed_encoder_.names, name="name")
+        return pd.DataFrame(columns, index=names)
+
+    def predict(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Predict for a table with the training table's columns."""
         check_is_fitted(self)
         source = Columns(prediction_table(self, X))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from flexcv._signatures import readable
 from flexcv.models.contract.base import Training
 from flexcv.models.contract.responses import new_row_interval
+from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.gaussian.conditional import (
     Uncertainty,
     learn_uncertainty,
@@ -28,8 +31,10 @@ from flexcv.models.penalties.fit import (
 )
 from flexcv.models.penalties.rounds import PenalisedRound, penalised_rounds
 from flexcv.models.penalties.units import Units, learn_units
+from flexcv.typing import Callback, Folds, KnownGroups
 
 
+@readable
 class PenalizedLinearMixedModel(AbstractPenalizedModel):
     r"""Lasso, ridge or elastic net with random effects, y = X beta + Z b + e.
 
@@ -114,22 +119,22 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
 
     def __init__(
         self,
-        groups: Any = None,
-        slopes: Any = (),
+        groups: str | Sequence[str] | None = None,
+        slopes: str | Sequence[str] | None = (),
         *,
-        random: Any = None,
+        random: RandomSpecification | None = None,
         penalty: str = "l1",
-        alpha: Any = "cv",
+        alpha: float | Literal["cv"] = "cv",
         l1_ratio: float = 0.5,
-        unpenalized: Any = (),
+        unpenalized: str | Sequence[str] | None = (),
         standardise: bool = True,
         n_alphas: int = 100,
-        folds: Any = 5,
+        folds: Folds = 5,
         variances: str = "out_of_fold",
         max_iterations: int = 50,
         tol: float = 1e-5,
-        callbacks: Any = None,
-        known_groups: str = "conditional",
+        callbacks: Callback | Sequence[Callback] | None = None,
+        known_groups: KnownGroups = "conditional",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -147,7 +152,9 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         self.callbacks = callbacks
         self.known_groups = known_groups
 
-    def path(self, X: Any, y: Any, alphas: Any = None) -> pd.DataFrame:
+    def path(
+        self, X: pd.DataFrame | ArrayLike, y: ArrayLike, alphas: ArrayLike | None = None
+    ) -> pd.DataFrame:
         """Return the coefficients along alphas, at the fitted variances.
 
         Parameters
@@ -174,7 +181,9 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         path = coefficient_path(whole, shown, ratio)
         return self._path_frame(shown, path, whole.free(path))
 
-    def predict_interval(self, X: Any, level: float = 0.95) -> pd.DataFrame:
+    def predict_interval(
+        self, X: pd.DataFrame | ArrayLike, level: float = 0.95
+    ) -> pd.DataFrame:
         r"""Predict with an interval for a new row of each group.
 
         It is :math:`x'\beta + z'b \pm q\sqrt{\sigma^2 + z'Pz}`, with P the conditional

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice, check_integer
+from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.errors import SeparationWarning
 from flexcv.models.contract.base import Training
@@ -21,6 +23,7 @@ from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_apart
 from flexcv.models.design.binary_labels import encoded_classes
 from flexcv.models.design.columns import RandomDesign
+from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.laplace.families import Family, family_of
 from flexcv.models.penalties.base import AbstractPenalizedModel
 from flexcv.models.penalties.coordinate_descent import PenalisedRows
@@ -36,10 +39,12 @@ from flexcv.models.penalties.laplace_rounds import (
 from flexcv.models.penalties.likelihood import LikelihoodRows, likelihood_rows
 from flexcv.models.penalties.rounds import PenalisedRound
 from flexcv.models.penalties.units import Units
+from flexcv.typing import Callback, Folds, KnownGroups
 
 FAMILIES = ("binomial", "poisson")
 
 
+@readable
 class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel):
     r"""Lasso, ridge or elastic net with random effects for two classes or counts.
 
@@ -113,26 +118,26 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
 
     def __init__(
         self,
-        groups: Any = None,
-        slopes: Any = (),
+        groups: str | Sequence[str] | None = None,
+        slopes: str | Sequence[str] | None = (),
         *,
-        random: Any = None,
+        random: RandomSpecification | None = None,
         family: str = "binomial",
         link: str | None = None,
         penalty: str = "l1",
-        alpha: Any = "cv",
+        alpha: float | Literal["cv"] = "cv",
         l1_ratio: float = 0.5,
-        unpenalized: Any = (),
+        unpenalized: str | Sequence[str] | None = (),
         standardise: bool = True,
         n_alphas: int = 50,
-        folds: Any = 5,
+        folds: Folds = 5,
         variances: str = "out_of_fold",
         max_iterations: int = 50,
         tol: float = 1e-4,
         n_quadrature: int = 1,
-        callbacks: Any = None,
-        offset: Any = None,
-        known_groups: str = "conditional",
+        callbacks: Callback | Sequence[Callback] | None = None,
+        offset: str | None = None,
+        known_groups: KnownGroups = "conditional",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -154,7 +159,12 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         self.offset = offset
         self.known_groups = known_groups
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -176,7 +186,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         return self
 
     @available_if(predicts_classes)  # type: ignore[untyped-decorator]
-    def decision_function(self, X: Any) -> FloatArray:
+    def decision_function(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Return the linear predictor, with the effects of known levels.
 
         Parameters
@@ -186,7 +196,9 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         """
         return self.predict_linear(X)
 
-    def path(self, X: Any, y: Any, alphas: Any = None) -> pd.DataFrame:
+    def path(
+        self, X: pd.DataFrame | ArrayLike, y: ArrayLike, alphas: ArrayLike | None = None
+    ) -> pd.DataFrame:
         """Return the coefficients along alphas, at the fitted variances.
 
         Parameters

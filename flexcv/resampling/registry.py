@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.model_selection import KFold, LeaveOneGroupOut, TimeSeriesSplit
 
 from flexcv._checks import near_miss
+from flexcv.typing import Pairs, Splitter
 
 from .grouped import BalancedGroupKFold, ContinuousStratifiedGroupKFold
 from .stratified import ConcatenatedStratifiedKFold, ContinuousStratifiedKFold
@@ -29,6 +30,14 @@ class CrossValMethod(Enum):
     CONCATENATED_STRATIFIED_KFOLD = "ConcatenatedStratifiedKFold"
     LEAVE_ONE_GROUP_OUT = "LeaveOneGroupOut"
     TIME_SERIES_SPLIT = "TimeSeriesSplit"
+
+    # What flexcv 24 calls them.
+    GROUP = GROUP_KFOLD
+    STRAT = STRATIFIED_KFOLD
+    STRATGROUP = STRATIFIED_GROUP_KFOLD
+    CONTISTRAT = CONTINUOUS_STRATIFIED_KFOLD
+    CONTISTRATGROUP = CONTINUOUS_STRATIFIED_GROUP_KFOLD
+    CONCATSTRATKFOLD = CONCATENATED_STRATIFIED_KFOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,7 @@ class FixedPairs:
 
 
 SplitMethod: TypeAlias = Any  # a CrossValMethod, FixedPairs or a splitter object
+SplitChoice: TypeAlias = str | CrossValMethod | Splitter | Pairs
 
 
 def resolve_method(name: str, value: object) -> SplitMethod:

@@ -26,9 +26,23 @@ def why_nothing(stopped: str) -> str:
     return stopped or "no unit of this run was finished; call perform()."
 
 
-def sentence(row: Mapping[str, Any], level: float, greater_is_better: bool) -> str:
-    """Return what the interval says, and then what the test over folds says."""
-    return f"{_interval(row, level, greater_is_better)} {_test(row)}"
+def sentence(
+    row: Mapping[str, Any], level: float, greater_is_better: bool, n_folds: int
+) -> str:
+    """Return what the interval says, and then what the test over folds says.
+
+    Parameters
+    ----------
+    row
+        Of a comparison of two models.
+    level
+        Coverage of its interval.
+    greater_is_better
+        Which direction is better.
+    n_folds
+        How many folds the run has; the two may share fewer scores.
+    """
+    return f"{_interval(row, level, greater_is_better)} {_test(row, n_folds)}"
 
 
 def _interval(row: Mapping[str, Any], level: float, greater_is_better: bool) -> str:
@@ -43,7 +57,7 @@ def _interval(row: Mapping[str, Any], level: float, greater_is_better: bool) -> 
     return f"{a} is {word} than {b} by {abs(row['difference']):.3g} ({ends})."
 
 
-def _test(row: Mapping[str, Any]) -> str:
+def _test(row: Mapping[str, Any], n_folds: int) -> str:
     if row["n_folds"] < 2:
         counted = "no fold" if row["n_folds"] == 0 else "one fold"
         return f"They share {counted} with a score, too few for a test."
@@ -52,8 +66,11 @@ def _test(row: Mapping[str, Any]) -> str:
         f"they differ by no more than {row['rope']:.2g}": row["p_equal"],
         f"{row['model_b']} is better by more than {row['rope']:.2g}": row["p_worse"],
     }
+    shared = row["n_folds"]
+    folds = f"{shared} of {n_folds} folds" if shared < n_folds else "folds"
+    by = f"By the {folds}" + (" that have both scores" if shared < n_folds else "")
     for statement, probability in chances.items():
         if probability >= CLEAR:
-            return f"By the folds, {statement} with probability {probability:.2f}."
+            return f"{by}, {statement} with probability {probability:.2f}."
     listed = ", ".join(f"{text} ({chance:.2f})" for text, chance in chances.items())
-    return f"By the folds it is open, with probabilities: {listed}."
+    return f"{by} it is open, with probabilities: {listed}."

@@ -70,15 +70,16 @@ def check_same_folds(folds: pd.DataFrame) -> None:
 
 
 def check_same_rows(a: Any, b: Any, rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> None:
-    """Refuse models whose folds have other test rows or other true values."""
-    keys = ["repeat", "fold", "row"]
-    first, second = (
-        rows[rows["part"].eq("test")][[*keys, "y_true"]]
-        .sort_values(keys)
-        .reset_index(drop=True)
-        for rows in (rows_a, rows_b)
-    )
-    if not first.equals(second):
+    """Refuse models whose folds have other test rows or other true values.
+
+    Parameters
+    ----------
+    a, b
+        Names of the models.
+    rows_a, rows_b
+        Repeat, fold, row and truth of their test rows, sorted.
+    """
+    if not rows_a.equals(rows_b):
         raise ValueError(
             f"models must be scored on the same test rows, but those of {a!r} and "
             f"{b!r} differ; run both in one plan."

@@ -8,7 +8,6 @@ whole groups, which is the interval to trust when groups are the unit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -16,33 +15,28 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from flexcv._checks import check_flag, check_integer, check_number
+from flexcv._checks import check_flag, check_number
+from flexcv.arrays import FloatArray
+from flexcv.metrics.limits import FREE
 
 from ._wording import counted, sentence
 from .aligned import (
     by_model,
     check_same_folds,
-    check_same_rows,
     fold_scores,
     held_out_ratio,
 )
 from .fold_tests import CorrectedTest, corrected_t_test, practical_probabilities
-from .group_bootstrap import (
-    MIN_GROUPS,
-    GroupScores,
-    bootstrap_interval,
-    count_groups,
-    group_scores,
-    has_groups,
-)
+from .pooled import BootstrapSettings, Interval, PooledScores
+from .scales import Scale
 
 Score = Callable[[Any, Any], float]
-Interval = tuple[float, float, float, str]  # estimate, lower, upper, method
 
 INTERVAL_COLUMNS = ["mean", "pooled", "lower", "upper", "method"]
 PAIR_COLUMNS = [
     "model_a",
     "model_b",
+    "sentence",
     "n_folds",
     "difference",
     "lower",
@@ -56,8 +50,8 @@ PAIR_COLUMNS = [
     "p_better",
     "p_equal",
     "p_worse",
-    "sentence",
 ]
+INSIDE = 10**9  # rows that keep a mean over folds off its limits, and change it not
 DEFAULT_ROPE = 0.01  # share of the mean absolute score of the two models
 NO_INTERVAL = "none: fewer than two folds and too few groups"
 NO_SCORE = "none: no fold has a score"
@@ -106,14 +100,14 @@ def pairwise_comparison(
     Returns
     -------
     DataFrame, one row per pair
-        - `model_a`, `model_b`, `n_folds`: who, and on how many folds both were scored
+        - `model_a`, `model_b`, `sentence`: who, and the answer in words
+        - `n_folds`: on how many folds both were scored
         - `difference`, `lower`, `upper`, `method`: score of A minus score of B, with
           its interval, from predictions pooled over folds and averaged over repeats
         - `fold_difference`, `t`, `df`, `p_value`: unweighted mean over folds and the
           corrected resampled t-test (not adjusted for the number of pairs)
         - `rope`, `p_better`, `p_equal`, `p_worse`: the Bayesian correlated t-test;
           better means that A is better than B by more than the rope
-        - `sentence`: the answer in words
 
     Notes
     -----
@@ -148,7 +142,7 @@ def pairwise_comparison(
     folds). By the folds, LMM is better by more than 0.004 with probability 1.00.
     """
     check_flag("greater_is_better", greater_is_better)
-    settings = _Settings(level, n_bootstrap, seed)
+    settings = BootstrapSettings(level, n_bootstrap, seed)
     if rope is not None:
         check_number("rope", rope, 0.0)
     folds = fold_scores(scores, predictions, metric, function)
@@ -156,11 +150,13 @@ def pairwise_comparison(
         check_same_folds(folds)
     wide = by_model(folds)
     ratio = held_out_ratio(predictions, wide)
-    pooled = _PooledScores(predictions, function, settings)
+    pooled = PooledScores(predictions, function, settings)
     rows = []
+    values = {model: wide[model].to_numpy(dtype=float) for model in wide}
     for a, b in combinations(wide.columns, 2):
-        pair = wide[[a, b]].dropna()
-        test = corrected_t_test((pair[a] - pair[b]).tolist(), ratio)
+        pair = np.column_stack([values[a], values[b]])
+        pair = pair[~np.isnan(pair).any(axis=1)]
+        test = corrected_t_test((pair[:, 0] - pair[:, 1]).tolist(), ratio)
         width = _default_rope(pair) if rope is None else rope
         row = {
             "model_a": a,
@@ -169,7 +165,8 @@ def pairwise_comparison(
             **_named(pooled.difference(a, b) or _fold_interval(test, level)),
             **_test_columns(test, width, greater_is_better),
         }
-        rows.append({**row, "sentence": sentence(row, level, greater_is_better)})
+        said = sentence(row, level, greater_is_better, len(wide))
+        rows.append({**row, "sentence": said})
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
@@ -179,6 +176,7 @@ def score_intervals(
     metric: str,
     *,
     function: Score | None = None,
+    limits: tuple[float, float] = FREE,
     level: float = 0.95,
     n_bootstrap: int = 2000,
     seed: int = 0,
@@ -189,6 +187,9 @@ def score_intervals(
     ----------
     scores, predictions, metric, function, level, n_bootstrap, seed
         As in `pairwise_comparison`.
+    limits
+        The least and the greatest value of the score. The interval is built on the
+        scale that suits them (`flexcv.results.scales`) and ends within them.
 
     Returns
     -------
@@ -217,10 +218,10 @@ def score_intervals(
     model
     OLS     0.2     NaN  0.068  0.332  corrected t over 5 folds
     """
-    settings = _Settings(level, n_bootstrap, seed)
+    settings = BootstrapSettings(level, n_bootstrap, seed)
     wide = by_model(fold_scores(scores, predictions, metric, function))
     ratio = held_out_ratio(predictions, wide)
-    pooled = _PooledScores(predictions, function, settings)
+    pooled = PooledScores(predictions, function, settings, limits)
     rows = {}
     for model in wide:
         done = wide[model].dropna()
@@ -228,7 +229,7 @@ def score_intervals(
         interval = pooled.single(model)
         n_done = len(pooled.folds(model)) if interval else len(done)
         value = np.nan if interval is None else interval[0]
-        interval = interval or _fold_interval(test, level)
+        interval = interval or _fold_interval(test, level, limits)
         if done.empty:
             interval = (*interval[:3], NO_SCORE)
         else:
@@ -248,101 +249,6 @@ def interval_centres(intervals: pd.DataFrame) -> pd.Series[float]:
         Of `score_intervals`.
     """
     return intervals["pooled"].fillna(intervals["mean"])
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    level: float
-    n_bootstrap: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        if not check_number("level", self.level, 0.0) < 1.0 or self.level == 0.0:
-            raise ValueError(
-                f"`level` must lie between 0 and 1, got {self.level!r}; "
-                "0.95 gives a 95 % interval."
-            )
-        check_integer("n_bootstrap", self.n_bootstrap, 100)
-        check_integer("seed", self.seed, 0)
-
-
-class _PooledScores:
-    """Bootstrap intervals from predictions; None where they cannot be had."""
-
-    def __init__(
-        self,
-        predictions: pd.DataFrame | None,
-        function: Score | None,
-        settings: _Settings,
-    ) -> None:
-        self._function = function
-        self._settings = settings
-        self._tables: dict[Any, pd.DataFrame] = {}
-        self._nothing = pd.DataFrame(columns=["repeat", "fold", "part"])
-        self._cache: dict[Any, GroupScores] = {}
-        if predictions is not None and function is not None:
-            self._tables = {
-                model: predictions[predictions["model"].eq(model)]
-                for model in predictions["model"].unique()
-            }
-
-    def folds(self, *models: Any) -> pd.Index:
-        """Return (repeat, fold) of the folds that all these models predicted."""
-        shared = None
-        for model in models:
-            table = self._tables.get(model, self._nothing)
-            test = table.loc[table["part"].eq("test"), ["repeat", "fold"]]
-            own = pd.MultiIndex.from_frame(test.drop_duplicates())
-            shared = own if shared is None else shared.intersection(own, sort=None)
-        assert shared is not None
-        return shared
-
-    def single(self, model: Any) -> Interval | None:
-        """Return the interval of one model's score."""
-        folds = self.folds(model)
-        if not self._enough(model, folds):
-            return None
-        scores = self._scores(model, folds)
-        return self._interval(scores, model, folds, symmetric=False)
-
-    def difference(self, a: Any, b: Any) -> Interval | None:
-        """Return the interval of the score of A minus the score of B."""
-        folds = self.folds(a, b)
-        if not self._enough(a, folds):
-            return None
-        check_same_rows(a, b, self._rows(a, folds), self._rows(b, folds))
-        scores = self._scores(a, folds) - self._scores(b, folds)
-        return self._interval(scores, a, folds, symmetric=True)
-
-    def _enough(self, model: Any, folds: pd.Index) -> bool:
-        if len(folds) == 0:
-            return False
-        return count_groups(self._rows(model, folds)) >= MIN_GROUPS
-
-    def _rows(self, model: Any, folds: pd.Index) -> pd.DataFrame:
-        table = self._tables[model]
-        address = pd.MultiIndex.from_frame(table[["repeat", "fold"]])
-        return table[address.isin(folds)]
-
-    def _scores(self, model: Any, folds: pd.Index) -> GroupScores:
-        key = (model, tuple(folds))
-        if key not in self._cache:
-            assert self._function is not None
-            rows = self._rows(model, folds)
-            self._cache[key] = group_scores(rows, self._function, self._settings.seed)
-        return self._cache[key]
-
-    def _interval(
-        self, scores: GroupScores, model: Any, folds: pd.Index, *, symmetric: bool
-    ) -> Interval:
-        settings = self._settings
-        lower, upper = bootstrap_interval(
-            scores, settings.level, settings.n_bootstrap, settings.seed, symmetric
-        )
-        rows = self._rows(model, folds)
-        kind = "groups" if has_groups(rows) else "rows"
-        method = f"bootstrap over {count_groups(rows)} {kind}"
-        return scores.estimate, lower, upper, method
 
 
 def _named(interval: Interval) -> dict[str, Any]:
@@ -365,13 +271,28 @@ def _test_columns(
     }
 
 
-def _fold_interval(test: CorrectedTest, level: float) -> Interval:
-    """Return the interval of the corrected test; NaN from a single fold."""
+def _fold_interval(
+    test: CorrectedTest, level: float, limits: tuple[float, float] = FREE
+) -> Interval:
+    """Return the interval of the corrected test; NaN from a single fold.
+
+    On a scale the standard error is multiplied by the scale's slope at the mean.
+    """
     if np.isnan(test.scale):
         return test.mean, np.nan, np.nan, NO_INTERVAL
-    reach = test.scale * float(stats.t.ppf(0.5 + level / 2.0, test.df))
-    method = f"corrected t over {test.df + 1} folds"
-    return test.mean, test.mean - reach, test.mean + reach, method
+    scale = Scale(limits, INSIDE)
+    slope = scale.slope(test.mean)
+    if not np.isfinite(slope):
+        scale, slope = Scale(), 1.0
+    reach = slope * test.scale * float(stats.t.ppf(0.5 + level / 2.0, test.df))
+    middle = float(scale.forward(test.mean))
+    lower, upper = scale.back([middle - reach, middle + reach])
+    method = f"{_on(scale)}corrected t over {test.df + 1} folds"
+    return test.mean, float(lower), float(upper), method
+
+
+def _on(scale: Scale) -> str:
+    return f"{scale.name} " if scale.name else ""
 
 
 def _say_left_out(interval: Interval, n_left_out: int) -> Interval:
@@ -382,5 +303,5 @@ def _say_left_out(interval: Interval, n_left_out: int) -> Interval:
     return mean, lower, upper, f"{method}; {counted(n_left_out, 'fold')} without score"
 
 
-def _default_rope(pair: pd.DataFrame) -> float:
-    return DEFAULT_ROPE * float(pair.abs().mean().mean())
+def _default_rope(pair: FloatArray) -> float:
+    return DEFAULT_ROPE * float(np.abs(pair).mean()) if len(pair) else float("nan")

@@ -13,6 +13,7 @@ from flexcv.records import Finding, FoldResult
 from .tables import ADDRESS, address
 
 NOT_AVERAGED = {*ADDRESS, "row"}
+DRAWN_AS = {"fixed_effects": "fixed_effects", "importance": "importance"}
 
 
 class FoldFindings(Sequence[Finding]):
@@ -154,16 +155,29 @@ _PLAIN: dict[str, Any] = {"sort": False, "observed": True, "dropna": False}
 def collect_findings(
     folds: Sequence[FoldResult],
 ) -> dict[str, dict[str, FoldFindings]]:
-    """Sort what was seen by model and name."""
+    """Sort what models say of themselves and what was seen by model and name.
+
+    Of one name counts what a post-processor saw.
+    """
     found: dict[str, dict[str, list[tuple[FoldResult, Finding]]]] = {}
     for fold in folds:
-        for finding in fold.findings:
+        for finding in _all_of(fold):
             names = found.setdefault(fold.model, {})
             names.setdefault(finding.name, []).append((fold, finding))
     return {
         model: {name: FoldFindings(pairs) for name, pairs in names.items()}
         for model, names in found.items()
     }
+
+
+def _all_of(fold: FoldResult) -> Sequence[Finding]:
+    seen = {finding.name: finding for finding in fold.findings}
+    said = (
+        Finding(name, table, DRAWN_AS.get(name))
+        for name, table in fold.learned.items()
+        if name not in seen
+    )
+    return [*said, *fold.findings]
 
 
 def drawing_of(finding: Finding) -> Any:

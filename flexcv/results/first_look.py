@@ -13,8 +13,10 @@ from flexcv.metrics import Metric
 from flexcv.metrics.choice import choose_metric
 
 from . import page
+from ._wording import counted
 from .asked import RunResults
 from .comparison import interval_centres
+from .tables import COUNT
 
 
 class FirstLook:
@@ -112,13 +114,10 @@ class FirstLook:
         """
         results = self._results
         table = pd.DataFrame({"model": list(results)})
-        means, spread = results.summary.loc["mean"], results.summary.loc["std"]
+        summary = results.summary
         for metric in results.metrics:
             table[metric.name] = [
-                _with_spread(
-                    means.loc[metric.name, model], spread.loc[metric.name, model]
-                )
-                for model in results
+                _averaged(summary[model], metric.name) for model in results
             ]
         intervals = self.intervals.loc[table["model"]]
         if intervals["pooled"].notna().any():
@@ -151,11 +150,16 @@ def _share_folds(scores: pd.DataFrame) -> bool:
     return bool(folds.eq(len(scores["model"].unique())).all())
 
 
-def _with_spread(mean: Any, spread: Any) -> str:
-    """Show a mean with its deviation, where there are any."""
-    if spread != spread:
-        return str(page.number(mean))
-    return f"{page.number(mean)} ± {page.number(spread)}"
+def _averaged(column: pd.Series[Any], metric: str) -> str:
+    """Show a mean with its deviation, and of how many folds where some have none."""
+    mean, spread = column["mean", metric], column["std", metric]
+    shown = str(page.number(mean))
+    if spread == spread:
+        shown += f" ± {page.number(spread)}"
+    if (COUNT, metric) not in column.index or mean != mean:
+        return shown
+    n_folds = int(column[COUNT, metric])
+    return f"{shown} ({counted(n_folds, 'fold')})"
 
 
 def _span(low: Any, high: Any) -> str:

@@ -7,22 +7,23 @@ new groups. Groups are drawn, not rows, because rows of a group err together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from flexcv.arrays import FloatArray, IntArray
+from flexcv.arrays import FloatArray
+from flexcv.metrics.limits import FREE
 
-Score = Callable[[Any, Any], float]
+from .deleted import Deleted, Score, deleted_scores
+from .scales import PLAIN, Scale
 
 MIN_GROUPS = 8  # fewer do not show how scores spread
-MAX_BLOCKS = 200  # more groups than this are merged at random into as many blocks
-MAX_SWAPS = 4  # of many folds, an even choice of their models is enough
 ROUNDING = 1e-16  # share of the variance that is no difference between groups
+FEWEST_DRAWN = 50  # resamples with a standard error; quantiles of fewer are none
 MIN_DISTINCT = 3  # a resample of fewer different groups has no standard error
 
 
@@ -36,14 +37,18 @@ class GroupScores:
         The pooled score, averaged over repeats.
     by_group
         Score of each group, shape (n_groups,): for an average over rows the group's
-        own average, otherwise the weighted pseudo-value.
+        own average, otherwise the weighted pseudo-value. On the scale.
     sizes
         Rows of each group, the weights of `by_group`.
     swaps
-        For each repeat, how the score changes when one group is predicted by another
-        model that saw it in training, shape (n_groups, n_swaps).
+        For each repeat, how the score changes on the scale when one group is predicted
+        by another model that saw it in training, shape (n_groups, n_swaps).
     n_models
-        How many such models there are; no more than 4 of them are swapped in.
+        How many such models there are.
+    scale
+        That of all of it but `estimate`.
+    centre
+        The score on the scale, averaged over repeats; None is `estimate`.
     """
 
     estimate: float
@@ -51,9 +56,16 @@ class GroupScores:
     sizes: FloatArray
     swaps: tuple[FloatArray, ...]
     n_models: int
+    scale: Scale = PLAIN
+    centre: float | None = None
+
+    @property
+    def middle(self) -> float:
+        """The score on the scale."""
+        return self.estimate if self.centre is None else self.centre
 
     def __sub__(self, other: GroupScores) -> GroupScores:
-        """Return the scores of a difference, paired by group."""
+        """Return the scores of a difference, paired by group; both as they are."""
         return GroupScores(
             self.estimate - other.estimate,
             self.by_group - other.by_group,
@@ -68,13 +80,8 @@ def group_scores(predictions: pd.DataFrame, function: Score, seed: int) -> Group
 
     Parameters
     ----------
-    predictions
-        Rows of one model: repeat, fold, row, group, y_true, y_pred, part. Without
-        group labels each row is a group.
-    function
-        Takes true and predicted values, gives a number.
-    seed
-        Decides which groups share a block when there are very many.
+    predictions, function, seed
+        As in `deleted_scores`.
 
     Examples
     --------
@@ -93,22 +100,50 @@ def group_scores(predictions: pd.DataFrame, function: Score, seed: int) -> Group
     >>> round(scores.estimate, 3), scores.by_group.round(3).tolist()
     (1.667, [0.5, 4.0])
     """
-    test = predictions[predictions["part"].eq("test")]
-    codes, n_groups = _group_codes(test, seed)
-    repeats = []
-    for repeat in test["repeat"].unique():
-        rows = test["repeat"].eq(repeat).to_numpy()
-        of_repeat = predictions[predictions["repeat"].eq(repeat)]
-        repeats.append(
-            _repeat_scores(test[rows], of_repeat, codes[rows], n_groups, function)
-        )
+    return on_scale(deleted_scores(predictions, function, seed), FREE)
+
+
+def on_scale(repeats: Sequence[Deleted], limits: tuple[float, float]) -> GroupScores:
+    """Return each group's part in a score, on the scale that suits its limits.
+
+    Parameters
+    ----------
+    repeats
+        Of `deleted_scores`.
+    limits
+        The least and the greatest value of the score; where it is there already, or
+        outside, the score itself is the scale.
+    """
+    scale = Scale(limits, max(int(repeats[0].sizes.sum()), 1))
+    if not all(scale.suits(r.whole, _known(r.without), r.swapped) for r in repeats):
+        scale = PLAIN
+    parts = [_on_scale(repeat, scale) for repeat in repeats]
     return GroupScores(
-        float(np.mean([part.estimate for part in repeats])),
-        np.mean([part.by_group for part in repeats], axis=0),
-        np.mean([part.sizes for part in repeats], axis=0),
-        tuple(part.swaps[0] for part in repeats),
-        min(part.n_models for part in repeats),
+        float(np.mean([repeat.whole for repeat in repeats])),
+        np.mean([part.by_group for part in parts], axis=0),
+        np.mean([part.sizes for part in parts], axis=0),
+        tuple(part.swaps[0] for part in parts),
+        min(part.n_models for part in parts),
+        scale,
+        float(np.mean([part.estimate for part in parts])),
     )
+
+
+def _on_scale(repeat: Deleted, scale: Scale) -> GroupScores:
+    """Return the pseudo-values of one repeat (the delete-m jackknife)."""
+    whole = float(scale.forward(repeat.whole))
+    there = repeat.sizes > 0
+    weight = repeat.sizes.sum() / repeat.sizes[there]
+    values = np.full(len(repeat.sizes), whole)
+    without = scale.forward(repeat.without[there])
+    values[there] = weight * whole - (weight - 1.0) * without
+    swaps = np.zeros_like(repeat.swapped)
+    swaps[there] = scale.forward(repeat.swapped[there]) - whole
+    return GroupScores(whole, values, repeat.sizes, (swaps,), repeat.n_models)
+
+
+def _known(values: FloatArray) -> FloatArray:
+    return values[~np.isnan(values)]
 
 
 def bootstrap_interval(
@@ -170,98 +205,28 @@ def bootstrap_interval(
     """
     error = _standard_error(scores)
     rounding = np.finfo(float).eps * np.abs(scores.by_group).max()
+    middle = scores.middle
+    t_reach = error * float(stats.t.ppf(0.5 + level / 2.0, len(scores.by_group) - 1))
     if not error > rounding:  # no spread, or a metric that is NaN
-        return scores.estimate - error, scores.estimate + error
+        return _ends(scores, middle - error, middle + error)
     if _sampling_variance(scores) < ROUNDING * error**2:
         # Groups do not differ, only the learned models do: nothing can be resampled.
-        reach = error * float(stats.t.ppf(0.5 + level / 2.0, len(scores.by_group) - 1))
-        return scores.estimate - reach, scores.estimate + reach
-    statistics = _resampled_t(scores, n_bootstrap, np.random.default_rng(seed))
+        return _ends(scores, middle - t_reach, middle + t_reach)
+    statistics = _resampled_t(scores, n_bootstrap, seed)
+    if len(statistics) < FEWEST_DRAWN:
+        return _ends(scores, middle - t_reach, middle + t_reach)
     if symmetric:
         reach = error * float(np.quantile(np.abs(statistics), level))
-        return scores.estimate - reach, scores.estimate + reach
+        return _ends(scores, middle - reach, middle + reach)
     tail = _expanded_tail(len(scores.by_group), 1.0 - level)
     low, high = np.quantile(statistics, [tail, 1.0 - tail])
-    return scores.estimate - error * float(high), scores.estimate - error * float(low)
+    return _ends(scores, middle - error * float(high), middle - error * float(low))
 
 
-def count_groups(predictions: pd.DataFrame) -> int:
-    """Count the groups of the test rows; rows, where there are no groups."""
-    test = predictions[predictions["part"].eq("test")]
-    return int(_units(test).nunique())
-
-
-def has_groups(predictions: pd.DataFrame) -> bool:
-    """Return whether predictions name the group of each row."""
-    return "group" in predictions and bool(predictions["group"].notna().all())
-
-
-def _units(test: pd.DataFrame) -> pd.Series[Any]:
-    return test["group"] if has_groups(test) else test["row"]
-
-
-def _group_codes(test: pd.DataFrame, seed: int) -> tuple[IntArray, int]:
-    """Return each test row its group as a number; merge very many into blocks."""
-    codes, labels = pd.factorize(_units(test), sort=True)
-    if len(labels) <= MAX_BLOCKS:
-        return codes, len(labels)
-    blocks = np.random.default_rng(seed).permutation(len(labels)) % MAX_BLOCKS
-    return blocks[codes], MAX_BLOCKS
-
-
-def _repeat_scores(
-    test: pd.DataFrame,
-    of_repeat: pd.DataFrame,
-    codes: IntArray,
-    n_groups: int,
-    function: Score,
-) -> GroupScores:
-    """Score one repeat: with every group, without each, and with each one swapped."""
-    order = np.argsort(codes, kind="stable")
-    sizes = np.bincount(codes, minlength=n_groups)
-    stops = np.cumsum(sizes)
-    y_true = test["y_true"].to_numpy()[order]
-    y_pred = test["y_pred"].to_numpy()[order]
-    others, n_models = _other_predictions(test, of_repeat)
-    others = others[order]
-    whole = float(function(y_true, y_pred))
-    values = np.full(n_groups, whole)
-    swaps = np.zeros((n_groups, others.shape[1]))
-    for group in np.flatnonzero(sizes):
-        rows = slice(stops[group] - sizes[group], stops[group])
-        without = function(np.delete(y_true, rows), np.delete(y_pred, rows))
-        weight = len(y_true) / sizes[group]
-        # The delete-m jackknife of Busing, Meijer and van der Leeden (1999).
-        values[group] = weight * whole - (weight - 1.0) * float(without)
-        for number in range(others.shape[1]):
-            swapped = y_pred.copy()
-            swapped[rows] = others[rows, number]
-            swaps[group, number] = float(function(y_true, swapped)) - whole
-    return GroupScores(whole, values, sizes.astype(float), (swaps,), n_models)
-
-
-def _other_predictions(
-    test: pd.DataFrame, of_repeat: pd.DataFrame
-) -> tuple[FloatArray, int]:
-    """Predictions of each test row by models that had it in training; their number.
-
-    Shape (n_rows, n_swaps); no columns when some row has fewer than two such models,
-    or when groups were known: a model that had the row itself in training says
-    nothing about how models differ on rows of a known group.
-    """
-    if "known_group" in test and bool(test["known_group"].fillna(False).any()):
-        return np.empty((len(test), 0)), 0
-    train = of_repeat[of_repeat["part"].eq("train")]
-    by_row = train.sort_values(["row", "fold"], kind="stable")
-    rows = by_row["row"].to_numpy()
-    starts = np.searchsorted(rows, test["row"].to_numpy(), side="left")
-    counts = np.searchsorted(rows, test["row"].to_numpy(), side="right") - starts
-    n_others = int(counts.min())
-    if n_others < 2:
-        return np.empty((len(test), 0)), 0
-    chosen = np.linspace(0, n_others - 1, min(n_others, MAX_SWAPS)).round().astype(int)
-    places = starts[:, None] + chosen
-    return np.asarray(by_row["y_pred"].to_numpy(dtype=float)[places]), n_others
+def _ends(scores: GroupScores, lower: float, upper: float) -> tuple[float, float]:
+    """Turn ends on the scale into scores."""
+    low, high = scores.scale.back([lower, upper])
+    return float(low), float(high)
 
 
 def _standard_error(scores: GroupScores) -> float:
@@ -286,25 +251,43 @@ def _learning_variance(swaps: FloatArray, n_models: int) -> float:
     return float((n_models - 1) ** 2 / n_models * np.sum(swaps.var(axis=1, ddof=1)))
 
 
-def _resampled_t(
-    scores: GroupScores, n_bootstrap: int, rng: np.random.Generator
-) -> FloatArray:
+@functools.lru_cache(maxsize=2)
+def _drawn(n_groups: int, n_bootstrap: int, seed: int) -> FloatArray:
+    """Draw how often each group is in each resample, shape (n_resamples, n_groups).
+
+    All models and pairs of a table share them.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), n_bootstrap)
+    are_enough = (drawn > 0).sum(axis=1) >= MIN_DISTINCT
+    kept: FloatArray = drawn[are_enough].astype(np.float64)
+    kept.flags.writeable = False
+    return kept
+
+
+def _resampled_t(scores: GroupScores, n_bootstrap: int, seed: int) -> FloatArray:
     """Studentised deviation of the weighted mean in each resample of groups."""
     n_groups = len(scores.by_group)
-    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), n_bootstrap)
-    drawn = drawn[(drawn > 0).sum(axis=1) >= MIN_DISTINCT]
     sizes = scores.sizes
     values = scores.by_group - (sizes @ scores.by_group) / sizes.sum()
-    n_rows = drawn @ sizes
-    mean = (drawn @ (sizes * values)) / n_rows
     weighted = sizes**2
-    squares = (
-        drawn @ (weighted * values**2)
-        - 2.0 * mean * (drawn @ (weighted * values))
-        + mean**2 * (drawn @ weighted)
+    columns = (
+        sizes,
+        sizes * values,
+        weighted * values**2,
+        weighted * values,
+        weighted,
     )
+    sums = _drawn(n_groups, n_bootstrap, seed) @ np.column_stack(columns)
+    n_rows, total, square, product, weight = sums.T
+    mean = total / n_rows
+    squares = square - 2.0 * mean * product + mean**2 * weight
+    # Squares of tied groups are zero; by subtraction they may be a little less.
+    squares = np.maximum(squares, 0.0)
     error = np.sqrt(squares * n_groups / (n_groups - 1)) / n_rows
-    usable = error > np.sqrt(np.finfo(float).eps) * np.median(error)
+    if not error.any():
+        return np.zeros(0)
+    usable = error > np.sqrt(np.finfo(float).eps) * np.median(error[error > 0.0])
     return np.asarray(mean[usable] / error[usable])
 
 

@@ -20,6 +20,12 @@ from .class_tables import calibration_of, confusion_of, refuse_classes, roc_of
 from .tables import ADDRESS, require_predictions
 
 PANEL = (6.4, 4.8)  # inches, a plan
+# Who finds what the models themselves do not say.
+GIVEN_BY = {
+    "fixed_effects": "LMERModelPostProcessor",
+    "importance": "PermutationImportancePostProcessor",
+    "random_effects": "LMERModelPostProcessor",
+}
 
 
 class Pictures:
@@ -211,6 +217,9 @@ class Pictures:
     def importance(self, model: str | None = None, ax: Axes | None = None) -> Axes:
         """Draw the importance of each feature in every fold.
 
+        Models with `feature_importances_` say them, MERF those of its learner; of any
+        other model `PermutationImportancePostProcessor` finds them.
+
         Parameters
         ----------
         model
@@ -223,7 +232,10 @@ class Pictures:
     def fixed_effects(
         self, model: str | None = None, fold: int = 0, ax: Axes | None = None
     ) -> Axes:
-        """Draw the coefficients of one fold, as a post-processor found them.
+        """Draw the coefficients of one fold.
+
+        Every mixed model and `LinearModel` say them; of other models a post-processor
+        does.
 
         Parameters
         ----------
@@ -320,9 +332,11 @@ class Pictures:
         known = sorted({name for found in findings.values() for name in found})
         listed = ", ".join(known) or "none"
         whose = "" if model is None else f" of {model!r}"
+        giver = GIVEN_BY.get(names[0])
+        way = f"`{giver}`" if giver else "a post-processor that does"
         raise ValueError(
-            f"there is no finding {names[0]!r}{whose}; the run has {listed}. Add a "
-            "post-processor that gives it."
+            f"there is no finding {names[0]!r}{whose}; the run has {listed}. Pass "
+            f"{way} as `post_processor` to `add_model`."
         )
 
 

@@ -22,6 +22,7 @@ from ._wording import counted, why_nothing
 from .asked import RunResults
 from .findings import FoldFindings
 from .page import escaped
+from .tables import AVERAGES, COUNT
 
 if TYPE_CHECKING:
     from .pictures import PlansPictures
@@ -79,8 +80,8 @@ class PlansCompared(Mapping[str, R]):
         """
         columns = self._asked(lambda results: results.summary)
         order = list(dict.fromkeys(row for s in columns.values() for row in s.index))
-        averages = {"mean": 0, "median": 1, "std": 2}
-        order.sort(key=lambda row: averages.get(row[0], -1))
+        averages = (*AVERAGES, COUNT)
+        order.sort(key=lambda r: averages.index(r[0]) if r[0] in averages else -1)
         table = pd.concat(
             {plan: summary.reindex(order) for plan, summary in columns.items()},
             axis=1,

@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from flexcv._checks import near_miss
+from flexcv._migration import attributes_of
+from flexcv._signatures import readable
+from flexcv.arrays import FloatArray
 from flexcv.dataset import Dataset
 from flexcv.errors import NotPerformedError
 from flexcv.metrics import Metric
-from flexcv.metrics.choice import is_greater_better
+from flexcv.metrics.choice import Direction, is_greater_better
+from flexcv.metrics.limits import FREE
+from flexcv.metrics.metric import MetricChoice
 from flexcv.records import FoldResult, Predictions
 from flexcv.storage.results import load_parts
 from flexcv.storage.saving import save_results
@@ -29,6 +35,7 @@ from .comparison import pairwise_comparison, score_intervals
 from .displays import Estimators, ModelFolds, SentenceFrame
 from .facts import data_facts
 from .findings import FoldFindings, collect_findings
+from .kept import kept
 from .known_groups import COUNT, scores_by_known_group
 from .plans import PlansCompared, named_by_question, plan_folders
 from .scorable import labels_of, metric_meant, scorable, scorable_by, truth
@@ -48,6 +55,7 @@ if TYPE_CHECKING:
     from .pictures import Pictures
 
 
+@readable
 class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
     """Everything known after a run, as tables.
 
@@ -78,6 +86,9 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         How far the run came and why it stopped, in a sentence; empty when it did not.
     """
 
+    if not TYPE_CHECKING:
+        __getattr__ = attributes_of("flexcv.results_handling.CrossValidationResults")
+
     def __init__(
         self,
         folds: Sequence[FoldResult],
@@ -104,6 +115,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         self.diagnostics = diagnostics
         self._refit = refit
         self._refitted: dict[tuple[str, int, int], Any] = {}
+        self._kept: dict[Any, pd.DataFrame] = {}
         self.facts = dict(data_facts(dataset) if facts is None else facts)
 
     @property
@@ -233,11 +245,12 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         """
         return collect_findings(self.folds)
 
+    @kept
     def compare(
         self,
-        metric: Any = None,
+        metric: MetricChoice | None = None,
         *,
-        direction: str | None = None,
+        direction: Direction | None = None,
         rope: float | None = None,
         level: float = 0.95,
         n_bootstrap: int = 2000,
@@ -275,9 +288,10 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         )
         return SentenceFrame(pairs)
 
+    @kept
     def interval(
         self,
-        metric: Any = None,
+        metric: MetricChoice | None = None,
         *,
         level: float = 0.95,
         n_bootstrap: int = 2000,
@@ -298,12 +312,13 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
             predictions,
             chosen.name,
             function=function,
+            limits=chosen.limits or FREE,
             level=level,
             n_bootstrap=n_bootstrap,
             seed=seed,
         )
 
-    def scores_of(self, metric: Any) -> pd.DataFrame:
+    def scores_of(self, metric: MetricChoice) -> pd.DataFrame:
         """Return the test scores of one metric, computed where the run did not.
 
         Columns: model, repeat, fold, part, metric, value.
@@ -352,7 +367,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         path: str | os.PathLike[str] | None = None,
         *,
         title: str = "",
-        metric: Any = None,
+        metric: MetricChoice | None = None,
     ) -> str:
         """Return one self-contained HTML page about the run, and write it.
 
@@ -416,8 +431,8 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         self,
         model_name: str | None = None,
         metric_name: str | None = None,
-        direction: str | None = None,
-    ) -> Any:
+        direction: Direction | None = None,
+    ) -> Pipeline:
         """Return the fitted model of the fold with the best test score.
 
         Parameters
@@ -437,11 +452,15 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         folds = self.folds if model_name is None else self._folds_of(model_name)
         return self._estimator(best_fold(folds, metric_name, greater))
 
-    def get_predictions(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
+    def get_predictions(
+        self, model_name: str, fold_id: int, repeat: int = 0
+    ) -> npt.NDArray[Any] | None:
         """Return the test predictions of one model on one fold, shape (n_test,)."""
         return self._predicted(self._fold(model_name, fold_id, repeat).test)
 
-    def get_probabilities(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
+    def get_probabilities(
+        self, model_name: str, fold_id: int, repeat: int = 0
+    ) -> FloatArray | None:
         """Return the probabilities of one model on one fold, shape (n_test, n_classes).
 
         Columns are in the order of `task.classes`; None from a model without them.
@@ -449,7 +468,9 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         test = self._fold(model_name, fold_id, repeat).test
         return None if test is None else test.probabilities
 
-    def get_true_values(self, model_name: str, fold_id: int, repeat: int = 0) -> Any:
+    def get_true_values(
+        self, model_name: str, fold_id: int, repeat: int = 0
+    ) -> npt.NDArray[Any] | None:
         """Return the true test values of one fold, shape (n_test,)."""
         return self._truth(self._fold(model_name, fold_id, repeat).test)
 

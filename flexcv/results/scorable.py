@@ -7,7 +7,7 @@ the prediction stood, and the metrics look their columns up by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from flexcv.dataset import Task
 from flexcv.errors import UndefinedScoreError
 from flexcv.metrics import Metric, ignores_labels, response_columns
 from flexcv.metrics.choice import LostFunction, choose_metric, guarded
+from flexcv.metrics.deletion import Deletion, Scores, deletion_of
 from flexcv.metrics.trying import refuse_misfit
 from flexcv.records import Predictions
 
@@ -125,7 +126,40 @@ def _looking_up(metric: Metric, predictions: pd.DataFrame, task: Task) -> Metric
     else:
         table = labels[predictions["y_pred"].cat.codes]
 
-    def function(y_true: Any, places: Any) -> float:
-        return bound(labels[y_true], table[np.asarray(places, dtype=np.intp)])
+    looking = _LookingUp(bound.function, labels, table)
+    return replace(bound, function=looking, response="predict")
 
-    return replace(bound, function=function, response="predict")
+
+class _LookingUp:
+    """A metric's function of (numbers of classes, numbers of rows)."""
+
+    def __init__(
+        self,
+        function: Callable[..., float],
+        labels: npt.NDArray[Any],
+        table: npt.NDArray[Any],
+    ) -> None:
+        self._function, self._labels, self._table = function, labels, table
+        inner = deletion_of(function)
+        self.deletion = None if inner is None else self._looked_up(inner)
+
+    def __call__(self, y_true: Any, places: Any) -> float:
+        return self._function(self._labels[y_true], self._at(places))
+
+    def _at(self, places: Any) -> npt.NDArray[Any]:
+        return np.asarray(self._table[np.asarray(places, dtype=np.intp)])
+
+    def _looked_up(self, inner: Deletion) -> Deletion:
+        def deletion(
+            y_true: Any,
+            y_pred: Any,
+            others: Any,
+            codes: Any,
+            n_groups: int,
+            classes: Sequence[Any] = (),  # noqa: ARG001  the inner one knows them
+        ) -> Scores:
+            truth, predicted = self._labels[y_true], self._at(y_pred)
+            swaps = [self._at(other) for other in others]
+            return inner(truth, predicted, swaps, codes, n_groups)
+
+        return deletion

@@ -107,7 +107,8 @@ def _value_or_reason(
     if metric.name == "r2" and len(predictions.rows) < 2:
         return NAN, "a single row has no spread"
     try:
-        return _value(metric, predictions, target, task), ""
+        value = _value(metric, predictions, target, task)
+        return value, "the metric gave no number" if math.isnan(value) else ""
     except UndefinedScoreError as error:
         return NAN, str(error)
     except Exception as error:  # noqa: BLE001  a metric of the user's loses no fold

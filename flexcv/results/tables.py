@@ -15,6 +15,7 @@ from flexcv.dataset import REGRESSION, Task
 from flexcv.records import FoldResult, Predictions
 
 AVERAGES = ("mean", "median", "std")
+COUNT = "n_folds"  # of each average, where some fold has no score
 ADDRESS = ["model", "repeat", "fold"]
 PREDICTION_COLUMNS = [
     *ADDRESS,
@@ -43,7 +44,11 @@ def scores_table(folds: Iterable[FoldResult]) -> pd.DataFrame:
 
 
 def summary_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Lay scores out as people read them: folds and averages down, models across."""
+    """Lay scores out as people read them: folds and averages down, models across.
+
+    Where a score has no value on a fold, `n_folds` counts the folds of each average.
+    A model that failed on a fold has no averages.
+    """
     models = scores["model"].unique()
     metric = scores["metric"].where(
         scores["part"].eq("test"), scores["metric"] + "_train"
@@ -61,6 +66,9 @@ def summary_table(scores: pd.DataFrame) -> pd.DataFrame:
         pd.concat([_averaged(by_metric, kind, failed, names)], keys=[kind])
         for kind in AVERAGES
     ]
+    counts = _averaged(by_metric, "count", (), names)
+    if (counts < len(labels)).any(axis=None):
+        averages.append(pd.concat([counts], keys=[COUNT]))
     table: pd.DataFrame = pd.concat([wide, *averages]).rename_axis(index=index[:2])
     table.columns.name = None
     return table
@@ -70,7 +78,8 @@ def _averaged(
     by_metric: Any, kind: str, failed: Sequence[str], names: Sequence[str]
 ) -> pd.DataFrame:
     table: pd.DataFrame = by_metric.agg(kind).reindex(names)
-    table[list(failed)] = np.nan
+    if failed:
+        table[list(failed)] = np.nan
     return table
 
 

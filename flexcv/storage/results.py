@@ -23,6 +23,7 @@ from flexcv.dataset import Dataset, Task
 from flexcv.errors import StorageError
 from flexcv.metrics import KNOWN_METRICS, Metric, is_scorer, resolve_metrics
 from flexcv.metrics.choice import LostFunction
+from flexcv.metrics.limits import FREE
 from flexcv.records import FoldResult, Key
 
 from .files import (
@@ -194,7 +195,25 @@ def tables_for_people(results: Any, plan: pd.DataFrame | None) -> dict[str, Any]
         readable = re.sub(r"[^A-Za-z0-9]+", "-", finding.name).strip("-")[:40]
         name = f"{FINDINGS}/{number:04d}-{readable}.csv"
         tables[name] = _with_index(finding.frame)
-    return tables
+    return tables | _learned_tables(results.folds)
+
+
+def _learned_tables(folds: Iterable[FoldResult]) -> dict[str, pd.DataFrame]:
+    """Stack what the models say of themselves, one table of all models by name."""
+    stacked: dict[str, list[pd.DataFrame]] = {}
+    for fold in folds:
+        where: dict[str, Any] = {
+            "model": fold.model,
+            "repeat": fold.repeat,
+            "fold": fold.fold,
+        }
+        for name, table in fold.learned.items():
+            columns = [*where, *(column for column in table if column not in where)]
+            stacked.setdefault(name, []).append(table.assign(**where)[columns])
+    return {
+        f"{FINDINGS}/{name}.csv": pd.concat(tables, ignore_index=True)
+        for name, tables in stacked.items()
+    }
 
 
 def write_tables(
@@ -313,23 +332,32 @@ def _dataset(folder: Path, description: Description) -> Dataset:
 
 
 def metric_entry(metric: Metric) -> tuple[Any, ...]:
-    """Return name, direction, whether the name tells the function, and response."""
+    """Return name, direction, whether the name tells the function, and what it scores.
+
+    The last are the response and the limits.
+    """
     by_name = KNOWN_METRICS.get(metric.name)
     is_known = by_name is not None and by_name.function is metric.function
     is_known = is_known or is_scorer(metric)
-    return metric.name, metric.greater_is_better, is_known, metric.response
+    limits = metric.limits or FREE
+    return metric.name, metric.greater_is_better, is_known, metric.response, limits
 
 
 def _metric(
-    name: str, greater_is_better: bool | None, is_known: bool, response: str
+    name: str,
+    greater_is_better: bool | None,
+    is_known: bool,
+    response: str,
+    limits: tuple[float, float] = FREE,
 ) -> Metric:
     """Find a metric by its name; the function of a user's own is lost."""
     if not is_known:
-        return Metric(name, LostFunction(name), greater_is_better, response)
+        lost = LostFunction(name)
+        return Metric(name, lost, greater_is_better, response, limits=limits)
     known = KNOWN_METRICS.get(name)
     if known is None or known.response != response:
         [known] = resolve_metrics([name])
-    return replace(known, greater_is_better=greater_is_better)
+    return replace(known, greater_is_better=greater_is_better, limits=limits)
 
 
 def digest_of(results: Iterable[FoldResult]) -> str:

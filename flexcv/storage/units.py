@@ -159,6 +159,7 @@ def plain_result(result: FoldResult) -> dict[str, Any]:
         plain[part] = _plain_predictions(plain[part])
     plain["params"] = redact_params(result.params)
     plain["trials"] = None if result.trials is None else redact_frame(result.trials)
+    plain["learned"] = {n: redact_frame(t) for n, t in result.learned.items()}
     plain["findings"] = [
         [finding.name, redact_frame(finding.frame), _name_of_drawing(finding.draw)]
         for finding in result.findings

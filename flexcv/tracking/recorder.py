@@ -40,7 +40,7 @@ from flexcv.evaluation import (
 from flexcv.evaluation.importances import frozen_trials, importances_of, kept_by
 from flexcv.metrics import Metric
 from flexcv.records import FoldResult, Key
-from flexcv.results.findings import drawing_of
+from flexcv.results.findings import collect_findings, drawing_of
 from flexcv.results.tables import scores_table, stacked, summary_table
 
 from . import pictures
@@ -288,6 +288,7 @@ class Recorder:
             for model in dict.fromkeys(result.model for result in results):
                 own = [result for result in results if result.model == model]
                 self._own.call(model, self._tell_averages, model, scores, summary)
+                self._own.call(model, self._tell_learned, model, own)
                 self._own.call(model, self._tell_pictures, model, own)
         for model, run in self._models.items():
             run.finish(_with_failures(status, [r for r in results if r.model == model]))
@@ -334,6 +335,13 @@ class Recorder:
         # The top run has them too, so that runs can be sorted by them.
         means = {n: v for n, v in averages.items() if n.startswith("mean/test/")}
         self._run.log_metrics({f"{name}/{model}": v for name, v in means.items()})
+
+    def _tell_learned(self, model: str, results: Sequence[FoldResult]) -> None:
+        """Send effects, variances and importances with their spread over folds."""
+        learned = {name for result in results for name in result.learned}
+        for name, found in collect_findings(results).get(model, {}).items():
+            if name in learned:
+                self._models[model].log_table(name, found.combined)
 
     def _tell_pictures(self, model: str, results: Sequence[FoldResult]) -> None:
         run = self._models[model]

@@ -45,7 +45,7 @@ def test_groups_that_the_splitter_ignores_are_named_once(table):
     assert len(caught) == 1
     assert str(caught[0].message) == (
         "KFold puts rows of one 'group' into training and test: this run answers how "
-        "well *known groups* are predicted; for new groups use "
+        "well known groups are predicted; for new groups use "
         "split_out='GroupKFold'. (silence='groups-ignored' in set_run)"
     )
     assert caught[0].filename == __file__
@@ -174,3 +174,7 @@ def test_a_further_grouping_column_that_is_not_kept_whole_is_noted(table):
     cv.set_splits("GroupKFold", n_splits_out=3).add_model(Ridge)
     message = cv.check().set_index("name").loc["other-groups", "message"]
     assert message.startswith("levels of 'item' stand in training and test")
+
+
+def test_a_constant_feature_is_not_taken_for_the_target(table):
+    assert "target-inside" not in found(chain(table.assign(flat=1.0)))

@@ -4,7 +4,7 @@ import functools
 from functools import partial
 
 import pytest
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from flexcv.merf import MERF
@@ -18,7 +18,7 @@ from flexcv.models import (
     PenalizedGeneralizedMixedModel,
     PenalizedLinearMixedModel,
 )
-from flexcv.testing import LAWS
+from flexcv.testing import CHANGES, LAWS, largest_move
 from flexcv.testing.laws import Trial, grouped_sample
 
 BOOSTING = {"max_iterations": 20, "random_state": 0}
@@ -105,3 +105,17 @@ def trial_of(family: str) -> Trial:
 @pytest.mark.parametrize(("family", "law"), cases())
 def test_every_family_keeps_every_law(family, law):
     LAWS[law](trial_of(family))
+
+
+@pytest.mark.parametrize("change", ["names", "text", "category"])
+@pytest.mark.parametrize("family", ["linear", "binomial", "poisson", "merf of a ridge"])
+def test_names_of_groups_move_no_last_digit(family, change):
+    outcome, make = FAMILIES[family]
+    assert largest_move(make, grouped_sample(outcome), CHANGES[change], seed=1) == 0.0
+
+
+@pytest.mark.slow
+def test_trees_that_decide_by_the_last_digit_do_not_hear_names_of_groups():
+    boosted = GradientBoostingRegressor(n_estimators=30, max_depth=2, random_state=0)
+    make = partial(MERF, boosted, random_state=0, max_iterations=12, tol=None)
+    assert largest_move(make, grouped_sample(), CHANGES["text"]) == 0.0

@@ -15,7 +15,7 @@ import pytest
 
 from flexcv.models import GeneralizedLinearMixedModel
 
-from .test_reference import FOLDER, read_table
+from .test_linear_reference import FOLDER, read_table
 
 pytestmark = pytest.mark.reference
 

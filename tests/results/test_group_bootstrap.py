@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 
+from flexcv.results.deleted import MAX_BLOCKS
 from flexcv.results.group_bootstrap import (
-    MAX_BLOCKS,
     GroupScores,
     bootstrap_interval,
     group_scores,

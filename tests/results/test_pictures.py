@@ -68,7 +68,7 @@ def test_axes_that_are_given_are_drawn_on(rich):
 
 REFUSED = {
     "model": (lambda plot: plot.importance("Tre"), KeyError, "no model is called 'Tre'; did you mean 'Tree'?"),
-    "finding": (lambda plot: plot.importance("LMM"), ValueError, "there is no finding 'importance' of 'LMM'; the run has fit, fixed_effects, icc, importance, random_effects, variance_components. Add a post-processor that gives it."),
+    "finding": (lambda plot: plot.importance("LMM"), ValueError, "there is no finding 'importance' of 'LMM'; the run has fit, fixed_effects, icc, importance, random_effects, variance_components. Pass `PermutationImportancePostProcessor` as `post_processor` to `add_model`."),
     "fold": (lambda plot: plot.random_effects(fold=9), ValueError, "`fold` must be a place from 0 to 2, got 9; so many folds have the finding 'random_effects'."),
     "drawn fold": (lambda plot: plot.fixed_effects(fold=3), ValueError, "`fold` must be a place from 0 to 2, got 3; so many folds have the finding 'fixed_effects'."),
     "trace": (lambda plot: plot.traces(model="Mean"), ValueError, "there is no trace of 'Mean'; only models that iterate keep one."),

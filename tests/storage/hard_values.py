@@ -137,6 +137,7 @@ FOLD_RESULTS = st.builds(
     drawn=st.dictionaries(TEXTS, st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS), max_size=3),
     trials=st.one_of(st.none(), frames()),
     traces=st.one_of(st.none(), frames()),
+    learned=st.dictionaries(TEXTS, frames(), max_size=2),
     findings=st.lists(st.builds(Finding, TEXTS, frames(), DRAWINGS), max_size=2).map(tuple),
     warnings=st.lists(st.tuples(TEXTS, TEXTS), max_size=2).map(tuple),
     seconds=st.dictionaries(TEXTS, st.floats(0, 9), max_size=2),

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,11 +23,12 @@ from flexcv.arrays import FloatArray
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._table import prediction_table, training_table
 from flexcv.models.design.columns import RandomDesign, RandomEncoder, learn_random
-from flexcv.models.design.terms import RandomTerm, random_terms
+from flexcv.models.design.terms import RandomSpecification, RandomTerm, random_terms
 from flexcv.models.design.validate import require_column, sample_weights, target_values
 from flexcv.models.gaussian.covariance import correlations
 from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.unbounded import grows_without_end, warn_without_end
+from flexcv.typing import KnownGroups
 
 RESIDUAL = "Residual"
 COMPONENT = ("group", "name", "variance", "sd")
@@ -92,10 +94,10 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
 
     column_roles: ClassVar[tuple[str, ...]] = ()
 
-    groups: Any
-    slopes: Any
-    random: Any
-    known_groups: str
+    groups: str | Sequence[str] | None
+    slopes: str | Sequence[str] | None
+    random: RandomSpecification | None
+    known_groups: KnownGroups
     random_encoder_: RandomEncoder
     random_part_: RandomPart
     sigma_: float
@@ -110,7 +112,12 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     def _fixed_part(self, source: Columns) -> FloatArray:
         """Return the population prediction for a table."""
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -176,7 +183,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "random_part_")
 
-    def predict(self, X: Any) -> FloatArray:
+    def predict(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Predict with the effects of known levels; without for unknown ones.
 
         Parameters
@@ -192,28 +199,17 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     def random_effects_(self) -> dict[str, pd.DataFrame]:
         """Predicted effects: per grouping factor a table of levels by effects."""
         check_is_fitted(self)
-        return {
-            encoder.name: pd.DataFrame(values, index=encoder.levels, columns=names)
-            for encoder, names, values in zip(
-                self.random_encoder_.factors,
-                self._effect_names(),
-                self.random_part_.effects,
-                strict=True,
-            )
-        }
+        return self._listings(self.random_part_.effects)
 
     @property
     def variance_components_(self) -> pd.DataFrame:
         """Variances of the random effects and of the residual, with correlations."""
         check_is_fitted(self)
         rows: list[dict[str, Any]] = []
-        for encoder, names, covariance in zip(
-            self.random_encoder_.factors,
-            self._effect_names(),
-            self.random_part_.covariances,
-            strict=True,
+        for encoder, covariance in zip(
+            self.random_encoder_.factors, self.random_part_.covariances, strict=True
         ):
-            rows += _component_rows(encoder.name, names, covariance)
+            rows += _component_rows(encoder.name, encoder.names, covariance)
         if self._has_residual():
             rows.append(_component(RESIDUAL, "", self.sigma_**2))
         return pd.DataFrame(rows, columns=None if rows else list(COMPONENT))
@@ -269,8 +265,12 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
         effects = design.effects_sum(self.random_part_.effects)
         return self._fixed_part(source) + effects
 
-    def _effect_names(self) -> list[tuple[str, ...]]:
-        return [encoder.names for encoder in self.random_encoder_.factors]
+    def _listings(self, values: Sequence[FloatArray]) -> dict[str, pd.DataFrame]:
+        """Return arrays of shape (levels, effects) as a table for each factor."""
+        return {
+            encoder.name: encoder.listing(own)
+            for encoder, own in zip(self.random_encoder_.factors, values, strict=True)
+        }
 
 
 def _component(group: str, name: str, variance: float) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import importlib
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice
@@ -26,8 +27,13 @@ from flexcv.models.design.fingerprint import Fingerprint, fingerprint
 from flexcv.models.design.gaps import complete_rows, with_gaps, without_gaps
 from flexcv.models.design.terms import RandomTerm, names_of_term
 from flexcv.models.design.validate import sample_weights
+from flexcv.typing import NaAction
 
 from .base import AbstractMixedModel, Training
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 NA_ACTIONS = ("raise", "drop")
 
@@ -41,9 +47,9 @@ class AbstractFormulaModel(AbstractMixedModel):
     column_roles: ClassVar[tuple[str, ...]] = ("weights", "offset")
 
     formula: str | None
-    weights: Any
-    offset: Any
-    na_action: str
+    weights: str | None
+    offset: str | None
+    na_action: NaAction
     n_dropped_rows_: int
     fixed_encoder_: FixedEncoder
     coefficients_: FloatArray
@@ -56,7 +62,12 @@ class AbstractFormulaModel(AbstractMixedModel):
     def fixed_effects_(self) -> pd.DataFrame:
         """Fixed effects with standard errors, tests and intervals."""
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -84,7 +95,7 @@ class AbstractFormulaModel(AbstractMixedModel):
         self._fit_design(self._training(X, coded, sample_weight))
         return self
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: pd.DataFrame | ArrayLike) -> npt.NDArray[Any]:
         """Predict with the effects of known levels; without for unknown ones.
 
         Parameters
@@ -95,7 +106,9 @@ class AbstractFormulaModel(AbstractMixedModel):
         """
         return self._with_gaps(X, super().predict)
 
-    def plot_fixed_effects(self, ax: Any = None, *, intercept: bool = False) -> Any:
+    def plot_fixed_effects(
+        self, ax: Axes | None = None, *, intercept: bool = False
+    ) -> Any:
         """Draw each fixed effect as a dot on its interval; gives the axes.
 
         Blue is positive and orange negative where the interval excludes zero; an

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-Callback: TypeAlias = Callable[[Mapping[str, float]], bool | None]
+from flexcv.typing import Callback
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def is_stopped(
@@ -43,9 +46,9 @@ class IteratedModel:
     """A model that is fitted in iterations and keeps ``trace_``, a row for each."""
 
     trace_: pd.DataFrame
-    callbacks: Any
+    callbacks: Callback | Sequence[Callback] | None
 
-    def plot_convergence(self, axes: Any = None) -> Any:
+    def plot_convergence(self, axes: Axes | None = None) -> Any:
         """Draw likelihood, variances, change and validation loss by iteration.
 
         Parameters

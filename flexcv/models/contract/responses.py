@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.metrics import accuracy_score
 from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
@@ -55,7 +56,7 @@ class AbstractFamilyModel(AbstractMixedModel):
         """Return the family's name; None for a normal outcome."""
         return None if self._is_normal() else self.family
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: pd.DataFrame | ArrayLike) -> npt.NDArray[Any]:
         """Return the expected outcome, or the more probable class.
 
         Known levels enter with their predicted effects. The outcome of unknown ones
@@ -72,7 +73,7 @@ class AbstractFamilyModel(AbstractMixedModel):
         return np.asarray(self.classes_[(mean > 0.5).astype(np.intp)])
 
     @available_if(predicts_classes)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> FloatArray:
+    def predict_proba(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Return the probabilities of both classes, in the order of ``classes_``.
 
         Known levels have theirs at their own effects. A new level's is the mean
@@ -90,7 +91,7 @@ class AbstractFamilyModel(AbstractMixedModel):
         mean = self.predict_mean(X)
         return np.column_stack([1.0 - mean, mean])
 
-    def predict_mean(self, X: Any) -> FloatArray:
+    def predict_mean(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         r"""Return the expected outcome; a probability for two classes.
 
         Known levels enter with their predicted effect. Over the effects b of unknown
@@ -106,7 +107,7 @@ class AbstractFamilyModel(AbstractMixedModel):
         family = self._response_family()
         return self.predict_linear(X) if family is None else mean_at(self, X, family)
 
-    def predict_linear(self, X: Any) -> FloatArray:
+    def predict_linear(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Return the linear predictor, with known effects, and zero for unknown ones.
 
         The mean at it is the outcome of a group whose effects happen to be zero, not
@@ -119,7 +120,12 @@ class AbstractFamilyModel(AbstractMixedModel):
         """
         return np.asarray(super().predict(X))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Return the accuracy for two classes, else the coefficient of determination.
 
         Parameters

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from flexcv.arrays import FloatArray, IntArray
-from flexcv.models.design.validate import (
-    require_column,
-    require_no_missing,
-    require_one_kind,
-)
+from flexcv.models.design.validate import require_no_missing
 
 from ._effects import Columns, Constant, Effect, columns_used, effect_names
 from ._learning import FixedEffects, learn_column, learn_formula, learn_slopes
+from .group_levels import learn_levels
 from .labels import (
     ColumnLabels,
     are_of_one_kind,
@@ -41,7 +38,7 @@ class RandomFactor:
     name
         The group, ``a:b`` for an interaction.
     levels
-        The labels that training showed, one per code.
+        The labels that training showed, one per code, in the order of its rows.
     codes
         One code per row; -1 marks a level that training did not show.
     columns
@@ -142,11 +139,26 @@ class FixedEncoder:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FactorEncoder:
-    """How a table becomes the random columns and codes of one factor."""
+    """How a table becomes the random columns and codes of one factor.
+
+    Attributes
+    ----------
+    name
+        The group, ``a:b`` for an interaction.
+    group_columns
+        The columns that hold its labels.
+    levels
+        The labels that training showed, one per code, in the order of its rows.
+    listed
+        Codes in the order in which tables list the levels.
+    effects
+        What gives the random columns, a tuple for each set of correlated ones.
+    """
 
     name: str
     group_columns: tuple[Any, ...]
     levels: pd.Index
+    listed: IntArray
     effects: tuple[tuple[Effect, ...], ...]
 
     @property
@@ -171,8 +183,13 @@ class FactorEncoder:
 
     def with_own_levels(self, source: Columns) -> RandomFactor:
         """Return the numbers for a table whose levels count as new, all of them."""
-        codes, levels = _learn_levels(source.table, self.group_columns)
-        return replace(self.factor(source, codes), levels=levels)
+        own = learn_levels(source.table, self.group_columns)
+        return replace(self.factor(source, own.codes), levels=own.labels)
+
+    def listing(self, values: FloatArray) -> pd.DataFrame:
+        """Return values of shape (levels, effects) as a table that lists the levels."""
+        index = self.levels[self.listed]
+        return pd.DataFrame(values[self.listed], index=index, columns=self.names)
 
     def column_labels(self, table: pd.DataFrame) -> list[ColumnLabels]:
         """Return the labels of each grouping column, in a table and in training."""
@@ -300,17 +317,17 @@ def learn_random(
     >>> table = pd.DataFrame({"x": [1.0, 2.0, 3.0], "g": ["b", "a", "b"]})
     >>> encoder, design = learn_random(Columns(table), [RandomTerm("g", ("x",))])
     >>> design.factors[0].names, list(design.factors[0].levels)
-    (('Intercept', 'x'), ['a', 'b'])
+    (('Intercept', 'x'), ['b', 'a'])
     """
     encoders, factors = [], []
     for same_group in merged(terms):
-        codes, levels = _learn_levels(source.table, same_group[0].columns)
+        codes, levels, listed = learn_levels(source.table, same_group[0].columns)
         parts = [p for term in same_group for p in uncorrelated_parts(term)]
         blocks = tuple(
             learn_slopes(part.slopes, part.intercept, source) for part in parts
         )
         name, columns = same_group[0].group_name, same_group[0].columns
-        encoder = FactorEncoder(name, columns, levels, blocks)
+        encoder = FactorEncoder(name, columns, levels, listed, blocks)
         encoders.append(encoder)
         factors.append(encoder.factor(source, codes))
     order = sorted(range(len(factors)), key=lambda k: -factors[k].n_levels)
@@ -318,49 +335,3 @@ def learn_random(
         RandomEncoder(tuple(encoders[k] for k in order)),
         RandomDesign(tuple(factors[k] for k in order), len(source.table)),
     )
-
-
-def sorted_levels(column: pd.Series) -> tuple[IntArray, pd.Index]:
-    """Return codes and the labels that occur, sorted or in category order."""
-    codes, uniques = pd.factorize(column)
-    labels = plain_index(uniques)
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        order = np.argsort(column.cat.categories.get_indexer(labels), kind="stable")
-    else:
-        order = _order(labels)
-    if (np.diff(order) == 1).all():
-        return codes, labels
-    rank = np.empty(len(order), dtype=np.intp)
-    rank[order] = np.arange(len(order))
-    return rank[codes], labels[order]
-
-
-def _order(labels: pd.Index) -> IntArray:
-    try:
-        return np.asarray(labels.argsort(), dtype=np.intp)
-    except TypeError:  # labels of several kinds have no order: keep their appearance
-        return np.arange(len(labels))
-
-
-def _learn_levels(
-    table: pd.DataFrame, names: Sequence[Any]
-) -> tuple[IntArray, pd.Index]:
-    coded = []
-    for name in names:
-        require_column(table, name, "groups")
-        require_no_missing(table[name], "grouping")
-        require_one_kind(table[name])
-        coded.append(sorted_levels(table[name]))
-    if len(coded) == 1:
-        return coded[0]
-    combined = np.zeros(len(table), dtype=np.intp)
-    for codes, labels in coded:
-        combined = combined * len(labels) + codes
-    cells, inverse = np.unique(combined, return_inverse=True)
-    parts = np.unravel_index(cells, [len(labels) for _, labels in coded])
-    levels = pd.MultiIndex(
-        levels=cast("Any", [labels for _, labels in coded]),
-        codes=cast("Any", list(parts)),
-        names=list(names),
-    )
-    return np.asarray(inverse, dtype=np.intp), levels

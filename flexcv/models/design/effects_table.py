@@ -46,16 +46,6 @@ def tidy_effects(
     return pd.concat(parts, ignore_index=True)
 
 
-def deviation_tables(
-    effects: dict[str, pd.DataFrame], deviations: Any
-) -> dict[str, pd.DataFrame]:
-    """Return arrays of standard deviations the labels of the effects."""
-    return {
-        name: pd.DataFrame(values, index=frame.index, columns=frame.columns)
-        for (name, frame), values in zip(effects.items(), deviations, strict=True)
-    }
-
-
 def _label(level: Any) -> str:
     """Return a level as text, a:b for an interaction."""
     return ":".join(map(str, level)) if isinstance(level, tuple) else str(level)

@@ -37,7 +37,9 @@ def numeric_values(column: pd.Series, name: object) -> FloatArray:
     """Return a numeric column as floats, without missing or infinite values."""
     values = _as_float(column, name)
     # One sum tells: it is finite unless some value is not (or the sum overflows).
-    if not np.isfinite(values.sum()) and not np.isfinite(values).all():
+    with np.errstate(over="ignore"):
+        total = values.sum()
+    if not np.isfinite(total) and not np.isfinite(values).all():
         kind = "missing" if np.isnan(values).any() else "infinite"
         raise ValueError(
             f"column {name!r} must be finite, got {kind} values; "
@@ -128,7 +130,7 @@ def _text_to_float(values: npt.NDArray[Any]) -> FloatArray:
         return values.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"`y` must be numeric, got values such as {values[0]!r}; "
+            f"`y` must be numeric, got values such as {values.tolist()[0]!r}; "
             "convert them to numbers."
         ) from error
 

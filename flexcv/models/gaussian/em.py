@@ -20,7 +20,8 @@ import numpy as np
 
 from flexcv.arrays import FloatArray, IntArray
 
-from .one_factor import LOG_2PI, GroupSums, resolvent
+from .criterion import LOG_2PI
+from .one_factor import GroupSums, resolvent
 
 START_SIGMA2 = 1.0  # the classical start, in squared units of the target
 PINV_CUTOFF = 1e-15  # relative to the largest singular value, as in numpy's pinv

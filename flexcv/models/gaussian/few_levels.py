@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -16,8 +17,9 @@ from scipy.linalg import block_diag
 from flexcv.arrays import FloatArray, IntArray
 
 from .blocks import blocks_of_columns, form_of_columns, level_blocks, starts_of
+from .criterion import FixedPart, criterion, fixed_of_rows, solve_fixed
 from .draws import draws_of_several_factors
-from .one_factor import SEEN, GroupSums, Profile, criterion, solve_fixed
+from .one_factor import SEEN, GroupSums, Profile
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +66,11 @@ class DenseSums:
         """Whether the Hessian is exact."""
         return True
 
+    @property
+    def is_of_rows(self) -> bool:
+        """Whether what the levels leave is known from the rows, to their last digit."""
+        return self.root is not None
+
     def profile(
         self,
         factors: Sequence[FloatArray],
@@ -93,13 +100,11 @@ class DenseSums:
 
     def lost(self, r2: float, theta: FloatArray) -> float:
         """Return how many times the last digit of r^2 its sums are off at theta."""
-        from_rows = self.root is not None
-        if from_rows and all(q == 1 for q, _ in self.sizes):
-            return 0.0
+        if self.root is not None:  # a triangularisation subtracts no squares
+            return float(np.linalg.norm(self.root[:, -1]) / np.sqrt(r2))
         largest = float(self.cross.diagonal().max())
         spread = float(np.abs(theta).max(initial=0.0) ** 2)
-        taken = 0.0 if from_rows else float(self.gram[-1, -1]) / r2
-        return taken + SEEN * spread * largest
+        return float(self.gram[-1, -1]) / r2 + SEEN * spread * largest
 
     def far_factors(self) -> list[FloatArray]:
         """Return no Lambda to begin from: its levels are not told apart."""
@@ -155,17 +160,15 @@ def profile_dense(
     precision: float | None = None,
 ) -> Profile:
     """Evaluate the criterion and its derivatives in the entries of every D."""
-    m, p = len(sums.cross), sums.n_fixed
+    p = sums.n_fixed
     weighed = _weighed_sums if sums.root is None else _weighed_rows
-    log_det, solved, left = weighed(sums, factors)
-    fixed = solve_fixed(left)
+    at = weighed(sums, factors)
     free = sums.n_rows - p if reml else sums.n_rows
     value, level = criterion(
-        log_det, fixed, free, sums.log_weights, reml=reml, precision=precision
+        at.log_det, at.fixed, free, sums.log_weights, reml=reml, precision=precision
     )
-    mixed = solved[:, m : m + p]
-    scores = solved[:, -1] - mixed @ fixed.beta
-    parts = _Parts(solved[:, :m], mixed @ fixed.root.T, scores, sums.sizes)
+    fixed, scores = at.fixed, at.scores
+    parts = _Parts(at.within, at.mixed @ fixed.root.T, scores, sums.sizes)
     gradient, hessian = parts.derivatives(*level, reml)
     return Profile(
         value,
@@ -181,10 +184,18 @@ def profile_dense(
     )
 
 
-def _weighed_sums(
-    sums: DenseSums, factors: Sequence[FloatArray]
-) -> tuple[float, FloatArray, FloatArray]:
-    """Return log|V|, Z'V^-1[Z X y] and [X y]'V^-1[X y] from sums."""
+class _Weighed(NamedTuple):
+    """log|V|, the fixed part, Z'V^-1Z, Z'V^-1X and Z'V^-1e."""
+
+    log_det: float
+    fixed: FixedPart
+    within: FloatArray
+    mixed: FloatArray
+    scores: FloatArray
+
+
+def _weighed_sums(sums: DenseSums, factors: Sequence[FloatArray]) -> _Weighed:
+    """Return them from sums."""
     m, whole = len(sums.cross), _over_levels(sums, factors)
     right = whole.T @ sums.cross
     inner = right[:, :m] @ whole
@@ -193,30 +204,36 @@ def _weighed_sums(
     log_det = 2.0 * float(np.log(lower.diagonal()).sum())
     answer = np.linalg.solve(lower.T, np.linalg.solve(lower, right))
     solved = sums.cross - right[:, :m].T @ answer
-    return log_det, solved, sums.gram - right[:, m:].T @ answer[:, m:]
+    fixed = solve_fixed(sums.gram - right[:, m:].T @ answer[:, m:])
+    mixed = solved[:, m:-1]
+    scores = solved[:, -1] - mixed @ fixed.beta
+    return _Weighed(log_det, fixed, solved[:, :m], mixed, scores)
 
 
-def _weighed_rows(
-    sums: DenseSums, factors: Sequence[FloatArray]
-) -> tuple[float, FloatArray, FloatArray]:
-    """Return the same from the triangle of the rows, by least squares on (Z Lambda; I).
+def _weighed_rows(sums: DenseSums, factors: Sequence[FloatArray]) -> _Weighed:
+    """Return them from the triangle of the rows, by least squares on (Z Lambda; I).
 
     What is left of the rows gives Z'V^-1; Lambda'Z'V^-1, which is as small as Lambda is
-    large, is what is left of the zeros below them.
+    large, is what is left of the zeros below them. The residual e is found among what
+    is left and taken from there: far from the fixed effects that were taken out of
+    the target, differences of products would lose its digits.
     """
     assert sums.root is not None
     m, whole = len(sums.cross), _over_levels(sums, factors)
     z, k = sums.root[:, :m], len(sums.root)
     basis, upper = np.linalg.qr(np.vstack([z @ whole, np.eye(m)]))
-    part = basis[:k].T @ sums.root
-    left = sums.root - basis[:k] @ part
-    below = basis[k:] @ part
-    solved = z.T @ left
-    solved += _over_levels(sums, _inverses(factors)) @ (below - whole.T @ solved)
-    solved[:, :m] = 0.5 * (solved[:, :m] + solved[:, :m].T)
     log_det = 2.0 * float(np.log(np.abs(upper.diagonal())).sum())
-    outside = np.vstack([left, below])[:, m:]
-    return log_det, solved, outside.T @ outside
+    rows = np.vstack([sums.root, np.zeros((m, sums.root.shape[1]))])
+    left = rows - basis @ (basis.T @ rows)
+    fixed = fixed_of_rows(left[:, m:])
+    error = left[:, -1] - left[:, m:-1] @ fixed.beta
+    error -= basis @ (basis.T @ error)
+    left[:, -1] = error
+    solved = z.T @ left[:k]
+    inverse = _over_levels(sums, _inverses(factors))
+    solved -= inverse @ (left[k:] + whole.T @ solved)
+    within = 0.5 * (solved[:, :m] + solved[:, :m].T)
+    return _Weighed(log_det, fixed, within, solved[:, m:-1], solved[:, -1])
 
 
 def _over_levels(sums: DenseSums, factors: Sequence[FloatArray]) -> FloatArray:

@@ -27,14 +27,13 @@ from .blocks import (
     level_blocks,
     starts_of,
 )
+from .criterion import criterion, solve_fixed
 from .incidence import Incidence
 from .one_factor import (
     SEEN,
     GroupSums,
     Profile,
-    criterion,
     resolvent,
-    solve_fixed,
 )
 from .remaining import (
     Rest,
@@ -90,6 +89,11 @@ class StagedSums:
     @property
     def is_exact(self) -> bool:
         """Whether the Hessian is exact; here it is the average information."""
+        return False
+
+    @property
+    def is_of_rows(self) -> bool:
+        """Whether what the levels leave is known from the rows; here from sums."""
         return False
 
     def profile(

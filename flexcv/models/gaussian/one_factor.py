@@ -18,18 +18,16 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import lapack
 
 from flexcv.arrays import FloatArray, IntArray
 
+from .criterion import criterion, solve_fixed
 from .draws import draws_of_one_factor
 from .far_levels import far_factors
 
 LARGE = 30.0  # deviation, relative to the residual, whose square loses digits
 EMPTY = 1e-7  # a direction of Z in a level, relative to its largest, that is none
-LEAST = np.float64(1e-290)  # of squares: rows over it are still a number
 SEEN = 0.05  # share of what rounding could do to a large variance's neighbours
-LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +87,11 @@ class GroupSums:
     def is_exact(self) -> bool:
         """Whether the Hessian is exact."""
         return True
+
+    @property
+    def is_of_rows(self) -> bool:
+        """Whether what the levels leave is known from the rows, to their last digit."""
+        return self.within is not None
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
@@ -204,15 +207,6 @@ class Profile(NamedTuple):
     scores: FloatArray
     whitened: FloatArray
     within: FloatArray
-
-
-class FixedPart(NamedTuple):
-    """The Schur complement of the fixed part, solved."""
-
-    beta: FloatArray
-    root: FloatArray
-    r2: float
-    log_det: float
 
 
 def profile(
@@ -344,51 +338,6 @@ def profile_plain(
         np.zeros((0, sums.n_fixed)),
         nothing,
     )
-
-
-def solve_fixed(schur: FloatArray) -> FixedPart:
-    """Solve for beta in the Schur complement of ``[X y]``.
-
-    ``root`` is the inverse of its lower Cholesky factor, so (X'V^-1X)^-1 is
-    ``root.T @ root``.
-    """
-    p = len(schur) - 1
-    if p == 0:
-        return FixedPart(np.zeros(0), np.zeros((0, 0)), float(schur[0, 0]), 0.0)
-    lower, failed = lapack.dpotrf(schur[:p, :p], lower=1)
-    if failed:
-        raise np.linalg.LinAlgError("the fixed columns are dependent given V")
-    root = lapack.dtrtri(lower, lower=1)[0]
-    half = root @ schur[:p, p]
-    r2 = float(schur[p, p] - half @ half)
-    log_det = 2.0 * float(np.log(lower.diagonal()).sum())
-    return FixedPart(half @ root, root, max(r2, LEAST), log_det)
-
-
-class ResidualLevel(NamedTuple):
-    """1 / sigma^2, and how much of it a change of r^2 takes along (0 when kept)."""
-
-    precision: float
-    pull: float
-
-
-def criterion(
-    log_det: float,
-    fixed: FixedPart,
-    free: int,
-    log_weights: float,
-    *,
-    reml: bool,
-    precision: float | None = None,
-) -> tuple[float, ResidualLevel]:
-    """Return -2 log-likelihood with beta, and sigma unless kept, profiled out."""
-    value = log_det - log_weights + (fixed.log_det if reml else 0.0)
-    if precision is None:
-        level = ResidualLevel(free / fixed.r2, 1.0 / free)
-        return value + free * (1.0 + LOG_2PI - float(np.log(level.precision))), level
-    level = ResidualLevel(precision, 0.0)
-    value += free * (LOG_2PI - float(np.log(precision))) + fixed.r2 * precision
-    return value, level
 
 
 def resolvent(

@@ -15,6 +15,8 @@ from .one_factor import Profile
 from .sums import Sums
 
 START = 0.87  # not round: a step from a round number can land exactly on zero
+ROUNDED = 300.0  # deviation beyond which second derivatives in D lose their digits
+STEP = 3e-3  # of differences of gradients there, relative to theta
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +68,36 @@ class Problem:
             at = self.at(theta, factors)
         except np.linalg.LinAlgError:  # theta so large that rounding takes over
             return np.inf, np.zeros(len(theta)), np.eye(len(theta))
-        return self.in_theta(at, factors)
+        value, gradient, hessian = self.in_theta(at, factors)
+        if self._loses_curvature(theta):
+            hessian = self._differences(theta, STEP * np.maximum(np.abs(theta), 1.0))
+        return value, gradient, hessian
+
+    def _loses_curvature(self, theta: FloatArray) -> bool:
+        """Whether the way from D to theta takes differences of the Hessian's entries.
+
+        With several effects the entries of D are of size one where those of theta are
+        of the inverse square of theta, and four thetas go with each.
+        """
+        several = any(shape.n_effects > 1 for shape in self.shapes)
+        far = float(np.abs(theta).max(initial=0.0)) > ROUNDED
+        return self.sums.is_of_rows and several and far
+
+    def _differences(self, theta: FloatArray, steps: FloatArray) -> FloatArray:
+        """Return second derivatives as central differences of gradients."""
+        columns = []
+        for direction, step in zip(np.diag(steps), steps, strict=True):
+            ahead, behind = (
+                self._gradient(theta + side) for side in (direction, -direction)
+            )
+            columns.append((ahead - behind) / (2.0 * step))
+        hessian = np.array(columns)
+        return np.asarray(0.5 * (hessian + hessian.T))
+
+    def _gradient(self, theta: FloatArray) -> FloatArray:
+        factors = self.factors(theta)
+        slopes = self.profile(factors).gradient.reshape(-1)
+        return np.asarray(self.chain(factors) @ slopes)
 
     def in_theta(
         self, at: Profile, factors: Sequence[FloatArray]
@@ -99,13 +130,7 @@ class Problem:
         """Return second derivatives in theta, by differences where they are a model."""
         if self.exact:
             return self.objective(theta)[2]
-        columns = []
-        for direction in np.eye(len(theta)):
-            ahead = self.objective(theta + step * direction)[1]
-            behind = self.objective(theta - step * direction)[1]
-            columns.append((ahead - behind) / (2.0 * step))
-        hessian = np.array(columns)
-        return np.asarray(0.5 * (hessian + hessian.T))
+        return self._differences(theta, np.full(len(theta), step))
 
     def rounding(self, theta: FloatArray) -> float:
         """Return about the rounding error of the criterion at a large theta."""

@@ -42,6 +42,10 @@ class Sums(Protocol):
     def is_exact(self) -> bool:
         """Whether the Hessian of a profile is exact."""
 
+    @property
+    def is_of_rows(self) -> bool:
+        """Whether what the levels leave is known from the rows, to their last digit."""
+
     def profile(
         self,
         factors: Sequence[FloatArray],

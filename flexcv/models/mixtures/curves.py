@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import warnings
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice, check_integer
@@ -24,6 +25,7 @@ from flexcv.models.design.labels import (
     warn_of_strangers,
 )
 from flexcv.models.design.validate import require_no_missing, target_values
+from flexcv.typing import Seed
 
 from .curve_basis import (
     Basis,
@@ -49,6 +51,10 @@ from .settings import generator_from
 from .sums import SubjectSums, subject_sums
 from .units import Units
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
 OF = ("observation", "curve")
 
 SURE = 1e13  # shape of an inverse gamma that is a point
@@ -57,7 +63,7 @@ SURE = 1e13  # shape of an inverse gamma that is a point
 class AbstractCurveMixture(AbstractMixedModel):
     """A model of curves from a mixture, and what it says of a table's rows."""
 
-    time: Any
+    time: str | None
     extrapolation: str
     basis_: Basis
     membership_: Membership
@@ -68,7 +74,11 @@ class AbstractCurveMixture(AbstractMixedModel):
     mean_coefficients_: FloatArray
     cluster_: pd.Series
 
-    def predict(self, X: Any, condition_on: Any = None) -> FloatArray:
+    def predict(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        condition_on: pd.DataFrame | tuple[pd.DataFrame, ArrayLike] | None = None,
+    ) -> FloatArray:
         """Predict the curves at the table's times.
 
         Known subjects get their posterior curve, others the mean of the population, or
@@ -91,10 +101,10 @@ class AbstractCurveMixture(AbstractMixedModel):
 
     def predict_quantiles(
         self,
-        X: Any,
-        quantiles: Any = (0.05, 0.5, 0.95),
+        X: pd.DataFrame | ArrayLike,
+        quantiles: ArrayLike = (0.05, 0.5, 0.95),
         *,
-        condition_on: Any = None,
+        condition_on: pd.DataFrame | tuple[pd.DataFrame, ArrayLike] | None = None,
         of: str = "observation",
     ) -> pd.DataFrame:
         """Return quantiles of the predictive distribution, a column for each.
@@ -120,10 +130,10 @@ class AbstractCurveMixture(AbstractMixedModel):
 
     def predict_interval(
         self,
-        X: Any,
+        X: pd.DataFrame | ArrayLike,
         level: float = 0.95,
         *,
-        condition_on: Any = None,
+        condition_on: pd.DataFrame | tuple[pd.DataFrame, ArrayLike] | None = None,
         of: str = "observation",
     ) -> pd.DataFrame:
         """Predict with an interval that leaves as much below as above.
@@ -153,12 +163,12 @@ class AbstractCurveMixture(AbstractMixedModel):
 
     def sample(
         self,
-        X: Any,
+        X: pd.DataFrame | ArrayLike,
         n_samples: int = 100,
         *,
-        condition_on: Any = None,
+        condition_on: pd.DataFrame | tuple[pd.DataFrame, ArrayLike] | None = None,
         of: str = "curve",
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> FloatArray:
         """Draw whole curves: rows of one subject share a draw, known or not.
 
@@ -187,12 +197,20 @@ class AbstractCurveMixture(AbstractMixedModel):
             curves = curves + noise * generator.normal(size=curves.shape)
         return self._user(rows.fixed + curves)
 
-    def predict_cluster(self, X: Any, condition_on: Any = None) -> IntArray:
+    def predict_cluster(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        condition_on: pd.DataFrame | tuple[pd.DataFrame, ArrayLike] | None = None,
+    ) -> IntArray:
         """Return the most probable cluster of each row's subject."""
         share = self.predict_cluster_proba(X, condition_on)
         return np.asarray(share.argmax(axis=1))
 
-    def predict_cluster_proba(self, X: Any, condition_on: Any = None) -> FloatArray:
+    def predict_cluster_proba(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        condition_on: pd.DataFrame | tuple[pd.DataFrame, ArrayLike] | None = None,
+    ) -> FloatArray:
         """Return each cluster's probability for each row's subject, rows by clusters.
 
         Clusters are the components of the first layer, the largest one first. New
@@ -203,7 +221,7 @@ class AbstractCurveMixture(AbstractMixedModel):
         share = rows.local.component_share(self.parameters_.n_components[0])
         return share[rows.subjects]
 
-    def log_score(self, X: Any, y: Any) -> float:
+    def log_score(self, X: pd.DataFrame | ArrayLike, y: ArrayLike) -> float:
         """Return the mean log density of the subjects' rows, each subject as a new one.
 
         The larger, the better; for subjects that training did not show it compares
@@ -249,15 +267,16 @@ class AbstractCurveMixture(AbstractMixedModel):
         Columns subject, cluster, time and mean.
         """
         times, design = self._grid(n_times)
-        levels = self.random_encoder_.factors[0].levels
+        encoder = self.random_encoder_.factors[0]
         effects = self.units_.coefficients(self.mean_coefficients_)
-        coefficients = self.random_part_.effects[0] + effects
+        coefficients = self.random_part_.effects[0][encoder.listed] + effects
         values = coefficients @ design.T + self.units_.centre
+        subjects = np.asarray(self.cluster_.index)
         return pd.DataFrame(
             {
-                "subject": np.repeat(np.asarray(levels), len(times)),
+                "subject": np.repeat(subjects, len(times)),
                 "cluster": np.repeat(self.cluster_.to_numpy(), len(times)),
-                "time": np.tile(times, len(levels)),
+                "time": np.tile(times, len(subjects)),
                 "mean": values.ravel(),
             }
         )
@@ -282,7 +301,7 @@ class AbstractCurveMixture(AbstractMixedModel):
             parts.append(part)
         return pd.concat(parts, ignore_index=True)
 
-    def plot_trajectories(self, ax: Any = None, n_times: int = 100) -> Any:
+    def plot_trajectories(self, ax: Axes | None = None, n_times: int = 100) -> Any:
         """Draw the subjects' curves, coloured by cluster, and the clusters' means.
 
         Parameters

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_groups_apart, require_identifiable
 from flexcv.models.design.columns import learn_fixed
 from flexcv.models.design.content import order_by_content
+from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
     average_part,
@@ -31,6 +32,7 @@ from flexcv.models.gaussian.residual_effects import (
     distinct_columns,
 )
 from flexcv.models.laplace.families import Family
+from flexcv.typing import Callback, KnownGroups, Seed
 
 from .gaussian import GaussianResponse
 from .generalized import GeneralizedResponse
@@ -60,25 +62,25 @@ class AbstractNeuralModel(IteratedModel, AbstractMixedModel):
 
     def __init__(
         self,
-        groups: Any = None,
-        slopes: Any = (),
+        groups: str | Sequence[str] | None = None,
+        slopes: str | Sequence[str] | None = (),
         *,
-        random: Any = None,
-        hidden_layer_sizes: Any = (64, 32),
+        random: RandomSpecification | None = None,
+        hidden_layer_sizes: Sequence[int] = (64, 32),
         activation: str = "silu",
         learning_rate: float = 0.01,
         weight_decay: float = 0.1,
         dropout: float = 0.0,
         n_epochs: int | str = "auto",
         batch_size: int | str = "auto",
-        network: Any = None,
+        network: Callable[[int], Any] | None = None,
         early_stopping: str | None = "rows",
         validation_fraction: float = 0.1,
         patience: int = 20,
         device: str = "auto",
-        callbacks: Any = None,
-        random_state: Any = None,
-        known_groups: str = "conditional",
+        callbacks: Callback | Sequence[Callback] | None = None,
+        random_state: Seed = None,
+        known_groups: KnownGroups = "conditional",
     ) -> None:
         self.groups = groups
         self.slopes = slopes

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flexcv.arrays import FloatArray, IntArray
-from flexcv.models.gaussian.one_factor import LOG_2PI
+from flexcv.models.gaussian.criterion import LOG_2PI
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -18,7 +18,7 @@ DEVICES = ("auto", "cpu", "cuda")
 class NeuralSettings:
     """What `NeuralMixedEffectsRegressor` and its siblings take, by the same names."""
 
-    hidden_layer_sizes: Any
+    hidden_layer_sizes: Sequence[int]
     activation: str
     learning_rate: float
     weight_decay: float
@@ -69,7 +69,7 @@ class NeuralSettings:
         return tuple(sizes)
 
 
-def _is_module(network: Any) -> bool:
+def _is_module(network: Callable[[int], Any] | None) -> bool:
     """Tell a module, which could be called, from the function that makes one."""
     return not callable(network) or (
         not isinstance(network, type) and hasattr(network, "state_dict")

@@ -6,7 +6,7 @@ import itertools
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_groups_apart, require_identifiable
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.design.validate import target_values
+from flexcv.typing import Callback, Folds
 
 from .columns import (
     PenalisedColumns,
@@ -46,16 +47,16 @@ class AbstractPenalizedModel(IteratedModel, AbstractMixedModel):
     """
 
     penalty: str
-    alpha: Any
+    alpha: float | Literal["cv"]
     l1_ratio: float
-    unpenalized: Any
+    unpenalized: str | Sequence[str] | None
     standardise: bool
     n_alphas: int
-    folds: Any
+    folds: Folds
     variances: str
     max_iterations: int
     tol: float
-    callbacks: Any
+    callbacks: Callback | Sequence[Callback] | None
     trace_: pd.DataFrame
     columns_: PenalisedColumns
     fixed_: FloatArray

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from flexcv.arrays import FloatArray, IntArray
-from flexcv.models.design.columns import sorted_levels
 from flexcv.models.design.content import order_by_content as order_by_content
+from flexcv.models.design.group_levels import listed_labels
 from flexcv.models.design.labels import level_codes
 from flexcv.models.design.validate import is_categorical
 
@@ -74,7 +74,7 @@ def learn_features(table: pd.DataFrame, names: Sequence[Any]) -> FeatureEncoder:
         )
     return FeatureEncoder(
         {
-            name: sorted_levels(table[name].dropna())[1]
+            name: listed_labels(table[name].dropna())
             if is_categorical(table[name])
             else None
             for name in names

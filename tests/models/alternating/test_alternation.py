@@ -1,4 +1,5 @@
 import itertools
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from flexcv.models.alternating.alternation import (
 )
 from flexcv.models.alternating.out_of_sample import Refit
 from flexcv.models.alternating.outcomes import NormalOutcome
+from flexcv.models.alternating.working import Task
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.gaussian.residual_effects import (
     distinct_columns,
@@ -73,3 +75,24 @@ def test_a_failing_learner_says_in_which_iteration():
     assert caught.value.__notes__ == [
         "in iteration 3 of MERF; the 2 finished iteration(s) are kept in the estimator"
     ]
+
+
+def test_seconds_of_the_halves_are_no_more_than_went_by():
+    def refitted(task, before):
+        return Refit(None, np.zeros(4), "in_sample")
+
+    class Nothing:
+        def start(self):
+            return starting_effects(NOTHING)
+
+        def task(self, refit, state):
+            return Task(np.arange(4.0))
+
+        def solve(self, fitted, state):
+            return state
+
+    began = time.perf_counter()
+    finished = next(alternate(refitted, Nothing()))
+    spent = time.perf_counter() - began
+    assert 0.0 <= finished.learner_seconds <= spent
+    assert 0.0 <= finished.effects_seconds <= spent

@@ -9,7 +9,6 @@ from flexcv.models.design.columns import (
     learn_fixed,
     learn_random,
     level_codes,
-    sorted_levels,
 )
 from flexcv.models.design.terms import random_terms
 
@@ -42,12 +41,22 @@ def test_a_fixed_and_a_random_column_are_one_object() -> None:
     assert design.factors[0].columns[1] is fixed[1]
 
 
-def test_levels_are_sorted_and_unseen_ones_are_marked() -> None:
-    codes, levels = sorted_levels(pd.Series(["b", "c", "a", "b"]))
-    assert list(levels) == ["a", "b", "c"]
-    np.testing.assert_array_equal(codes, [1, 2, 0, 1])
-    new = pd.Series(pd.Categorical(["c", "nobody", None, "a"]))
-    np.testing.assert_array_equal(level_codes(new, levels), [2, -1, -1, 0])
+def test_unseen_levels_are_marked() -> None:
+    encoder, _ = learn_random(Columns(table_of()), random_terms("g"))
+    labels = pd.Series(pd.Categorical(["v", "nobody", "u"]))
+    new = encoder.design(Columns(table_of().head(3).assign(g=labels)))
+    np.testing.assert_array_equal(new.factors[0].codes, [1, -1, 0])
+    gaps = pd.Series(pd.Categorical(["v", None]))
+    np.testing.assert_array_equal(level_codes(gaps, pd.Index(["u", "v"])), [1, -1])
+
+
+def test_a_listing_has_the_labels_in_their_order() -> None:
+    table = table_of().assign(g=["v", "w", "v", "u"])
+    encoder, _ = learn_random(Columns(table), random_terms("g", "x"))
+    listing = encoder.factors[0].listing(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    assert list(listing.index) == ["u", "v", "w"]
+    assert listing["Intercept"].tolist() == [5.0, 1.0, 3.0]
+    assert listing["x"].tolist() == [6.0, 2.0, 4.0]
 
 
 def test_factors_are_ordered_by_their_number_of_levels() -> None:
@@ -64,10 +73,10 @@ def test_terms_on_one_factor_become_blocks() -> None:
 
 def test_interactions_number_the_cells_that_occur() -> None:
     encoder, design = learn_random(Columns(table_of()), random_terms(random="(1|g:h)"))
-    assert list(design.factors[0].levels) == [("u", 1), ("u", 2), ("v", 1), ("w", 2)]
+    assert list(design.factors[0].levels) == [("u", 2), ("v", 1), ("u", 1), ("w", 2)]
     new = pd.DataFrame({"g": ["u", "v", "zz"], "h": [2, 2, 1]})
     codes = encoder.design(Columns(new)).factors[0].codes
-    np.testing.assert_array_equal(codes, [1, -1, -1])
+    np.testing.assert_array_equal(codes, [0, -1, -1])
 
 
 def test_effects_sum_is_zero_for_unknown_levels() -> None:

@@ -4,8 +4,11 @@ import pickle
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flexcv.models import RandomTerm
+from flexcv.models.design._tokens import written_name
 from flexcv.models.design.terms import merged, random_terms, uncorrelated_parts
 
 
@@ -92,3 +95,16 @@ def test_slopes_need_groups() -> None:
 def test_a_term_without_any_effect_is_refused() -> None:
     with pytest.raises(ValueError, match="needs an intercept or a slope"):
         RandomTerm("g", intercept=False)
+
+
+NAMES = st.text(
+    st.sampled_from([*list("abxyZ09 ._+-*/|:~^`'\"\\()[]{},=<>%#éß温"), "\t"]),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(NAMES, NAMES)
+def test_a_random_term_is_read_again_as_it_prints(slope: str, group: str) -> None:
+    terms = random_terms(random=f"({written_name(slope)} | {written_name(group)})")
+    assert random_terms(random=str(terms[0])) == terms

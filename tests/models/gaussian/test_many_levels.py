@@ -141,3 +141,22 @@ def test_the_sparse_form_is_the_dense_one(
     one, two = search(dense), search(sparse)
     assert two.converged
     assert two.value == pytest.approx(one.value, abs=1e-7)
+
+
+def test_without_variances_rounding_is_that_of_the_target(monkeypatch):
+    staged = problem(RANDOM["crossed"], staged=True, reml=True, monkeypatch=monkeypatch)
+    sums = staged.sums
+    assert sums.lost(2.0, np.zeros(2)) == sums.gram[-1, -1] / 2.0
+    assert sums.lost(2.0, np.full(2, 1e3)) > 1e3 * sums.lost(2.0, np.zeros(2))
+
+
+@pytest.mark.parametrize("random", RANDOM.values(), ids=RANDOM)
+def test_turned_columns_are_other_columns_of_the_same_rows(random, monkeypatch):
+    staged = problem(random, staged=True, reml=False, monkeypatch=monkeypatch)
+    turn = np.eye(3)
+    turn[0, 2] = 0.7  # the target plus a fixed column: only beta moves
+    factors = staged.factors(staged.start())
+    here = staged.profile(factors)
+    there = staged.sums.turned(turn).profile(factors, reml=False)
+    assert there.value == pytest.approx(here.value, abs=1e-8)
+    np.testing.assert_allclose(there.beta - here.beta, [0.7, 0.0], atol=1e-9)

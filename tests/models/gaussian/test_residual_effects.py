@@ -49,7 +49,7 @@ def test_the_maximiser_is_the_ml_mixed_model_of_the_residuals(terms):
     assert found.loglik == pytest.approx(model.loglik_, abs=1e-8)
     assert found.sigma2 == pytest.approx(model.sigma_**2, rel=1e-6)
     np.testing.assert_allclose(found.average, model.coefficients_, atol=1e-7)
-    for mine, theirs in zip(found.effects, model.random_effects_.values(), strict=True):
+    for mine, theirs in zip(found.effects, model.random_part_.effects, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
 

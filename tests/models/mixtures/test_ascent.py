@@ -9,8 +9,8 @@ import pytest
 from flexcv.models.mixtures.ascent import WARM_UP, Schedule, ascend, pruned
 from flexcv.models.mixtures.curve_basis import learn_splines
 from flexcv.models.mixtures.parameters import Priors
-from flexcv.models.mixtures.search import Size, by_weight, search, starting_fixed
-from flexcv.models.mixtures.start import common_curves, k_means, starting_parameters
+from flexcv.models.mixtures.search import starting_fixed
+from flexcv.models.mixtures.start import common_curves, starting_parameters
 from flexcv.models.mixtures.sums import subject_sums
 from tests.models.curve_tables import curves, random_parameters, random_sums
 
@@ -111,64 +111,8 @@ def test_empty_components_are_pruned_but_never_all():
     np.testing.assert_array_equal(left.layers[1].mean[0], second.mean[0])
 
 
-def test_the_best_start_comes_first():
-    sums = sums_of(curves(1, n=60, groups=3)[0])
-    sizes = [Size((1, 1), (3, 1)), Size((3, 1), (3, 1))]
-    generator = np.random.default_rng(0)
-    heard = []
-
-    def watch(start, step):
-        heard.append(start)
-        return False
-
-    found = search(sums, sizes, 2, PRIORS, Schedule(60, 1e-4), generator, watch)
-    bounds = [outcome.step.bound for outcome in found]
-    assert bounds == sorted(bounds, reverse=True)
-    assert found[0].size == sizes[1]
-    assert sorted(set(heard)) == [1, 2, 3, 4]
-
-
-def test_a_watcher_ends_the_search():
-    sums = sums_of(curves(0)[0])
-    generator = np.random.default_rng(0)
-    found = search(
-        sums,
-        [Size((2,), (2,))],
-        5,
-        PRIORS,
-        Schedule(),
-        generator,
-        lambda start, step: step.iteration == 3,
-    )
-    assert len(found) == 1
-    assert found[0].stopped
-    assert found[0].step.iteration == 3
-
-
-def test_components_are_ordered_by_weight():
-    parameters = by_weight(random_parameters(3))
-    for layer in parameters.layers:
-        assert (np.diff(layer.weights) <= 0.0).all()
-
-
-def test_one_gaussian_is_found_by_em():
-    rng = np.random.default_rng(0)
-    n, d = 400, 3
-    root = rng.normal(size=(d, d))
-    z = rng.normal(size=(n, d)) @ root.T + [1.0, -1.0, 0.5]
-    codes = np.repeat(np.arange(n), 6)
-    X = rng.normal(size=(len(codes), d))
-    y = (X * z[codes]).sum(axis=1) + 0.3 * rng.normal(size=len(codes))
-    found = common_curves(subject_sums(X, np.zeros((len(y), 0)), y, codes, n))
-    np.testing.assert_allclose(found.mean, z.mean(axis=0), atol=0.05)
-    np.testing.assert_allclose(found.covariance, np.cov(z.T), rtol=0.1, atol=0.05)
-    assert found.noise == pytest.approx(0.09, rel=0.1)
-
-
-def test_k_means_finds_clouds_apart_and_survives_equal_points():
-    rng = np.random.default_rng(0)
-    centre = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 20, axis=0)
-    labels = k_means(centre + rng.normal(size=(60, 2)), 3, rng, 10)
-    assert [len(set(labels[k : k + 20])) for k in (0, 20, 40)] == [1, 1, 1]
-    assert len(set(labels)) == 3
-    assert set(k_means(np.zeros((5, 2)), 3, rng, 2)) == {0}
+def test_sweeps_are_counted_one_by_one_also_where_components_go():
+    sums = sums_of(curves(1, n=80)[0])
+    steps = list(ascend(sums, start_of(sums, (6, 2), (3, 1)), PRIORS))
+    numbers = [step.iteration for step in steps]
+    assert numbers == list(range(1, len(steps) + 1))

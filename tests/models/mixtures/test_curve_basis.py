@@ -147,3 +147,13 @@ def test_missing_times_are_refused():
     assert str(caught.value) == (
         "column 't' must be finite, got missing values; fill them or drop the rows."
     )
+
+
+@pytest.mark.parametrize("knots", ["uniform", "quantile"])
+def test_knots_go_on_outside_as_far_apart_as_at_the_ends(knots):
+    times = np.random.default_rng(0).exponential(size=60)
+    basis = learn_splines("t", times, 8, 3, knots, None)
+    gaps = np.diff(basis.knots)
+    np.testing.assert_allclose(gaps[:3], gaps[3])
+    np.testing.assert_allclose(gaps[-3:], gaps[-4])
+    assert (basis.knots[3], basis.knots[-4]) == (times.min(), times.max())
