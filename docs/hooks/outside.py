@@ -21,6 +21,8 @@ PATTERNS = {
     "numpy.int64": NUMPY + "arrays.scalars.html#{name}",
     "numpy.bool_": NUMPY + "arrays.scalars.html#{name}",
     "numpy.": NUMPY + "generated/{name}.html",
+    "numpy": "https://numpy.org/doc/stable/",
+    "flexcv.arrays.": NUMPY + "typing.html#numpy.typing.NDArray",  # its aliases
     "pandas.": "https://pandas.pydata.org/docs/reference/api/{name}.html",
     "sklearn.": "https://scikit-learn.org/stable/modules/generated/{name}.html",
     "matplotlib.": "https://matplotlib.org/stable/api/_as_gen/{name}.html",
@@ -29,6 +31,8 @@ PATTERNS = {
     "collections.abc.": PYTHON + "collections.abc.html#{name}",
     "typing.": PYTHON + "typing.html#{name}",
     "pathlib.": PYTHON + "pathlib.html#{name}",
+    "os.": PYTHON + "os.html#{name}",
+    "dataclasses.": PYTHON + "dataclasses.html#{name}",
     "enum.": PYTHON + "enum.html#{name}",
     "datetime.": PYTHON + "datetime.html#{name}",
     "abc.": PYTHON + "abc.html#{name}",

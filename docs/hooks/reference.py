@@ -51,8 +51,15 @@ OBJECTS = {
 }
 CHAIN = "CrossValidation", "CrossValidationResults"  # every page is about these, too
 BARE = {"perform", "tune"}  # words that mean the method wherever they stand as code
-ROUTING = re.compile(r"_|set_\w+_request$|get_metadata_routing$|\w*html\w*$")
-OUTSIDE = {"sklearn": "scikit-learn", "optuna": "Optuna"}
+STANDARD = {
+    "classes_": "The classes, sorted.",
+    "coef_": "The coefficients of the features.",
+    "intercept_": "The intercept.",
+    "loglik_": "The log-likelihood.",
+    "n_iter_": "How many iterations were made.",
+}
+NAMED = re.compile(r"([^`]*)`(\w+_)`")
+FITTED = re.compile(r"^ +self\.([a-z]\w*_)(?:: [^=]+)? = ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -72,13 +79,9 @@ class Public:
         return inspect.isclass(self.value)
 
     @property
-    def folder(self):
-        return f"reference/{self.module.removeprefix('flexcv.')}"
-
-    @property
     def page(self):
         alone = self.is_class and self.module not in ON_ONE_PAGE
-        return f"{self.folder}/{self.name if alone else 'index'}.md"
+        return f"{_folder(self.module)}/{self.name if alone else 'index'}.md"
 
     @property
     def first_line(self):
@@ -184,6 +187,9 @@ def _class(item):
         "      heading_level: 1",
         "      inherited_members: true",
     ]
+    left = _left_by_fit(item)
+    if left:
+        lines += ["", "## What `fit` leaves besides", "", *_symbols(item), *left]
     read_on = [
         f"- [{_title(uri)}](../../{uri})"
         for uri, page in _about().items()
@@ -191,11 +197,73 @@ def _class(item):
     ]
     if read_on:
         lines += ["", "## Guides and formulas", "", *read_on]
-    borrowed = _borrowed(item.value)
-    if borrowed:
-        lines += ["", "## Inherited from other libraries", "", "| Method | Of | |"]
-        lines += ["| --- | --- | --- |", *borrowed]
     return "\n".join([*lines, ""])
+
+
+def _left_by_fit(item):
+    """Return a heading, with its meaning, for each attribute that only `fit` sets."""
+    lines = []
+    for name, meaning in sorted(_fitted(item).items()):
+        lines += [f"### `{name}` {{#{item.path}.{name}}}", "", meaning, ""]
+    return lines
+
+
+@cache
+def _anchors():
+    """Return the attributes that a page has headings for, by the page."""
+    pages = {}
+    for item in public():
+        if item.is_class and not item.page.endswith("/index.md"):
+            pages[item.page] = [f"{item.path}.{name}" for name in _fitted(item)]
+    return pages
+
+
+def _symbols(item):
+    return [
+        f"Symbols are those of [{_title(uri)}](../../{uri}).\n"
+        for uri, page in _about().items()
+        if uri.startswith("mathematics/") and item.name in page["about"]
+    ]
+
+
+def _fitted(item):
+    """Return the meaning of attributes that methods set and no class declares."""
+    told = STANDARD | _meanings().get(item.name, {})
+    known = {name for base in item.value.__mro__ for name in _declared(base)}
+    names = _set_in_methods(item.value) - known
+    return {name: told[name] for name in names & set(told)}
+
+
+def _declared(base):
+    return {**vars(base), **inspect.get_annotations(base)}
+
+
+@cache
+def _set_in_methods(kind):
+    """Return names such as `sigma_` that methods of flexcv's classes set."""
+    sources = [
+        inspect.getsource(base)
+        for base in kind.__mro__
+        if base.__module__.startswith("flexcv.")
+    ]
+    return {name for source in sources for name in FITTED.findall(source)}
+
+
+@cache
+def _meanings():
+    """Return what the tables of symbols say of attributes, by class and name."""
+    found = {}
+    for uri, page in _about().items():
+        if not uri.startswith("mathematics/"):
+            continue
+        for line in (PAGES.parent / uri).read_text(encoding="utf-8").splitlines():
+            symbol, _, names = line.strip("| ").partition(" | ")
+            for before, name in NAMED.findall(names if line.startswith("|") else ""):
+                text = ", ".join(filter(None, [symbol, before.strip(" ,;:")]))
+                for owner in page.get("about", ()):
+                    known = found.setdefault(owner, {})
+                    known.setdefault(name, text[:1].upper() + text[1:] + ".")
+    return found
 
 
 def _title(uri):
@@ -205,32 +273,10 @@ def _title(uri):
     return re.search(r"^# (.+)$", text, re.MULTILINE)[1]
 
 
-def _borrowed(kind):
-    """Return rows of a table of what other libraries' classes give a class."""
-    seen, rows = set(), []
-    for base in kind.__mro__:
-        library = base.__module__.partition(".")[0]
-        for name, value in vars(base).items():
-            if name in seen or ROUTING.match(name) or not callable(value):
-                continue
-            seen.add(name)
-            if library in OUTSIDE and "._" not in base.__module__:
-                rows.append(_row(base, name, value, library))
-    return rows
-
-
-def _row(base, name, value, library):
-    path = f"{base.__module__}.{base.__name__}"
-    place = (
-        f"https://scikit-learn.org/stable/modules/generated/{path}.html#{path}.{name}"
-    )
-    shown = f"[`{name}`]({place})" if library == "sklearn" else f"`{name}`"
-    first = (inspect.getdoc(value) or "").partition("\n")[0].replace("|", r"\|")
-    return f"| {shown} | {OUTSIDE[library]}'s `{base.__name__}` | {first} |"
-
-
 def on_page_content(html, page, config, files):
     """Link every public name that stands in the text as code; leave out sources."""
+    for path in _anchors().get(page.file.src_uri, ()):
+        config.plugins["autorefs"].register_anchor(page, path)
     classes = _about().get(page.file.src_uri, {}).get("about", ())
     parts, end, depth = [], 0, 0
     for found in SKIP.finditer(html):
@@ -282,9 +328,11 @@ def _members():
         for base in reversed(item.value.__mro__):
             if base.__module__.partition(".")[0] != "flexcv":
                 continue
-            for name in {**vars(base), **inspect.get_annotations(base)}:
+            for name in _declared(base):
                 if not name.startswith("_"):
                     owners.setdefault(name, {})[item.path] = None
+        for name in _fitted(item):
+            owners.setdefault(name, {})[item.path] = None
     return {name: list(paths) for name, paths in owners.items()}
 
 
