@@ -49,12 +49,18 @@ def _interval(row: Mapping[str, Any], level: float, greater_is_better: bool) -> 
     a, b, lower, upper = (row[k] for k in ("model_a", "model_b", "lower", "upper"))
     if np.isnan(lower):
         return f"There is no interval for the difference of {a} and {b}."
-    ends = f"{100 * level:g} % interval {lower:.3g} to {upper:.3g}, {row['method']}"
     if lower <= 0.0 <= upper:
+        ends = _ends(lower, upper, level, row["method"])
         return f"{a} and {b} cannot be told apart ({ends})."
+    # Of how much better or worse, not of A minus B: no minus sign to puzzle over.
+    ends = _ends(*sorted([abs(lower), abs(upper)]), level, row["method"])
     better = (lower > 0.0) == greater_is_better
     word = "better" if better else "worse"
     return f"{a} is {word} than {b} by {abs(row['difference']):.3g} ({ends})."
+
+
+def _ends(lower: float, upper: float, level: float, method: str) -> str:
+    return f"{100 * level:g} % interval {lower:.3g} to {upper:.3g}, {method}"
 
 
 def _test(row: Mapping[str, Any], n_folds: int) -> str:

@@ -94,7 +94,7 @@ class TestPairwise:
         predictions = predictions.assign(y_pred=worse)
         sentence = compare(make_scores(predictions), predictions)["sentence"][0]
         assert re.fullmatch(
-            r"A is better than B by \d+\.\d \(95 % interval -[\d.]+ to -[\d.]+, "
+            r"A is better than B by \d+\.\d \(95 % interval [\d.]+ to [\d.]+, "
             r"bootstrap over 40 groups\)\. By the folds, A is better by more than [\d.]+ "
             r"with probability 1\.00\.",
             sentence,

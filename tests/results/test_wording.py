@@ -50,6 +50,12 @@ def test_it_says_what_interval_and_folds_say(change, greater, text):
     assert text in sentence(ROW | change, 0.95, greater, 5)
 
 
+def test_how_much_better_has_no_minus_sign():
+    row = ROW | {"lower": -0.3, "upper": -0.1, "difference": -0.2}
+    said = sentence(row, 0.95, False, 5)
+    assert said.startswith("A is better than B by 0.2 (95 % interval 0.1 to 0.3, t).")
+
+
 def test_folds_that_lack_a_score_are_counted():
     said = sentence(ROW | {"n_folds": 4}, 0.95, True, 5)
     assert "By the 4 of 5 folds that have both scores, A is better" in said
