@@ -2,7 +2,7 @@
 
 import contextlib
 import doctest
-import os
+import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,14 @@ def radon() -> Figure:
     """Run the tutorial as it is written, up to its picture."""
     names: dict[str, Any] = {}
     text = TUTORIAL.read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-            for example in doctest.DocTestParser().get_examples(text):
-                if "ax" not in names:
-                    exec(compile(example.source, TUTORIAL, "single"), names)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        for example in doctest.DocTestParser().get_examples(text):
+            if "ax" not in names:
+                exec(compile(example.source, TUTORIAL, "single"), names)
     figure: Figure = names["ax"].figure
     return figure
 
