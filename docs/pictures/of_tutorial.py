@@ -2,7 +2,7 @@
 
 import contextlib
 import doctest
-import os
+import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,7 @@ def radon() -> Figure:
     with (
         tempfile.TemporaryDirectory() as folder,
         contextlib.chdir(folder),
-        open(os.devnull, "w") as nowhere,
-        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stdout(io.StringIO()),
     ):
         for example in doctest.DocTestParser().get_examples(text):
             if "ax" not in names:

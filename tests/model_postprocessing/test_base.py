@@ -61,7 +61,7 @@ def test_variants_have_post_processors_of_their_own(performed):
     found = performed(Ridge, [Bias, OfVariants], merf=True).findings
     assert {model: list(names) for model, names in found.items()} == {
         "Ridge": ["bias"],
-        "MERF(Ridge)": ["bias"],
+        "MERF(Ridge)": ["variance_components", "bias"],
     }
     assert (
         found["Ridge"]["bias"].frame["bias"].tolist()

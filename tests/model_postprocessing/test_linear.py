@@ -30,6 +30,7 @@ def reference(found, grouped):
 
 def test_it_finds_what_it_says(found):
     assert list(found.findings["LinearModel"]) == [
+        "fixed_effects",
         "coefficients",
         "fit",
         "vif",
