@@ -53,7 +53,8 @@ def _interval(row: Mapping[str, Any], level: float, greater_is_better: bool) -> 
         ends = _ends(lower, upper, level, row["method"])
         return f"{a} and {b} cannot be told apart ({ends})."
     # Of how much better or worse, not of A minus B: no minus sign to puzzle over.
-    ends = _ends(*sorted([abs(lower), abs(upper)]), level, row["method"])
+    least, most = sorted([abs(lower), abs(upper)])
+    ends = _ends(least, most, level, row["method"])
     better = (lower > 0.0) == greater_is_better
     word = "better" if better else "worse"
     return f"{a} is {word} than {b} by {abs(row['difference']):.3g} ({ends})."
