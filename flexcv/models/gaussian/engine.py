@@ -5,6 +5,7 @@ Rows become sums in `rows`; `problem` gives the criterion, `optimize` its minimu
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ from .rows import sums_and_basis as sums_and_basis
 from .sums import Sums
 
 OTHER_STARTS = (0.1, 5.0)
+SHARES = (-1.0, -0.5, 0.5, 1.0)  # of the largest entry: correlations tried far away
+RIDGED = 1e3  # theta from which a singular end may be one ridge of several
+LIFT = 0.01  # of it, for deviations
 NEAR_SINGULAR = 0.05  # relative standard deviation below which zero is tried
 RUNS = 10  # at most, each in units of the end of the one before
 LONGEST = 1000  # evaluations after which no further run is begun
@@ -109,12 +113,39 @@ def search(problem: Problem, start: FloatArray | None = None) -> Minimum:
         best = _lower(best, _minimum(problem, problem.shapes[0].theta(guess)))
     if best.converged and problem.smallest(best.theta) > NEAR_SINGULAR:
         return best
+    if float(np.abs(best.theta).max()) > RIDGED:
+        best = _lowest_beside(problem, best)
     if _is_far(begin):  # where a search from other starts has led already
         return _with_exact_zeros(problem, best)
     for scale in OTHER_STARTS:
         begin = scale * problem.start() + 0.03
         best = _lower(best, _minimum(problem, begin))
     return _with_exact_zeros(problem, best)
+
+
+def _lowest_beside(problem: Problem, best: Minimum) -> Minimum:
+    """Search beside a singular end far away: it may be one ridge of several."""
+    for share in SHARES:
+        begin = _beside(problem, best.theta, share)
+        with (
+            contextlib.suppress(np.linalg.LinAlgError),
+            np.errstate(over="ignore", invalid="ignore"),
+        ):
+            best = _lower(best, _minimum(problem, begin))
+    return best
+
+
+def _beside(problem: Problem, theta: FloatArray, share: float) -> FloatArray:
+    """Return a point with other correlations and without vanished deviations."""
+    parts, begin = [], 0
+    for shape in problem.shapes:
+        own = theta[begin : begin + len(shape.rows)]
+        begin += len(own)
+        largest = float(np.abs(own).max(initial=1.0))
+        deviations = np.maximum(np.abs(own), LIFT * largest)
+        is_deviation = shape.rows == shape.cols
+        parts.append(np.where(is_deviation, deviations, share * largest))
+    return np.concatenate(parts)
 
 
 def _lower(best: Minimum, other: Minimum) -> Minimum:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,8 @@ from benchmarks._lme4_draws import case_of
 from flexcv.errors import ConvergenceWarning
 from flexcv.models import LinearMixedEffectsModel
 from flexcv.models.design._effects import Columns
+
+TWO_RIDGES = Path(__file__).parents[2] / "reference" / "lme4" / "two_ridges.csv"
 
 
 def table_of(mean: float, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -198,3 +202,16 @@ def test_a_long_valley_of_correlations_is_walked_to_its_end() -> None:
     best = 1383.6892798  # Nelder-Mead on the criterion by triangularisation
     assert model.criterion_ == pytest.approx(best, abs=1e-6)
     assert model.converged_
+
+
+def test_a_lower_ridge_beside_a_singular_one_is_found() -> None:
+    """Two of lme4's optimisers end at 283.5693, bobyqa stops at 274.8402.
+
+    The table is seed 1000077 of `benchmarks/beside_lme4.py`, made there.
+    """
+    table = pd.read_csv(TWO_RIDGES)
+    model = LinearMixedEffectsModel(formula="y ~ 0 + x + (x | g)", reml=False)
+    model.fit(table[["x", "g"]], table["y"])
+    assert model.criterion_ == pytest.approx(274.00839, abs=1e-4)
+    assert model.converged_
+    assert not model.singular_
