@@ -28,7 +28,7 @@ def readable(kind: Kind) -> Kind:
     --------
     >>> @readable
     ... class Model:
-    ...     def fit(self, X: "ArrayLike") -> "Self": ...
+    ...     def fit(self, X: ArrayLike) -> Self: ...
     >>> str(inspect.signature(Model.fit))
     '(self, X: ArrayLike) -> Self'
     """

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.site.browser import CHROMIUM, chromium
+
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 START_SECONDS = 90
 RUN_SECONDS = 180
 pytestmark = [
@@ -134,21 +133,16 @@ def end(server):
 @pytest.fixture(scope="module")
 def page(lab, place):
     """The notebook after "Run All Cells"."""
-    playwright = pytest.importorskip("playwright.sync_api").sync_playwright
-    with playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        try:
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            page.goto(lab, timeout=START_SECONDS * 1000)
-            is_ready = page.get_by_text(re.compile(r"Python 3.*\| Idle")).first
-            is_ready.wait_for(timeout=START_SECONDS * 1000)
-            page.get_by_role("menuitem", name="Run", exact=True).click()
-            page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-            wait_for_the_end(page, place)
-            look(page, place)
-            yield page
-        finally:
-            browser.close()
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(lab, timeout=START_SECONDS * 1000)
+        is_ready = page.get_by_text(re.compile(r"Python 3.*\| Idle")).first
+        is_ready.wait_for(timeout=START_SECONDS * 1000)
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        wait_for_the_end(page, place)
+        look(page, place)
+        yield page
 
 
 def wait_for_the_end(page, place):
