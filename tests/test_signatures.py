@@ -2,25 +2,22 @@
 
 import importlib
 import inspect
+from inspect import isabstract
 
 import pytest
+from sklearn.base import BaseEstimator
 
-from flexcv import CrossValidation
+from flexcv import CrossValidation, models
 from flexcv._signatures import readable
 
 CLASSES = {
     "flexcv": ["CrossValidation", "CrossValidationResults"],
     "flexcv.merf": ["MERF"],
     "flexcv.models": [
-        "DeepMixtureLMM",
-        "GeneralizedLinearMixedModel",
-        "LinearMixedEffectsModel",
-        "LinearModel",
-        "MixedEffectsBoosting",
-        "NeuralMixedEffectsClassifier",
-        "NeuralMixedEffectsRegressor",
-        "PenalizedGeneralizedMixedModel",
-        "PenalizedLinearMixedModel",
+        name
+        for name in models.__all__
+        if issubclass(kind := getattr(models, name), BaseEstimator)
+        and not isabstract(kind)
     ],
 }
 # What may be anything says so: a learner, a live run, results of other libraries.

@@ -287,12 +287,8 @@ def _fold_interval(
     reach = slope * test.scale * float(stats.t.ppf(0.5 + level / 2.0, test.df))
     middle = float(scale.forward(test.mean))
     lower, upper = scale.back([middle - reach, middle + reach])
-    method = f"{_on(scale)}corrected t over {test.df + 1} folds"
+    method = f"{scale.label}corrected t over {test.df + 1} folds"
     return test.mean, float(lower), float(upper), method
-
-
-def _on(scale: Scale) -> str:
-    return f"{scale.name} " if scale.name else ""
 
 
 def _say_left_out(interval: Interval, n_left_out: int) -> Interval:

@@ -159,8 +159,7 @@ class PooledScores:
         lower, upper = bootstrap_interval(
             scores, settings.level, settings.n_bootstrap, settings.seed, symmetric
         )
-        scale = f"{scores.scale.name} " if scores.scale.name else ""
-        method = f"{scale}bootstrap over {part.n_units} {part.kind}"
+        method = f"{scores.scale.label}bootstrap over {part.n_units} {part.kind}"
         return scores.estimate, lower, upper, method
 
 

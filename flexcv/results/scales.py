@@ -57,6 +57,11 @@ class Scale:
             return "logit"
         return "log" if bounded.any() else ""
 
+    @property
+    def label(self) -> str:
+        """What stands before the name of an interval that is built on it."""
+        return f"{self.name} " if self.name else ""
+
     def forward(self, values: Any) -> FloatArray:
         """Return scores on the scale; not finite outside the limits, or at one end."""
         least, greatest = self.limits

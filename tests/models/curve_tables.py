@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from flexcv.models.mixtures.curve_basis import learn_splines
 from flexcv.models.mixtures.parameters import Layer, Parameters
 from flexcv.models.mixtures.sums import subject_sums
 
@@ -19,6 +20,17 @@ def curves(seed=0, n=40, rows=8, noise=0.2, groups=2):
     y += noise * rng.normal(size=n * rows)
     frame = pd.DataFrame({"subject": subject, "time": time, "y": y})
     return frame, cluster
+
+
+def sums_of(frame, n_basis=6, fixed=0, seed=0):
+    """Sums of a table of curves, with random fixed columns that add to the target."""
+    times = frame["time"].to_numpy()
+    X = learn_splines("time", times, n_basis, 3, "uniform", None).design(times)
+    W = np.random.default_rng(seed).normal(size=(len(frame), fixed))
+    y = frame["y"].to_numpy() + W.sum(axis=1)
+    y = (y - y.mean()) / y.std()
+    codes = frame["subject"].to_numpy()
+    return subject_sums(X, W, y, codes, codes.max() + 1)
 
 
 def random_sums(seed=0, n=12, d=4, p=0):

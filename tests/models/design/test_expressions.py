@@ -1,7 +1,6 @@
 """Terms that are calculated, in floats and as training taught them."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,26 +8,7 @@ from hypothesis import strategies as st
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._tokens import written_name
 from flexcv.models.design.columns import learn_fixed
-
-NAMES = st.text(
-    st.sampled_from([*list("abxyZ09 ._+-*/|:~^`'\"\\()[]{},=<>%#éß温"), "\t"]),
-    min_size=1,
-    max_size=8,
-)
-
-
-def table_of() -> pd.DataFrame:
-    rng = np.random.default_rng(3)
-    return pd.DataFrame(
-        {
-            "x": rng.normal(size=36),
-            "k": np.tile([1, 2, 3], 12),
-            "f": np.tile(list("aabbcc"), 6),
-            "h": np.tile(list("uuuvvv"), 6),
-            "o": pd.Categorical(np.tile(list("lmh"), 12), list("lmh"), ordered=True),
-            "g": np.repeat(np.arange(6), 6),
-        }
-    )
+from tests.models.design.drawn import NAMES, table_of
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "float32", "Int16", "bool"])

@@ -3,26 +3,12 @@
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from flexcv.models.design._effects import Columns
 from flexcv.models.design.columns import learn_fixed, learn_random
 from flexcv.models.design.terms import random_terms
-
-
-def table_of() -> pd.DataFrame:
-    rng = np.random.default_rng(3)
-    return pd.DataFrame(
-        {
-            "x": rng.normal(size=36),
-            "k": np.tile([1, 2, 3], 12),
-            "f": np.tile(list("aabbcc"), 6),
-            "h": np.tile(list("uuuvvv"), 6),
-            "o": pd.Categorical(np.tile(list("lmh"), 12), list("lmh"), ordered=True),
-            "g": np.repeat(np.arange(6), 6),
-        }
-    )
+from tests.models.design.drawn import table_of
 
 
 def names_of(formula: str) -> tuple[str, ...]:

@@ -7,24 +7,12 @@ import numpy as np
 import pytest
 
 from flexcv.models.mixtures.ascent import WARM_UP, Schedule, ascend, pruned
-from flexcv.models.mixtures.curve_basis import learn_splines
 from flexcv.models.mixtures.parameters import Priors
 from flexcv.models.mixtures.search import starting_fixed
 from flexcv.models.mixtures.start import common_curves, starting_parameters
-from flexcv.models.mixtures.sums import subject_sums
-from tests.models.curve_tables import curves, random_parameters, random_sums
+from tests.models.curve_tables import curves, random_parameters, random_sums, sums_of
 
 PRIORS = Priors()
-
-
-def sums_of(frame, n_basis=6, fixed=0, seed=0):
-    times = frame["time"].to_numpy()
-    X = learn_splines("time", times, n_basis, 3, "uniform", None).design(times)
-    W = np.random.default_rng(seed).normal(size=(len(frame), fixed))
-    y = frame["y"].to_numpy() + W.sum(axis=1)
-    y = (y - y.mean()) / y.std()
-    codes = frame["subject"].to_numpy()
-    return subject_sums(X, W, y, codes, codes.max() + 1)
 
 
 def start_of(sums, components, factors, seed=0):

@@ -3,23 +3,11 @@
 import numpy as np
 
 from flexcv.models.mixtures.ascent import Schedule
-from flexcv.models.mixtures.curve_basis import learn_splines
 from flexcv.models.mixtures.parameters import Priors
 from flexcv.models.mixtures.search import Size, by_weight, search
-from flexcv.models.mixtures.sums import subject_sums
-from tests.models.curve_tables import curves, random_parameters
+from tests.models.curve_tables import curves, random_parameters, sums_of
 
 PRIORS = Priors()
-
-
-def sums_of(frame, n_basis=6, fixed=0, seed=0):
-    times = frame["time"].to_numpy()
-    X = learn_splines("time", times, n_basis, 3, "uniform", None).design(times)
-    W = np.random.default_rng(seed).normal(size=(len(frame), fixed))
-    y = frame["y"].to_numpy() + W.sum(axis=1)
-    y = (y - y.mean()) / y.std()
-    codes = frame["subject"].to_numpy()
-    return subject_sums(X, W, y, codes, codes.max() + 1)
 
 
 def test_the_best_start_comes_first():
