@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -13,6 +13,9 @@ from flexcv.arrays import FloatArray, IntArray
 
 Key: TypeAlias = tuple[str, int, int]  # model, repeat, fold
 PARTS = ("test", "train")
+
+
+ADDRESS = ["model", "repeat", "fold"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,3 +137,19 @@ class FoldResult:
     def key(self) -> Key:
         """Return the address as (model, repeat, fold)."""
         return self.model, self.repeat, self.fold
+
+
+def address(fold: FoldResult) -> dict[str, Any]:
+    """Return model, repeat and fold as the first columns of a row."""
+    return {"model": fold.model, "repeat": fold.repeat, "fold": fold.fold}
+
+
+def stacked(parts: Iterable[tuple[FoldResult, pd.DataFrame | None]]) -> pd.DataFrame:
+    """Stack the frames of all folds, with the address in front."""
+    frames = [
+        frame.assign(**address(fold)) for fold, frame in parts if frame is not None
+    ]
+    if not frames:
+        return pd.DataFrame(columns=ADDRESS)
+    table: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return table[ADDRESS + [name for name in table if name not in ADDRESS]]

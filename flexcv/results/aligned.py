@@ -8,10 +8,9 @@ from typing import Any
 import pandas as pd
 
 from flexcv._checks import near_miss
+from flexcv.records import ADDRESS
 
 Score = Callable[[Any, Any], float]
-
-ADDRESS = ["model", "repeat", "fold"]
 
 
 def fold_scores(

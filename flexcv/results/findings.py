@@ -8,9 +8,7 @@ from typing import Any, overload
 
 import pandas as pd
 
-from flexcv.records import Finding, FoldResult
-
-from .tables import ADDRESS, address
+from flexcv.records import ADDRESS, Finding, FoldResult, address
 
 NOT_AVERAGED = {*ADDRESS, "row"}
 DRAWN_AS = {"fixed_effects": "fixed_effects", "importance": "importance"}

@@ -14,10 +14,11 @@ from matplotlib.axes import Axes
 from flexcv import plots
 from flexcv._checks import near_miss
 from flexcv.metrics.choice import choose_metric, is_greater_better
+from flexcv.records import ADDRESS
 
 from .asked import RunResults
 from .class_tables import calibration_of, confusion_of, refuse_classes, roc_of
-from .tables import ADDRESS, require_predictions
+from .tables import require_predictions
 
 PANEL = (6.4, 4.8)  # inches, a plan
 # Who finds what the models themselves do not say.

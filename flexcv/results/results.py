@@ -25,7 +25,7 @@ from flexcv.metrics import Metric
 from flexcv.metrics.choice import Direction, is_greater_better
 from flexcv.metrics.limits import FREE
 from flexcv.metrics.metric import MetricChoice
-from flexcv.records import FoldResult, Predictions
+from flexcv.records import FoldResult, Predictions, address, stacked
 from flexcv.storage.results import load_parts
 from flexcv.storage.saving import save_results
 
@@ -41,12 +41,10 @@ from .plans import PlansCompared, named_by_question, plan_folders
 from .scorable import labels_of, metric_meant, scorable, scorable_by, truth
 from .scoring import best_fold, scored, scores_by_name, undefined
 from .tables import (
-    address,
     params_table,
     predictions_table,
     require_predictions,
     scores_table,
-    stacked,
     summary_table,
     warnings_table,
 )

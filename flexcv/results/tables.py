@@ -12,11 +12,10 @@ import pandas as pd
 
 from flexcv.arrays import IntArray
 from flexcv.dataset import REGRESSION, Task
-from flexcv.records import FoldResult, Predictions
+from flexcv.records import ADDRESS, FoldResult, Predictions, address
 
 AVERAGES = ("mean", "median", "std")
 COUNT = "n_folds"  # of each average, where some fold has no score
-ADDRESS = ["model", "repeat", "fold"]
 PREDICTION_COLUMNS = [
     *ADDRESS,
     "row",
@@ -26,11 +25,6 @@ PREDICTION_COLUMNS = [
     "y_pred",
     "part",
 ]
-
-
-def address(fold: FoldResult) -> dict[str, Any]:
-    """Return model, repeat and fold as the first columns of a row."""
-    return {"model": fold.model, "repeat": fold.repeat, "fold": fold.fold}
 
 
 def scores_table(folds: Iterable[FoldResult]) -> pd.DataFrame:
@@ -233,14 +227,3 @@ def warnings_table(
         for fold, reason in undefined
     ]
     return pd.DataFrame(rows, columns=[*ADDRESS, "category", "message"])
-
-
-def stacked(parts: Iterable[tuple[FoldResult, pd.DataFrame | None]]) -> pd.DataFrame:
-    """Stack the frames of all folds, with the address in front."""
-    frames = [
-        frame.assign(**address(fold)) for fold, frame in parts if frame is not None
-    ]
-    if not frames:
-        return pd.DataFrame(columns=ADDRESS)
-    table: pd.DataFrame = pd.concat(frames, ignore_index=True)
-    return table[ADDRESS + [name for name in table if name not in ADDRESS]]

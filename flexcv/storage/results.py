@@ -24,7 +24,7 @@ from flexcv.errors import StorageError
 from flexcv.metrics import KNOWN_METRICS, Metric, is_scorer, resolve_metrics
 from flexcv.metrics.choice import LostFunction
 from flexcv.metrics.limits import FREE
-from flexcv.records import FoldResult, Key
+from flexcv.records import FoldResult, Key, stacked
 
 from .files import (
     damaged,
@@ -198,21 +198,14 @@ def tables_for_people(results: Any, plan: pd.DataFrame | None) -> dict[str, Any]
     return tables | _learned_tables(results.folds)
 
 
-def _learned_tables(folds: Iterable[FoldResult]) -> dict[str, pd.DataFrame]:
+def _learned_tables(folds: Sequence[FoldResult]) -> dict[str, pd.DataFrame]:
     """Stack what the models say of themselves, one table of all models by name."""
-    stacked: dict[str, list[pd.DataFrame]] = {}
-    for fold in folds:
-        where: dict[str, Any] = {
-            "model": fold.model,
-            "repeat": fold.repeat,
-            "fold": fold.fold,
-        }
-        for name, table in fold.learned.items():
-            columns = [*where, *(column for column in table if column not in where)]
-            stacked.setdefault(name, []).append(table.assign(**where)[columns])
+    names = dict.fromkeys(name for fold in folds for name in fold.learned)
     return {
-        f"{FINDINGS}/{name}.csv": pd.concat(tables, ignore_index=True)
-        for name, tables in stacked.items()
+        f"{FINDINGS}/{name}.csv": stacked(
+            (fold, fold.learned.get(name)) for fold in folds
+        )
+        for name in names
     }
 
 

@@ -39,9 +39,9 @@ from flexcv.evaluation import (
 )
 from flexcv.evaluation.importances import frozen_trials, importances_of, kept_by
 from flexcv.metrics import Metric
-from flexcv.records import FoldResult, Key
+from flexcv.records import FoldResult, Key, stacked
 from flexcv.results.findings import collect_findings, drawing_of
-from flexcv.results.tables import scores_table, stacked, summary_table
+from flexcv.results.tables import scores_table, summary_table
 
 from . import pictures
 from .base import FIRST_METRIC, RESUMED, TEST_ROWS
