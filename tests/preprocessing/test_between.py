@@ -102,7 +102,7 @@ def new_patients(models):
     table = load_pbc()
     X, y = table.drop(columns="log_bili"), table["log_bili"]
     scores = {name: [] for name in models}
-    folds = GroupKFold(2, shuffle=True, random_state=42).split(X, y, X["patient"])
+    folds = GroupKFold(3, shuffle=True, random_state=42).split(X, y, X["patient"])
     for train, test in folds:
         for name, model in models.items():
             features = X if "patient" in model.get_params().values() else X.iloc[:, :-1]
