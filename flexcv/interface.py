@@ -161,8 +161,8 @@ class CrossValidation:
             Outer split: a name or member of `CrossValMethod`, a splitter object with
             `split(X, y, groups)`, or (train, test) pairs of row positions. An object
             sees the whole table as `X`: features, grouping columns and those of
-            ``set_data(extra=...)``, and the first grouping column as `groups`. A list of
-            names or splitters runs the same models under each, for example
+            ``set_data(extra=...)``, and the first grouping column as `groups`. A list
+            of names or splitters runs the same models under each, for example
             ``["KFold", "GroupKFold"]`` for known and for new groups; the results are
             then a `PlansCompared`.
         split_in
