@@ -302,7 +302,8 @@ def _outer_splits(
         clock,
     )
     if clock is not None:
-        refuse_later(splits, clock, title_of(settings.outer))
+        has_groups = dataset.groups is not None
+        refuse_later(splits, clock, title_of(settings.outer), has_groups=has_groups)
     return splits, seed.spawn(len(splits))
 
 

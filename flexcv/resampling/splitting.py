@@ -89,7 +89,9 @@ def splits_by(
     return splits
 
 
-def refuse_later(splits: Iterable[Split], clock: Clock, title: str) -> None:
+def refuse_later(
+    splits: Iterable[Split], clock: Clock, title: str, *, has_groups: bool
+) -> None:
     """Refuse splits that train on what comes after a test row of the same clock.
 
     Parameters
@@ -100,20 +102,22 @@ def refuse_later(splits: Iterable[Split], clock: Clock, title: str) -> None:
         When each row was.
     title
         Of the splitter.
+    has_groups
+        Whether there are groups that could have clocks of their own.
     """
     for number, split in enumerate(splits):
         found = clock.later(split.train, split.test)
         if found is None:
             continue
         train, test = map(clock.said, found)
-        if clock.owner_name:
-            same, advice = f" of the same {clock.owner_name!r}", ""
-        else:
-            same, advice = "", ", set time_within='groups' if groups have own clocks"
+        same = f" of the same {clock.owner_name!r}" if clock.owner_name else ""
+        advice = "use 'TimeSeriesSplit', which cuts by `time`"
+        if has_groups and not clock.owner_name:
+            advice += ", set time_within='groups' where each group has its own clock"
         raise PlanError(
             f"`split_out`: {title} is no split by time: fold {number} trains on "
-            f"{train}, which is later than its test {test}{same}; use "
-            f"'TimeSeriesSplit', which cuts by `time`{advice}, or leave `time` out."
+            f"{train}, which is later than its test {test}{same}; {advice}, or leave "
+            "`time` out."
         )
 
 
