@@ -7,9 +7,11 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 Between: TypeAlias = bool | Literal["auto"]
 Callback: TypeAlias = Callable[[Mapping[str, float]], bool | None]
+KnownRows: TypeAlias = tuple[pd.DataFrame | npt.ArrayLike, npt.ArrayLike]
 KnownGroups: TypeAlias = Literal["conditional", "population"]
 NaAction: TypeAlias = Literal["raise", "drop"]
 Seed: TypeAlias = int | np.random.Generator | np.random.RandomState | None

@@ -287,9 +287,11 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         self.sigma_ = self.noise_ = np.nan
         self.dispersion_ = 1.0
         state = best.state
-        if not isinstance(likelihood, NormalLikelihood):
+        if isinstance(likelihood, LaplaceLikelihood):
             self.dispersion_ = state.sigma2
+            self.uncertainty_ = likelihood.uncertainty(state, best.honest)
             return
+        assert isinstance(likelihood, NormalLikelihood)
         self.sigma_ = float(np.sqrt(unit * state.sigma2))
         self.uncertainty_ = likelihood.uncertainty(state)
         if self.folds is not None:

@@ -11,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._signatures import readable
@@ -19,13 +18,16 @@ from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import ConvergenceWarning, SeparationWarning
 from flexcv.models.contract.base import RandomPart, Training
 from flexcv.models.contract.formula_model import AbstractFormulaModel
-from flexcv.models.contract.responses import AbstractFamilyModel
+from flexcv.models.contract.known_rows import KnownTarget
+from flexcv.models.contract.responses import AbstractFamilyModel, mean_given
+from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_apart, require_groups_apart
 from flexcv.models.design._notation import read_formula
 from flexcv.models.design._tokens import written_name
 from flexcv.models.design._tree import Call, Node
 from flexcv.models.design.binary_labels import encoded_classes, success_shares
 from flexcv.models.design.terms import RandomSpecification
+from flexcv.models.design.validate import require_column, target_values
 from flexcv.models.gaussian.comparison import criteria, ratio_table, require_comparable
 from flexcv.models.gaussian.optimize import MAX_ITERATIONS
 from flexcv.models.gaussian.summary import Summary
@@ -33,8 +35,10 @@ from flexcv.models.laplace.engine import (
     GeneralizedEstimate,
     Rows,
     first_guess_of,
+    fixed_table,
     in_users_basis,
     laplace_problem,
+    uncertainty_at,
 )
 from flexcv.models.laplace.families import Family, family_of
 from flexcv.models.laplace.fit import fit_laplace
@@ -240,7 +244,7 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         parameters together, so they count that the variances are estimated.
         """
         check_is_fitted(self)
-        return _fixed_table(self.estimate_, self._kept_names())
+        return fixed_table(self.estimate_, self._kept_names())
 
     def conditional_sd(self) -> dict[str, pd.DataFrame]:
         """Return the standard deviations of the random effects given the data."""
@@ -448,6 +452,23 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         coefficients[fitted.basis.kept] = fitted.beta
         self.coefficients_ = coefficients
         self.random_part_ = RandomPart(fitted.effects, fitted.covariances)
+        self.uncertainty_ = uncertainty_at(fitted, rows)
+
+    def _mean(self, X: Any, known: Any) -> FloatArray:
+        if known is None:
+            return self.predict_mean(X)
+        given = self._without_gaps(known)
+        return self._with_gaps(X, lambda rows: mean_given(self, rows, given))
+
+    def _known_target(self, table: pd.DataFrame, y: Any) -> KnownTarget:
+        """Return shares of successes and their trials where trials are named."""
+        if self.weights is None:
+            return super()._known_target(table, y)
+        require_column(table, self.weights, "weights")
+        trials = self._weights(Columns(table))
+        outcome = self._shares(target_values(y, len(table)), trials)
+        self.family_.require_target(outcome, trials)
+        return KnownTarget(outcome, trials)
 
     def _warn(self, rows: Rows) -> None:
         fit, found = self.estimate_.fit, self.estimate_.covariances
@@ -476,20 +497,3 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
 
     def _response_family(self) -> Family:
         return self.family_
-
-
-def _fixed_table(
-    fitted: GeneralizedEstimate, names: list[str], level: float = 0.95
-) -> pd.DataFrame:
-    error = np.sqrt(np.maximum(fitted.beta_cov.diagonal(), 0.0))
-    z = fitted.beta / np.where(error > 0.0, error, np.nan)
-    reach = stats.norm.ppf(0.5 + 0.5 * level) * error
-    columns = {
-        "estimate": fitted.beta,
-        "std_error": error,
-        "z": z,
-        "p": 2.0 * stats.norm.sf(np.abs(z)),
-        "lower": fitted.beta - reach,
-        "upper": fitted.beta + reach,
-    }
-    return pd.DataFrame(columns, index=pd.Index(names, name="name"))

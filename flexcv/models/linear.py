@@ -38,8 +38,12 @@ from flexcv.models.gaussian.engine import (
     has_large_variance,
     search_table,
 )
-from flexcv.models.gaussian.inference import conditional_covariances
+from flexcv.models.gaussian.inference import (
+    TrainedLevels,
+    conditional_covariances,
+)
 from flexcv.models.gaussian.intervals import profile_intervals
+from flexcv.models.gaussian.known_rows import LevelSpread
 from flexcv.models.gaussian.prediction import prediction_reach, simulated_effects
 from flexcv.models.gaussian.rows import sums_and_basis
 from flexcv.models.gaussian.summary import (
@@ -378,6 +382,9 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
             sums, basis = sums_and_basis(*rows, exact=True, known=fitted.beta)
             fitted = estimate(sums, basis, blocks, reml=self.reml, start=start)
         return fitted
+
+    def _level_spread(self) -> LevelSpread:
+        return TrainedLevels(self.estimate_)
 
     def _new_weights(self, source: Columns) -> FloatArray:
         if self.weights is None or self.weights not in source.table.columns:

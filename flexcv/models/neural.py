@@ -20,11 +20,13 @@ from flexcv._checks import check_choice
 from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.errors import ModelError
-from flexcv.models.contract.responses import mean_at, new_row_interval
+from flexcv.models.contract.known_rows import KnownTarget
+from flexcv.models.contract.responses import mean_at, mean_given, new_row_interval
+from flexcv.models.design.binary_labels import known_classes
 from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.laplace.families import Binomial, Family, Poisson
 from flexcv.models.networks.fitting import AbstractNeuralModel
-from flexcv.typing import Between, Callback, KnownGroups, Seed
+from flexcv.typing import Between, Callback, KnownGroups, KnownRows, Seed
 
 FAMILIES: dict[str, Family | None] = {"gaussian": None, "poisson": Poisson()}
 
@@ -173,7 +175,9 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         )
         self.family = family
 
-    def predict(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
+    def predict(
+        self, X: pd.DataFrame | ArrayLike, known: KnownRows | None = None
+    ) -> FloatArray:
         """Predict with the effects of known levels; without for unknown ones.
 
         Counts of an unknown level are predicted by their mean over the effects.
@@ -182,8 +186,14 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         ----------
         X
             A table with the training table's columns.
+        known
+            Rows that became known after the fit, as a pair: a table with the training
+            table's columns, groups among them, and its outcome. Effects are updated
+            given the fit, which stays.
         """
         check_is_fitted(self)
+        if known is not None:
+            return mean_given(self, X, known)
         family = self._family()
         return super().predict(X) if family is None else mean_at(self, X, family)
 
@@ -290,18 +300,24 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
         self.classes_ = classes
         return super().fit(X, codes.astype(np.float64), sample_weight)
 
-    def predict(self, X: pd.DataFrame | ArrayLike) -> npt.NDArray[Any]:
+    def predict(
+        self, X: pd.DataFrame | ArrayLike, known: KnownRows | None = None
+    ) -> npt.NDArray[Any]:
         """Predict the more probable class.
 
         Parameters
         ----------
         X
             A table with the training table's columns.
+        known
+            As in `predict_proba`.
         """
-        second = self.predict_proba(X)[:, 1] > 0.5
+        second = self.predict_proba(X, known)[:, 1] > 0.5
         return np.asarray(self.classes_[second.astype(np.intp)])
 
-    def predict_proba(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
+    def predict_proba(
+        self, X: pd.DataFrame | ArrayLike, known: KnownRows | None = None
+    ) -> FloatArray:
         """Return the probability of each class, shape (n_rows, 2).
 
         Known levels have theirs at their own effects, unknown ones the mean
@@ -311,13 +327,23 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
         ----------
         X
             A table with the training table's columns.
+        known
+            Rows that became known after the fit, as a pair: a table with the training
+            table's columns, groups among them, and its outcome. Effects are updated
+            given the fit, which stays.
         """
         check_is_fitted(self)
-        second = mean_at(self, X, self._family())
+        if known is None:
+            second = mean_at(self, X, self._family())
+        else:
+            second = mean_given(self, X, known)
         return np.column_stack([1.0 - second, second])
 
     def _family(self) -> Family:
         return Binomial("logit")
+
+    def _known_target(self, table: pd.DataFrame, y: Any) -> KnownTarget:
+        return super()._known_target(table, known_classes(y, self.classes_))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

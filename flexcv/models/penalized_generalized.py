@@ -24,6 +24,7 @@ from flexcv.models.design._identify import require_apart
 from flexcv.models.design.binary_labels import encoded_classes
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.design.terms import RandomSpecification
+from flexcv.models.gaussian.conditional import learn_conditional
 from flexcv.models.laplace.families import Family, family_of
 from flexcv.models.penalties.base import AbstractPenalizedModel
 from flexcv.models.penalties.coordinate_descent import PenalisedRows
@@ -313,6 +314,15 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         self._warn_of_separation(separated_columns(data, found))
         effects = tuple(np.asarray(b.T) for b in found.at.effects)
         return PenalisedFit(found.beta, found.gamma, effects, objective.scale)
+
+    def _keep_uncertainty(self, training: Training) -> None:
+        """Keep what the rows leave unknown of the effects, for rows known later."""
+        design, counts = training.design, training.sample_weight
+        eta = self._linear(training.source, design)
+        weights = training.source.ones if counts is None else counts
+        terms = self._family().terms(training.target, eta, weights)
+        left = (design, terms.information, self.random_part_.covariances)
+        self.uncertainty_ = learn_conditional(*left)
 
     def _warn_of_separation(self, columns: list[int] | None) -> None:
         if columns is None:

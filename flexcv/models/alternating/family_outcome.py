@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flexcv.arrays import FloatArray
-from flexcv.models.gaussian.conditional import Uncertainty
+from flexcv.models.gaussian.conditional import Uncertainty, learn_conditional
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
     ResidualEffects,
@@ -102,11 +102,15 @@ class FamilyOutcome:
         loglik = -len(self.y) * self.loss(self.y, _filled(fitted))
         return replace(nothing, sigma2=np.nan, loglik=loglik)
 
-    def uncertainty(self, fitted: FloatArray, state: ResidualEffects) -> Uncertainty:  # noqa: ARG002
+    def uncertainty(self, fitted: FloatArray, state: ResidualEffects) -> Uncertainty:
         """Return the conditional covariances of the effects at their modes."""
-        if len(state.conditional) != 1:
-            return Uncertainty(state.covariances)
-        return Uncertainty(state.covariances, state.conditional[0].transpose(1, 2, 0))
+        eta = state.slope * _filled(fitted)
+        eta += self.random.design.effects_sum(state.effects)
+        if state.average.any():
+            eta += average_part(self.random.columns, state.average)
+        terms = self.family.terms(self.y, eta, np.ones(len(self.y)))
+        design, covariances = self.random.design, state.covariances
+        return learn_conditional(design, terms.information, covariances)
 
     def loss(self, target: FloatArray, linear: FloatArray) -> float:
         """Return minus the mean log-likelihood: the log loss of two classes."""

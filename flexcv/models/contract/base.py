@@ -26,11 +26,14 @@ from flexcv.models.design.columns import RandomDesign, RandomEncoder, learn_rand
 from flexcv.models.design.terms import RandomSpecification, RandomTerm, random_terms
 from flexcv.models.design.validate import require_column, sample_weights, target_values
 from flexcv.models.gaussian.covariance import correlations
+from flexcv.models.gaussian.known_rows import LevelSpread
 from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.unbounded import grows_without_end, warn_without_end
 from flexcv.preprocessing import ContextualEffects, GroupMeans
 from flexcv.preprocessing.between import learn_group_means
-from flexcv.typing import Between, KnownGroups
+from flexcv.typing import Between, KnownGroups, KnownRows
+
+from .known_rows import KnownTarget, predictor_given, stacked_rows
 
 RESIDUAL = "Residual"
 COMPONENT = ("group", "name", "variance", "sd")
@@ -212,17 +215,36 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "random_part_")
 
-    def predict(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
+    def predict(
+        self, X: pd.DataFrame | ArrayLike, known: KnownRows | None = None
+    ) -> FloatArray:
         """Predict with the effects of known levels; without for unknown ones.
 
         Parameters
         ----------
         X
             A table with the training table's columns.
+        known
+            Rows that became known after the fit, as a pair: a table with the training
+            table's columns, groups among them, and its target. They may be of new
+            groups or of those that training showed. Effects are updated given the fit,
+            which stays: coefficients and variances are those of training. Group means
+            of features (`between`) count these rows among the rows at hand.
         """
         check_is_fitted(self)
+        if known is not None:
+            return predictor_given(self, X, known)[0]
         source = self._source(X)
         return self._linear(source, self._known_design(source))
+
+    def _known_target(self, table: pd.DataFrame, y: Any) -> KnownTarget:
+        """Return the outcome of known rows as numbers, with their weights."""
+        return KnownTarget(target_values(y, len(table)), np.ones(len(table)))
+
+    def _level_spread(self) -> LevelSpread:
+        """Return what training left unknown of the effects of its levels."""
+        spread: LevelSpread = self.uncertainty_
+        return spread
 
     @property
     def random_effects_(self) -> dict[str, pd.DataFrame]:
@@ -277,9 +299,14 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
         named = [name for name in others.values() if name is not None]
         return tuple(dict.fromkeys([*groups, *named]))
 
-    def _source(self, X: Any) -> Columns:
-        """Return the columns of a table to predict."""
-        return Columns(self._with_group_means(prediction_table(self, X)))
+    def _source(self, X: Any, beside: Any = None) -> Columns:
+        """Return the columns of a table to predict; group means count `beside`, too."""
+        table = prediction_table(self, X)
+        if beside is None or self.group_means_ is None:
+            return Columns(self._with_group_means(table))
+        others = prediction_table(self, beside)
+        joint = stacked_rows(table, others, self.grouping_columns())
+        return Columns(self._with_group_means(joint).iloc[: len(table)])
 
     def _known_design(self, source: Columns) -> RandomDesign:
         """Return the random part of rows to predict; warn where it can tell nothing."""

@@ -6,6 +6,8 @@ import importlib
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -27,9 +29,10 @@ from flexcv.models.design.fingerprint import Fingerprint, fingerprint
 from flexcv.models.design.gaps import complete_rows, with_gaps, without_gaps
 from flexcv.models.design.terms import RandomTerm, names_of_term
 from flexcv.models.design.validate import sample_weights
-from flexcv.typing import NaAction
+from flexcv.typing import KnownRows, NaAction
 
 from .base import AbstractMixedModel, Training
+from .known_rows import KnownTarget
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +98,9 @@ class AbstractFormulaModel(AbstractMixedModel):
         self._fit_design(self._training(X, coded, sample_weight))
         return self
 
-    def predict(self, X: pd.DataFrame | ArrayLike) -> npt.NDArray[Any]:
+    def predict(
+        self, X: pd.DataFrame | ArrayLike, known: KnownRows | None = None
+    ) -> npt.NDArray[Any]:
         """Predict with the effects of known levels; without for unknown ones.
 
         Parameters
@@ -103,8 +108,17 @@ class AbstractFormulaModel(AbstractMixedModel):
         X
             A table with the columns that the model reads. With ``na_action="drop"`` a
             row that lacks one of their values is predicted as NaN.
+        known
+            Rows that became known after the fit, as a pair: a table with the columns
+            that the model reads, groups among them, and its target. They may be of new
+            groups or of those that training showed. Effects are updated given the fit,
+            which stays: coefficients and variances are those of training. Where the
+            table has the column `weights`, it counts.
         """
-        return self._with_gaps(X, super().predict)
+        if known is None:
+            return self._with_gaps(X, super().predict)
+        given = self._without_gaps(known)
+        return self._with_gaps(X, partial(super().predict, known=given))
 
     def plot_fixed_effects(
         self, ax: Axes | None = None, *, intercept: bool = False
@@ -136,6 +150,21 @@ class AbstractFormulaModel(AbstractMixedModel):
         if self.na_action == "raise":
             return predict(X)
         return with_gaps(X, self._columns_read(), predict, width)
+
+    def _without_gaps(self, known: Any) -> Any:
+        """Leave out known rows that lack a value, where training did."""
+        check_is_fitted(self)
+        is_pair = isinstance(known, tuple) and len(known) == 2
+        if self.na_action == "raise" or not is_pair:
+            return known
+        table, y = known
+        return without_gaps(table, y, self._columns_read())[:2]
+
+    def _known_target(self, table: pd.DataFrame, y: Any) -> KnownTarget:
+        target = super()._known_target(table, y)
+        if self.weights is None or self.weights not in table.columns:
+            return target
+        return replace(target, weights=self._weights(Columns(table)))
 
     def _require_left_side(self, y: Any) -> None:
         """Refuse a left side that is not the name of the target."""

@@ -15,11 +15,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv.arrays import FloatArray
+from flexcv.models.design.binary_labels import known_classes
 from flexcv.models.gaussian.conditional import normal_interval, unknown_variances
 from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.marginal import marginal_mean
+from flexcv.typing import KnownRows
 
 from .base import AbstractMixedModel
+from .known_rows import KnownTarget, predictor_given
 
 GAUSSIAN = "gaussian"
 
@@ -56,7 +59,9 @@ class AbstractFamilyModel(AbstractMixedModel):
         """Return the family's name; None for a normal outcome."""
         return None if self._is_normal() else self.family
 
-    def predict(self, X: pd.DataFrame | ArrayLike) -> npt.NDArray[Any]:
+    def predict(
+        self, X: pd.DataFrame | ArrayLike, known: KnownRows | None = None
+    ) -> npt.NDArray[Any]:
         """Return the expected outcome, or the more probable class.
 
         Known levels enter with their predicted effects. The outcome of unknown ones
@@ -66,14 +71,23 @@ class AbstractFamilyModel(AbstractMixedModel):
         ----------
         X
             A table with the training table's columns.
+        known
+            Rows that became known after the fit, as a pair: a table with the training
+            table's columns, groups among them, and its outcome. They may be of new
+            groups or of those that training showed. Effects are updated given the fit,
+            which stays; of an outcome that is not normal they are the conditional
+            modes, as in training. Group means of features (`between`) count these rows
+            among the rows at hand.
         """
-        mean = self.predict_mean(X)
+        mean = self._mean(X, known)
         if not self._has_classes():
             return mean
         return np.asarray(self.classes_[(mean > 0.5).astype(np.intp)])
 
     @available_if(predicts_classes)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
+    def predict_proba(
+        self, X: pd.DataFrame | ArrayLike, known: KnownRows | None = None
+    ) -> FloatArray:
         """Return the probabilities of both classes, in the order of ``classes_``.
 
         Known levels have theirs at their own effects. A new level's is the mean
@@ -83,12 +97,14 @@ class AbstractFamilyModel(AbstractMixedModel):
         ----------
         X
             A table with the training table's columns.
+        known
+            As in `predict`.
 
         Returns
         -------
         Shape (n_rows, 2).
         """
-        mean = self.predict_mean(X)
+        mean = self._mean(X, known)
         return np.column_stack([1.0 - mean, mean])
 
     def predict_mean(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
@@ -106,6 +122,19 @@ class AbstractFamilyModel(AbstractMixedModel):
         check_is_fitted(self)
         family = self._response_family()
         return self.predict_linear(X) if family is None else mean_at(self, X, family)
+
+    def _mean(self, X: Any, known: Any) -> FloatArray:
+        """Return the expected outcome, given known rows where there are some."""
+        check_is_fitted(self)
+        return self.predict_mean(X) if known is None else mean_given(self, X, known)
+
+    def _known_target(self, table: pd.DataFrame, y: Any) -> KnownTarget:
+        numbers = known_classes(y, self.classes_) if self._has_classes() else y
+        target = super()._known_target(table, numbers)
+        family = self._response_family()
+        if family is not None and not self._has_classes():
+            family.require_target(target.outcome, target.weights)
+        return target
 
     def predict_linear(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Return the linear predictor, with known effects, and zero for unknown ones.
@@ -173,6 +202,16 @@ def mean_at(model: AbstractMixedModel, X: Any, family: Family) -> FloatArray:
     source = model._source(X)
     design = model._known_design(source)
     linear = model._linear(source, design)
+    variance = unknown_variances(design, model.random_part_.covariances)
+    return marginal_mean(family, linear, variance)
+
+
+def mean_given(model: AbstractMixedModel, X: Any, known: Any) -> FloatArray:
+    """Return the mean given known rows, whose levels then are at their new effects."""
+    linear, design = predictor_given(model, X, known)
+    family = model._link_family()
+    if family is None:
+        return linear
     variance = unknown_variances(design, model.random_part_.covariances)
     return marginal_mean(family, linear, variance)
 

@@ -45,6 +45,34 @@ def encoded_classes(y: Any) -> tuple[npt.NDArray[Any], FloatArray]:
     return classes, codes.astype(float)
 
 
+def known_classes(y: Any, classes: npt.NDArray[Any]) -> FloatArray:
+    """Return one where a label is the second class, zero where it is the first.
+
+    Parameters
+    ----------
+    y
+        Labels; ValueError where one is of neither class.
+    classes
+        The two that training had.
+
+    Examples
+    --------
+    >>> known_classes(["yes", "no"], np.array(["no", "yes"]))
+    array([1., 0.])
+    """
+    labels = column_or_1d(y)
+    second = np.asarray(labels == classes[1], dtype=bool)
+    strange = np.flatnonzero(~second & np.asarray(labels != classes[0], dtype=bool))
+    if len(strange):
+        first, other = classes.tolist()
+        [label] = labels[strange[:1]].tolist()
+        raise ValueError(
+            f"the outcome of known rows must be {first!r} or {other!r} as in training, "
+            f"got {label!r}; drop these rows or recode them."
+        )
+    return second.astype(np.float64)
+
+
 def success_shares(
     target: FloatArray, trials: FloatArray, *, counted: bool = False
 ) -> FloatArray:

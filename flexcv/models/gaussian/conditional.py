@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
+from scipy.sparse import block_diag, csr_array, eye_array
 from scipy.sparse import hstack as sparse_hstack
+from scipy.sparse import kron as sparse_kron
+from scipy.sparse.linalg import splu
 from scipy.stats import norm
 
-from flexcv.arrays import FloatArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import ModelError
 from flexcv.models.design.columns import RandomDesign, RandomFactor
 
@@ -39,11 +41,16 @@ class Uncertainty:
     joint
         With several factors, one matrix over all of them, ordered by factor, level
         and effect; None where it would not fit.
+    gram, counts
+        With several factors, Z'Z over sigma^2 in the same order, and how many levels
+        each factor has.
     """
 
     covariances: tuple[FloatArray, ...]
     blocks: FloatArray | None = None
     joint: FloatArray | None = None
+    gram: csr_array | None = None
+    counts: tuple[int, ...] = ()
 
     def variances(self, design: RandomDesign, known_groups: bool = True) -> FloatArray:
         """Return the variance of Z b for each row.
@@ -61,6 +68,53 @@ class Uncertainty:
         if len(design.factors) == 1:
             return total + self._one_factor(design.factors[0])
         return total + self._several_factors(design)
+
+    def blocks_of(self, codes: IntArray) -> FloatArray:
+        """Return the conditional covariance of each level, (levels, effects, effects).
+
+        Parameters
+        ----------
+        codes
+            Levels of the one factor that training showed.
+        """
+        assert self.blocks is not None
+        return np.asarray(self.blocks[:, :, codes].transpose(2, 0, 1))
+
+    def joint_of(self, levels: Sequence[IntArray]) -> FloatArray:
+        """Return the conditional covariance of the effects of some levels, as one.
+
+        It is L (I + L'Z'ZL / sigma^2)^-1 L', of which the columns asked for are solved.
+
+        Parameters
+        ----------
+        levels
+            Per factor the levels, in rising order.
+
+        Returns
+        -------
+        A matrix ordered by factor, level and effect.
+        """
+        assert self.gram is not None
+        sizes = [len(covariance) for covariance in self.covariances]
+        starts = np.cumsum(
+            [0, *(q * n for q, n in zip(sizes, self.counts, strict=True))]
+        )
+        places = [
+            (start + q * own[:, None] + np.arange(q)).ravel()
+            for start, q, own in zip(starts, sizes, levels, strict=False)
+        ]
+        root = self._sparse_root()
+        inner = eye_array(root.shape[0]) + root.T @ self.gram @ root
+        lines = root[np.concatenate(places)]
+        solver = splu(inner.tocsc(), permc_spec="MMD_AT_PLUS_A")
+        return np.asarray(lines @ solver.solve(lines.T.toarray()))
+
+    def _sparse_root(self) -> csr_array:
+        parts = [
+            sparse_kron(eye_array(n), _root(covariance))
+            for n, covariance in zip(self.counts, self.covariances, strict=True)
+        ]
+        return csr_array(block_diag(parts))
 
     def _one_factor(self, factor: RandomFactor) -> FloatArray:
         assert self.blocks is not None
@@ -118,10 +172,42 @@ def learn_uncertainty(
         nothing = np.zeros(len(design))
         sums = residual_sums(products, factor.columns, factor.codes, nothing)
         return Uncertainty(known, posterior(sums, sigma2, known[0]).covariance)
-    size = sum(factor.n_effects * factor.n_levels for factor in design.factors)
-    if not design.factors or size > LARGEST_JOINT:
+    if not design.factors:
         return Uncertainty(known)
-    return Uncertainty(known, joint=_joint_covariance(design, sigma2, known))
+    several = _several_factors(design, sigma2, known)
+    if several.gram is None or several.gram.shape[0] > LARGEST_JOINT:
+        return several
+    return replace(several, joint=_joint_covariance(design, sigma2, known))
+
+
+def learn_conditional(
+    design: RandomDesign, information: FloatArray, covariances: Sequence[FloatArray]
+) -> Uncertainty:
+    """Return what rows of other outcomes leave unknown of effects, at their modes.
+
+    Parameters
+    ----------
+    design
+        The training design.
+    information
+        Of each row at the modes: minus the second derivative of its log-likelihood.
+    covariances
+        Per factor D.
+    """
+    if not design.factors:
+        return Uncertainty(())
+    weighted = weighted_design(design, information)
+    if len(design.factors) == 1:
+        return learn_uncertainty(weighted, 1.0, covariances)
+    return _several_factors(weighted, 1.0, tuple(covariances))
+
+
+def _several_factors(
+    design: RandomDesign, sigma2: float, covariances: tuple[FloatArray, ...]
+) -> Uncertainty:
+    z = sparse_design(design)
+    counts = tuple(factor.n_levels for factor in design.factors)
+    return Uncertainty(covariances, gram=csr_array(z.T @ z) / sigma2, counts=counts)
 
 
 def weighted_design(design: RandomDesign, weights: FloatArray) -> RandomDesign:

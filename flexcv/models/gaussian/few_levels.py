@@ -132,6 +132,15 @@ class DenseSums:
         """Return the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
         return blocks_of_columns(lambda places: at.within[:, places], self.sizes)
 
+    def within_square(
+        self,
+        at: Profile,
+        factors: Sequence[FloatArray],  # noqa: ARG002
+        places: IntArray,
+    ) -> FloatArray:
+        """Return rows and columns of Z'V^-1Z at some places."""
+        return np.asarray(at.within[np.ix_(places, places)])
+
     def within_form(
         self,
         at: Profile,

@@ -8,9 +8,13 @@ Softw. 82(13)). All derivatives are exact.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from flexcv.arrays import FloatArray
+import numpy as np
+from scipy.linalg import block_diag
+
+from flexcv.arrays import FloatArray, IntArray
 
 from .engine import Estimate
 from .problem import Problem
@@ -95,6 +99,36 @@ def conditional_covariances(fitted: Estimate) -> tuple[FloatArray, ...]:
         left = d - np.einsum("ab,nbc,cd->nad", d, within, d)
         covs.append(fitted.sigma**2 * np.einsum("ab,nbc,dc->nad", basis, left, basis))
     return tuple(covs)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedLevels:
+    """What a fit left unknown of the effects of its levels, asked for by levels."""
+
+    fitted: Estimate
+
+    def blocks_of(self, codes: IntArray) -> FloatArray:
+        """Return the covariance of each level of one factor, (levels, q, q)."""
+        return conditional_covariances(self.fitted)[0][codes]
+
+    def joint_of(self, levels: Sequence[IntArray]) -> FloatArray:
+        """Return sigma^2 (D - D Z'V^-1Z D) over levels of several factors.
+
+        It is ordered by factor, level and effect.
+        """
+        problem = self.fitted.problem
+        factors = problem.factors(self.fitted.minimum.theta)
+        start, places, spreads, bases = 0, [], [], []
+        sizes, turns = problem.sizes, self.fitted.basis.random
+        for own, (q, n), lam, turn in zip(levels, sizes, factors, turns, strict=True):
+            places.append((start + np.arange(q) * n + own[:, None]).ravel())
+            spreads.append(np.kron(np.eye(len(own)), lam @ lam.T))
+            bases.append(np.kron(np.eye(len(own)), turn))
+            start += q * n
+        used, d, turn = np.concatenate(places), block_diag(*spreads), block_diag(*bases)
+        within = problem.sums.within_square(self.fitted.at, factors, used)
+        left = d - d @ within @ d
+        return np.asarray(self.fitted.sigma**2 * turn @ left @ turn.T)
 
 
 def _r2_slope(fitted: Estimate) -> FloatArray:

@@ -159,6 +159,15 @@ class StagedSums:
         """Return the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
         return blocks_of_columns(_within_columns(self, factors), self.sizes)
 
+    def within_square(
+        self,
+        at: Profile,  # noqa: ARG002
+        factors: Sequence[FloatArray],
+        places: IntArray,
+    ) -> FloatArray:
+        """Return rows and columns of Z'V^-1Z at some places."""
+        return _within_columns(self, factors)(places)[places]
+
     def within_form(
         self,
         at: Profile,  # noqa: ARG002

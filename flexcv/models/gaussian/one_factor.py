@@ -170,6 +170,17 @@ class GroupSums:
         """Return the level blocks of Z'V^-1Z, (levels, effects, effects)."""
         return [at.within.transpose(2, 0, 1)] if self.n_effects else []
 
+    def within_square(
+        self,
+        at: Profile,
+        factors: Sequence[FloatArray],  # noqa: ARG002
+        places: IntArray,
+    ) -> FloatArray:
+        """Return rows and columns of Z'V^-1Z at some places."""
+        effect, level = np.divmod(places, self.sizes[0][1])
+        square = at.within[effect[:, None], effect, level]
+        return np.where(level[:, None] == level, square, 0.0)
+
     def within_form(
         self,
         at: Profile,

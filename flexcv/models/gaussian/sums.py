@@ -88,6 +88,11 @@ class Sums(Protocol):
     ) -> list[FloatArray]:
         """Return the level blocks of Z'V^-1Z, per factor (levels, effects, effects)."""
 
+    def within_square(
+        self, at: Profile, factors: Sequence[FloatArray], places: IntArray
+    ) -> FloatArray:
+        """Return rows and columns of Z'V^-1Z at some places."""
+
     def within_form(
         self,
         at: Profile,

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from scipy import stats
 
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.accumulate import Table, fixed_back, fixed_basis, random_basis
 from flexcv.models.design.columns import RandomDesign
+from flexcv.models.gaussian.conditional import Uncertainty, learn_conditional
 from flexcv.models.gaussian.covariance import changed_basis, covariance_shape
 
 from .crossed_rows import crossed_rows
@@ -188,6 +191,33 @@ def in_users_basis(fit: LaplaceFit, basis: LaplaceBasis) -> GeneralizedEstimate:
         point.dispersion,
         -0.5 * fit.criterion,
     )
+
+
+def uncertainty_at(fitted: GeneralizedEstimate, rows: Rows) -> Uncertainty:
+    """Return what the rows leave unknown of the effects, at their modes."""
+    eta = rows.offset + rows.design.effects_sum(fitted.effects)
+    for place, beta in zip(fitted.basis.kept, fitted.beta, strict=True):
+        eta += beta * rows.fixed[place]
+    terms = rows.family.terms(rows.y, eta, rows.weights, fitted.dispersion)
+    return learn_conditional(rows.design, terms.information, fitted.covariances)
+
+
+def fixed_table(
+    fitted: GeneralizedEstimate, names: list[str], level: float = 0.95
+) -> pd.DataFrame:
+    """Return estimates of fixed effects with errors, z tests and intervals."""
+    error = np.sqrt(np.maximum(fitted.beta_cov.diagonal(), 0.0))
+    z = fitted.beta / np.where(error > 0.0, error, np.nan)
+    reach = stats.norm.ppf(0.5 + 0.5 * level) * error
+    columns = {
+        "estimate": fitted.beta,
+        "std_error": error,
+        "z": z,
+        "p": 2.0 * stats.norm.sf(np.abs(z)),
+        "lower": fitted.beta - reach,
+        "upper": fitted.beta + reach,
+    }
+    return pd.DataFrame(columns, index=pd.Index(names, name="name"))
 
 
 def _order(design: RandomDesign) -> IntArray:

@@ -25,7 +25,7 @@ from flexcv.models.design.labels import (
     warn_of_strangers,
 )
 from flexcv.models.design.validate import require_no_missing, target_values
-from flexcv.typing import Seed
+from flexcv.typing import KnownRows, Seed
 
 from .curve_basis import (
     Basis,
@@ -74,10 +74,11 @@ class AbstractCurveMixture(AbstractMixedModel):
     mean_coefficients_: FloatArray
     cluster_: pd.Series
 
-    def predict(
+    def predict(  # type: ignore[override]
         self,
         X: pd.DataFrame | ArrayLike,
         condition_on: pd.DataFrame | tuple[pd.DataFrame, ArrayLike] | None = None,
+        known: KnownRows | None = None,
     ) -> FloatArray:
         """Predict the curves at the table's times.
 
@@ -92,8 +93,17 @@ class AbstractCurveMixture(AbstractMixedModel):
         condition_on
             A table of observed rows and their target, as a pair; of new subjects, or
             of known ones beside what training showed.
+        known
+            The same by the name that all mixed models have for it.
         """
         check_is_fitted(self)
+        if known is not None:
+            if condition_on is not None:
+                raise TypeError(
+                    "`known` and `condition_on` are two names of one thing, got both; "
+                    "pass one pair (table, y)."
+                )
+            condition_on = known  # type: ignore[assignment]
         if condition_on is None and not self.membership_.effects:
             return super().predict(X)
         rows = self._rows(X, condition_on)
@@ -343,10 +353,11 @@ class AbstractCurveMixture(AbstractMixedModel):
 
     def _rows(self, X: Any, condition_on: Any) -> CurveRows:
         self._require_subjects()
-        source = self._source(X)
+        beside = condition_on[0] if isinstance(condition_on, tuple) else None
+        source = self._source(X, beside)
         self._heed_times(source)
         column = self._subjects(source.table, "grouping")
-        seen = self._seen(condition_on)
+        seen = self._seen(condition_on, X)
         codes = level_codes(column, seen.labels)
         self._heed_subjects(column, codes, seen)
         features = self.membership_.of_rows(source)
@@ -391,7 +402,7 @@ class AbstractCurveMixture(AbstractMixedModel):
                 stacklevel=4,
             )
 
-    def _seen(self, condition_on: Any) -> Seen:
+    def _seen(self, condition_on: Any, X: Any) -> Seen:
         """Return the sums of known subjects and of new ones that have rows."""
         levels = self.random_encoder_.factors[0].levels
         population = self.known_groups == "population"
@@ -406,16 +417,16 @@ class AbstractCurveMixture(AbstractMixedModel):
                 "`condition_on` must be a pair (table, y) of observed rows, got "
                 f"{type(condition_on).__name__}."
             )
-        sums, labels = self._sums(*condition_on, levels, "`condition_on`")
+        sums, labels = self._sums(*condition_on, levels, "`condition_on`", X)
         known = self.sums_.plus(sums.take(slice(0, len(levels))))
         new = sums.take(slice(len(levels), None))
         return Seen(known, new, labels, np.flatnonzero(sums.sizes))
 
     def _sums(
-        self, X: Any, y: Any, levels: pd.Index, role: str
+        self, X: Any, y: Any, levels: pd.Index, role: str, beside: Any = None
     ) -> tuple[SubjectSums, pd.Index]:
         """Sum a table's rows for the subjects in `levels` and then for new ones."""
-        source = self._source(X)
+        source = self._source(X, beside)
         target = target_values(y, len(source.table))
         self._heed_times(source)
         column = self._subjects(source.table, role)

@@ -17,7 +17,7 @@ import numpy as np
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.contract.base import RandomPart
 from flexcv.models.design.columns import RandomDesign
-from flexcv.models.gaussian.conditional import Uncertainty
+from flexcv.models.gaussian.conditional import learn_conditional
 from flexcv.models.gaussian.residual_effects import RandomColumns, average_part
 from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.group_laplace import group_laplace, group_rows
@@ -186,12 +186,13 @@ class GeneralizedResponse:
         """Fit the random part to all rows."""
         rows = np.arange(len(self.target))
         found = replace(self, train=rows, apart=rows[:0]).refitted(fitted, state)
-        blocks = None
-        if len(found.conditional) == 1:
-            blocks = found.conditional[0].transpose(1, 2, 0)
+        eta = fitted + self._offset(found)
+        eta += self.random.design.effects_sum(found.effects)
+        terms = self.family.terms(self.target, eta, self._counts)
+        left = (self.random.design, terms.information, found.covariances)
         return FinishedPart(
             RandomPart(found.effects, found.covariances),
-            Uncertainty(found.covariances, blocks),
+            learn_conditional(*left),
             found.average,
             self.reading(found),
         )

@@ -14,9 +14,11 @@ from scipy.optimize import brentq, minimize_scalar
 
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import RandomDesign
+from flexcv.models.gaussian.conditional import Uncertainty, learn_conditional
 from flexcv.models.gaussian.residual_effects import (
     RandomColumns,
     ResidualEffects,
+    average_part,
     starting_effects,
 )
 from flexcv.models.laplace.crossed_rows import crossed_rows
@@ -140,6 +142,17 @@ class LaplaceLikelihood:
             converged=part.converged,
             theta=part.estimate.fit.parameters,
         )
+
+    def uncertainty(self, state: ResidualEffects, fitted: FloatArray) -> Uncertainty:
+        """Return what the rows leave unknown of the effects, at their modes."""
+        design, average = self.random.design, state.average
+        if not design.factors:
+            return Uncertainty(())
+        eta = fitted + average_part(self.random.columns, average)
+        eta += design.effects_sum(state.effects)
+        weights = np.ones_like(fitted) if self.weights is None else self.weights
+        terms = self.family.terms(self.target, eta, weights, state.sigma2)
+        return learn_conditional(design, terms.information, state.covariances)
 
     def for_trees(
         self,
