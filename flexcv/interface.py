@@ -38,7 +38,8 @@ from flexcv.metrics import ObjectiveScorer, resolve_metrics, resolve_objective
 from flexcv.metrics.metric import MetricChoice
 from flexcv.model_mapping import ModelSpec, SearchSpace, make_spec, specs_from_mapping
 from flexcv.resampling import Plan, SplitSettings
-from flexcv.resampling.registry import SplitChoice, resolve_method
+from flexcv.resampling.known_rows import check_counts
+from flexcv.resampling.registry import SplitChoice, needs_groups, resolve_method
 from flexcv.results import CrossValidationResults, PlansCompared
 from flexcv.results.displays import SentenceFrame
 from flexcv.tracking import Tracker
@@ -155,6 +156,7 @@ class CrossValidation:
         n_repeats: int = 1,
         time: str | None = None,
         time_within: Literal["table", "groups"] = "table",
+        known_rows: int | Sequence[int] = (),
     ) -> None:
         """Set how rows are split, whether features are scaled, and what is scored.
 
@@ -192,13 +194,28 @@ class CrossValidation:
         time_within
             ``"table"`` when all rows share one clock, as the calendar is;
             ``"groups"`` when each group has its own, as days since admission.
+        known_rows
+            How many rows of each held-out group become known before its others are
+            predicted, such as ``(0, 1, 2, 5)``: the first in `time`, where it is
+            named, else rows drawn by the fold's seed. Models with random effects
+            update the group's effects by them, without a refit; all others predict as
+            before. Every number is scored on the same rows, those beyond the largest,
+            in ``results.by_known_rows()``. Of a list of splits those by groups take
+            part.
         """
         inner = None if split_in is None else resolve_method("split_in", split_in)
         numbers = n_splits_out, n_splits_in, n_repeats, break_cross_val
         order = column_meant("time", time), time_within
+        methods, counts = outer_methods(split_out), check_counts(known_rows)
         splits = tuple(
-            SplitSettings(outer, inner, *numbers, *order)
-            for outer in outer_methods(split_out)
+            SplitSettings(
+                outer,
+                inner,
+                *numbers,
+                *order,
+                known_rows=counts if len(methods) < 2 or needs_groups(outer) else (),
+            )
+            for outer in methods
         )
         self._design = changed(
             self._design,

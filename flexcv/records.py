@@ -57,6 +57,27 @@ class Predictions:
     probabilities: FloatArray | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownPredictions:
+    """Hold what was predicted of held-out groups once some of their rows were known.
+
+    Parameters
+    ----------
+    counts
+        How many rows of each group were known.
+    rows
+        Positions of the predicted rows, the same for every count.
+    predicted, probabilities
+        One array per count, as in `Predictions`. Empty for a model that takes no
+        notice of known rows: its predictions are those of the test part.
+    """
+
+    counts: tuple[int, ...]
+    rows: IntArray
+    predicted: tuple[npt.NDArray[Any], ...] = ()
+    probabilities: tuple[FloatArray, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """One metric of one part of one fold.
@@ -114,6 +135,8 @@ class FoldResult:
         Why the model failed, or an empty text.
     scores
         What the run's metrics say of both parts; written when the unit ends.
+    known
+        Predictions of test groups given some of their rows; None where none were.
     """
 
     model: str
@@ -132,6 +155,7 @@ class FoldResult:
     estimator: Any = None
     error: str = ""
     scores: tuple[Score, ...] = ()
+    known: KnownPredictions | None = None
 
     @property
     def key(self) -> Key:

@@ -181,6 +181,8 @@ def split_described(splits: SplitSettings) -> str:
     if isinstance(splits.outer, CrossValMethod):
         text += f", {splits.n_splits_out} folds"
     text += f", {splits.n_repeats} repeats" if splits.n_repeats > 1 else ""
+    if splits.known_rows:
+        text += f", {', '.join(map(str, splits.known_rows))} rows known"
     if splits.time is None:
         return text
     whose = " of each group" if splits.time_within == "groups" else ""

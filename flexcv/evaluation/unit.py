@@ -27,6 +27,7 @@ from flexcv.resampling import Fold
 
 from .advice import add_advice
 from .answers import answer
+from .given import answer_given
 from .learned import learned_tables
 from .lending import lent
 from .roles import (
@@ -249,6 +250,7 @@ def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
     del inside  # tables may be large; the test part can have its place
     inside = table.cut(whole, fold.test)
     test = answer(estimator, inside, fold.test, dataset.task, work.name)
+    known = answer_given(estimator, test, table, whole, fold, dataset, work.name)
     spent = time.perf_counter() - start - cut
     pipeline = Pipeline([("table", table), ("model", estimator)])
     fitted = FittedFold.of(work.name, pipeline, groups, (train, test), fold, dataset)
@@ -263,6 +265,7 @@ def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
         findings=tuple(findings_of(work.processors, fitted)),
         seconds={"fit": fitting, "predict": spent - fitting},
         estimator=pipeline if work.settings.keep_estimators else None,
+        known=known,
     )
 
 

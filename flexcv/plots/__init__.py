@@ -17,6 +17,7 @@ from .effects import plot_importance as plot_importance
 from .effects import plot_random_effects as plot_random_effects
 from .effects import plot_within_and_between as plot_within_and_between
 from .findings import DRAWINGS as DRAWINGS
+from .known_rows import plot_known_rows as plot_known_rows
 from .residuals import plot_base_against_mixed as plot_base_against_mixed
 from .residuals import plot_predicted_against_actual as plot_predicted_against_actual
 from .residuals import plot_qq as plot_qq
@@ -38,6 +39,7 @@ __all__ = [
     "plot_fixed_effects",
     "plot_fold_scores",
     "plot_importance",
+    "plot_known_rows",
     "plot_leverage",
     "plot_predicted_against_actual",
     "plot_qq",

@@ -15,6 +15,7 @@ from flexcv.dataset import Dataset
 from flexcv.errors import PlanError
 
 from .clock import WITHIN
+from .known_rows import KnownRows, known_rows_of, require_new_groups
 from .questions import known_shares, plan_name, question
 from .registry import (
     CrossValMethod,
@@ -49,6 +50,7 @@ class SplitSettings:
     first_fold_only: bool = False
     time: str | None = None
     time_within: str = "table"
+    known_rows: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_integer("n_splits_out", self.n_splits_out, 2)
@@ -78,6 +80,7 @@ class Fold:
     train: IntArray
     test: IntArray
     inner: tuple[Split, ...] = ()
+    known_rows: KnownRows | None = None
 
     @property
     def splits(self) -> tuple[Split, ...]:
@@ -96,7 +99,8 @@ class Plan:
 
     `time` names the column whose order the outer splits keep, `time_within` says
     whether the table has one clock or each group its own, and `reads` names the extra
-    columns that splitters see.
+    columns that splitters see. Where rows of held-out groups become known, each fold
+    says which in `known_rows`.
     """
 
     folds: tuple[Fold, ...]
@@ -171,6 +175,10 @@ class Plan:
                 digest.update(np.asarray(split.train, dtype=np.int64).tobytes())
                 digest.update(b"|")
                 digest.update(np.asarray(split.test, dtype=np.int64).tobytes())
+            if fold.known_rows is not None:
+                given = fold.known_rows
+                digest.update(f"known rows {given.counts};".encode())
+                digest.update(np.asarray(given.given, dtype=np.int64).tobytes())
         return digest.hexdigest()[:16]
 
     def __repr__(self) -> str:
@@ -236,6 +244,8 @@ def make_plan(
     (3, 'new groups')
     """
     _refuse_missing_groups(dataset, settings)
+    if settings.known_rows and dataset.groups is None:
+        require_new_groups(None, settings.known_rows[-1], ())
     root = np.random.SeedSequence(seed)
     repeats = [
         _outer_splits(dataset, settings, seed, repeat, repeat_seed)
@@ -244,6 +254,7 @@ def make_plan(
     _refuse_equal_repeats(repeats, settings)
     known = known_shares(dataset.groups, [s for splits, _ in repeats for s in splits])
     inner = _inner_method(settings, _keeps_groups(known))
+    clock = clock_of(dataset, settings.time, settings.time_within)
     folds = []
     for repeat, (splits, seeds) in enumerate(repeats):
         for index, (split, fold_seed) in enumerate(zip(splits, seeds, strict=True)):
@@ -256,7 +267,14 @@ def make_plan(
                 else ()
             )
             number = seed_number(unit_seed)
-            folds.append(Fold(repeat, index, number, split.train, split.test, inside))
+            given = known_rows_of(
+                dataset, split.test, settings.known_rows, clock, number
+            )
+            parts = split.train, split.test, inside, given
+            folds.append(Fold(repeat, index, number, *parts))
+    if settings.known_rows:
+        chosen = [fold.known_rows for fold in folds]
+        require_new_groups(_keeps_groups(known), settings.known_rows[-1], chosen)
     if settings.first_fold_only:
         folds = folds[:1]
         known = known_shares(dataset.groups, folds)

@@ -159,6 +159,20 @@ class Pictures:
         counts = confusion_of(rows, self._results.task, model, part)
         return plots.plot_confusion(counts, ax=ax)
 
+    def known_rows(self, metric: Any = None, ax: Axes | None = None) -> Axes:
+        """Draw scores of new groups over how many of their rows were known.
+
+        Parameters
+        ----------
+        metric
+            A name, a `Metric` or a function; None takes the run's first.
+        ax
+            Axes to draw on; new ones by default.
+        """
+        chosen = choose_metric(self._metric(metric), self._results.metrics)
+        curve = self._results.by_known_rows(chosen)
+        return plots.plot_known_rows(curve, chosen.name, ax)
+
     def tuning(
         self,
         model: str | None = None,

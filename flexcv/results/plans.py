@@ -22,6 +22,7 @@ from flexcv.storage.folder import is_of_first_version, is_run
 from ._wording import counted, why_nothing
 from .asked import RunResults
 from .findings import FoldFindings
+from .known_rows import NOT_ASKED
 from .page import escaped
 from .tables import AVERAGES, COUNT
 
@@ -209,6 +210,23 @@ class PlansCompared(Mapping[str, R]):
         """
         tables = self._asked(lambda r: r.by_known_group(pooled=pooled, factor=factor))
         return pd.concat(tables, axis=1, names=[PLAN])
+
+    def by_known_rows(self, metric: Any = None, **settings: Any) -> pd.DataFrame:
+        """Return the learning curves of the plans whose held-out groups had known rows.
+
+        Parameters
+        ----------
+        metric, settings
+            As in `CrossValidationResults.by_known_rows`; the plan is a column more.
+        """
+        tables = {
+            plan: results.by_known_rows(metric, **settings)
+            for plan, results in self._finished.items()
+            if any(fold.known is not None for fold in results.folds)
+        }
+        if not tables:
+            raise ValueError(NOT_ASKED)
+        return _stack(tables)
 
     # -- what every plan has of its own, by plan --
 

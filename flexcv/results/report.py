@@ -139,7 +139,8 @@ class _Report:
         )
         drawn = [(f"{self._metric.name} of each fold", self._plot.scores(self._metric))]
         shown = page.pictures(drawn) if self._scored else ""
-        return page.table(table) + page.note(text) + shown + self._known_groups()
+        shown += self._known_groups() + self._known_rows()
+        return page.table(table) + page.note(text) + shown
 
     def _known_groups(self) -> str:
         rows = self._results.predictions
@@ -152,6 +153,19 @@ class _Report:
             "over folds."
         )
         return page.folded("Known and new groups", page.note(text) + page.table(frame))
+
+    def _known_rows(self) -> str:
+        if all(fold.known is None for fold in self._results.folds):
+            return ""
+        curve = self._results.by_known_rows(self._metric)
+        text = (
+            f"{self._metric.name} of new groups once so many of their rows are known, "
+            "on the rows beyond the largest number; intervals from resampled groups. "
+            "Models without random effects take no notice of known rows."
+        )
+        drawn = page.pictures([("By known rows", self._plot.known_rows(self._metric))])
+        content = page.note(text) + drawn + page.table(curve)
+        return page.folded("New groups of whom rows are known", content, is_open=True)
 
     def _comparison(self) -> str:
         pairs = self._pairs

@@ -37,6 +37,7 @@ from .facts import data_facts
 from .findings import FoldFindings, collect_findings
 from .kept import kept
 from .known_groups import COUNT, factors_meant, scores_by_known_group
+from .known_rows import known_rows_curve, known_rows_table
 from .plans import PlansCompared, named_by_question, plan_folders
 from .scorable import labels_of, metric_meant, scorable, scorable_by, truth
 from .scoring import best_fold, scored, scores_by_name, undefined
@@ -366,6 +367,50 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         is_score = table.index.get_level_values("Metric") != COUNT
         table.loc[is_score, table.columns.isin(failed)] = np.nan
         return table
+
+    @property
+    def known_rows_predictions(self) -> pd.DataFrame:
+        """One row per model, fold, number of known rows and scored row.
+
+        Of a run with ``set_splits(known_rows=...)``; columns as in `predictions`, with
+        known_rows, how many rows of the group were known, after the address.
+        """
+        self._require_units()
+        return known_rows_table(self.folds, self._target, self._groups, self.task)
+
+    @kept
+    def by_known_rows(
+        self,
+        metric: MetricChoice | None = None,
+        *,
+        level: float = 0.95,
+        n_bootstrap: int = 2000,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Score new groups by how many of their rows were known: a learning curve.
+
+        Of a run with ``set_splits(known_rows=...)``. Every number is scored on the same
+        rows, those beyond the largest number, of groups that have such rows. Models
+        without random effects take no notice and are flat.
+
+        Parameters
+        ----------
+        metric
+            As in `compare`; None is the run's first.
+        level, n_bootstrap, seed
+            Of the intervals, from resampled groups; that another training set gives
+            other models is not in them.
+
+        Returns
+        -------
+        Columns model, known_rows, score (pooled over folds), lower, upper, n_groups,
+        n_rows and method.
+        """
+        chosen = self.metrics[0] if metric is None else metric
+        meant = metric_meant(chosen, self.metrics, self.task)
+        rows = self.known_rows_predictions
+        settings = {"level": level, "n_bootstrap": n_bootstrap, "seed": seed}
+        return known_rows_curve(rows, meant, self.task, **settings)
 
     @property
     def plot(self) -> Pictures:

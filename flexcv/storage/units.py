@@ -20,7 +20,14 @@ from typing import Any, TypeAlias
 
 from flexcv._secrets import redact_frame, redact_params
 from flexcv.errors import StorageError
-from flexcv.records import Finding, FoldResult, Key, Predictions, Score
+from flexcv.records import (
+    Finding,
+    FoldResult,
+    Key,
+    KnownPredictions,
+    Predictions,
+    Score,
+)
 
 from .files import damaged, is_there, read_record, write_record
 
@@ -164,6 +171,10 @@ def plain_result(result: FoldResult) -> dict[str, Any]:
         [finding.name, redact_frame(finding.frame), _name_of_drawing(finding.draw)]
         for finding in result.findings
     ]
+    del plain["known"]
+    if result.known is not None:
+        known = result.known
+        plain["known"] = [getattr(known, f.name) for f in fields(KnownPredictions)]
     plain["scores"] = [
         [getattr(score, f.name) for f in fields(Score)] for score in result.scores
     ]
@@ -190,6 +201,8 @@ def _result(plain: Mapping[str, Any]) -> FoldResult:
         made[part] = None if made[part] is None else Predictions(*made[part])
     made["findings"] = tuple(Finding(*entry) for entry in made["findings"])
     made["scores"] = tuple(Score(*entry) for entry in made["scores"])
+    if made.get("known") is not None:
+        made["known"] = KnownPredictions(*made["known"])
     return FoldResult(**made)
 
 

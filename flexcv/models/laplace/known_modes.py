@@ -42,7 +42,8 @@ def conditional_mode(
     --------
     >>> from flexcv.models.laplace.families import Binomial
     >>> one = np.ones(2)
-    >>> conditional_mode(Binomial(), one, 0 * one, csr_array([[1.0], [1.0]]), one)
+    >>> loads = csr_array([[1.0], [1.0]])
+    >>> conditional_mode(Binomial(), one, 0 * one, loads, one).round(3)
     array([0.675])
     """
     u = np.zeros(loads.shape[1])
