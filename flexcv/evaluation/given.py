@@ -61,8 +61,10 @@ def takes_known(model: Any) -> bool:
     predict = getattr(last, "predict", None)
     if predict is None or "known" not in inspect.signature(predict).parameters:
         return False
-    is_population = getattr(last, "known_groups", "") == "population"
-    return not is_population and bool(last.grouping_columns())
+    if getattr(last, "known_groups", "") == "population":
+        return False
+    grouping = getattr(last, "grouping_columns", None)
+    return grouping is None or bool(grouping())
 
 
 def answer_given(

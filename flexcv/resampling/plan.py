@@ -272,12 +272,12 @@ def make_plan(
             )
             parts = split.train, split.test, inside, given
             folds.append(Fold(repeat, index, number, *parts))
-    if settings.known_rows:
-        chosen = [fold.known_rows for fold in folds]
-        require_new_groups(_keeps_groups(known), settings.known_rows[-1], chosen)
     if settings.first_fold_only:
         folds = folds[:1]
         known = known_shares(dataset.groups, folds)
+    if settings.known_rows:
+        chosen = [fold.known_rows for fold in folds]
+        require_new_groups(_keeps_groups(known), settings.known_rows[-1], chosen)
     methods = (settings.outer, inner) if with_inner else (settings.outer,)
     return Plan(
         tuple(folds),

@@ -58,6 +58,11 @@ def counts_of(folds: Sequence[FoldResult]) -> tuple[int, ...]:
     for fold in folds:
         if fold.known is not None:
             return fold.known.counts
+    if all(fold.error for fold in folds):
+        raise ValueError(
+            "every model failed on every fold, so there are no predictions; "
+            "`results.warnings` says why."
+        )
     raise ValueError(NOT_ASKED)
 
 

@@ -377,6 +377,17 @@ class PlansPictures:
             raise AttributeError(f"no picture is called {picture!r}{hint}")
         return functools.partial(self._draw, picture)
 
+    def known_rows(self, *args: Any, **settings: Any) -> Any:
+        """Draw the learning curves of the plans in which rows became known."""
+        plans = {
+            plan: results
+            for plan, results in self._plans.items()
+            if any(fold.known is not None for fold in results.folds)
+        }
+        return PlansPictures(plans or self._plans)._draw(
+            "known_rows", *args, **settings
+        )
+
     def __dir__(self) -> list[str]:
         return [name for name in vars(Pictures) if not name.startswith("_")]
 

@@ -95,8 +95,10 @@ def test_the_report_shows_the_curve(results):
 def test_of_several_plans_those_by_groups_take_part():
     cv = chain_of((0, 1), ["KFold", "GroupKFold"])
     cv.set_run(silence=["groups-unused", "groups-ignored"])
-    curve = cv.perform().get_results().by_known_rows()
+    results = cv.perform().get_results()
+    curve = results.by_known_rows()
     assert curve["plan"].unique().tolist() == ["new groups"]
+    assert [axes.get_title() for axes in results.plot.known_rows()] == ["new groups"]
 
 
 def test_a_failed_model_leaves_the_others_their_curve():

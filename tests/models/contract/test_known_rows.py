@@ -170,6 +170,25 @@ def test_known_rows_count_among_the_rows_whose_group_means_are_features():
     assert np.allclose(given, fixed[:3] + effect, atol=1e-10)
 
 
+def test_what_features_tell_of_a_group_stands_before_its_known_rows():
+    rng = np.random.default_rng(5)
+    table = pd.DataFrame({"x": rng.normal(size=240), "g": np.repeat(range(40), 6)})
+    level = 2 * rng.normal(size=40)[table.g]
+    table["x"] += level
+    y = table.x + 2 * level + 0.5 * rng.normal(size=40)[table.g] + rng.normal(size=240)
+    model = MERF(Ridge(), "g", between=True, random_state=0)
+    model.fit(table[table.g < 30], y[table.g < 30])
+    rows = table[table.g == 33]
+    assert model.group_learner_ is not None
+
+    given = model.predict(rows.head(2), known=(rows.tail(4), y[rows.index[2:]]))
+
+    before = model.predict(rows)
+    d, s2 = model.random_part_.covariances[0][0, 0], model.sigma_**2
+    effect = (y[rows.index] - before)[2:].sum() * d / (4 * d + s2)
+    assert np.allclose(given, before[:2] + effect, atol=1e-10)
+
+
 def test_the_published_learning_curve_of_drivers_comes_out():
     sleep = load_sleepstudy()
     late, errors = sleep["Days"] >= 5, np.zeros((6, 18))
