@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ._axes import INK, axes_or_new, check_columns, colour, models_of, spread
 
+ROOM = 0.15  # of the height, for the names of models
 WIDTH = 0.015  # of the range of numbers: how far models stand aside
 
 
@@ -53,5 +54,8 @@ def plot_known_rows(
     ax.set_xlabel("known rows of a new group")
     ax.set_ylabel(metric)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(frameon=False, fontsize="small", labelcolor=INK)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + ROOM * (high - low))
+    settings = {"loc": "upper right", "ncols": min(len(models), 3)}
+    ax.legend(frameon=False, fontsize="small", labelcolor=INK, **settings)
     return ax
