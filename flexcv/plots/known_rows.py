@@ -56,6 +56,9 @@ def plot_known_rows(
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + ROOM * (high - low))
-    settings = {"loc": "upper right", "ncols": min(len(models), 3)}
-    ax.legend(frameon=False, fontsize="small", labelcolor=INK, **settings)
+    shown = ax.legend(
+        loc="upper right", ncols=min(len(models), 3), frameon=False, labelcolor=INK
+    )
+    for text in shown.get_texts():
+        text.set_fontsize("small")
     return ax
