@@ -41,7 +41,7 @@ from flexcv.models.laplace.fit import fit_laplace
 from flexcv.models.laplace.problem import LaplaceProblem
 from flexcv.models.laplace.separation import looks_separated, separating_columns
 from flexcv.models.laplace.unbounded import grows_without_end, warn_without_end
-from flexcv.typing import KnownGroups, NaAction
+from flexcv.typing import KnownGroups, NaAction, UnknownLevels
 
 FEW_STEPS = 20  # of a search whose end is infinitely far
 
@@ -97,6 +97,10 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
     na_action
         ``"raise"`` refuses missing values; ``"drop"`` leaves out rows that lack a value
         which the model reads, counts them in ``n_dropped_rows_`` and predicts NaN.
+    unknown_levels
+        What becomes of a row with a level of a category that training did not show:
+        ``"refuse"`` raises; ``"zero"`` gives the column no effect, its columns of the
+        design being at their averages over training; ``"missing"`` predicts NaN.
 
     Notes
     -----
@@ -145,6 +149,7 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         n_quadrature: int = 1,
         known_groups: KnownGroups = "conditional",
         na_action: NaAction = "raise",
+        unknown_levels: UnknownLevels = "refuse",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -157,6 +162,7 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         self.n_quadrature = n_quadrature
         self.known_groups = known_groups
         self.na_action = na_action
+        self.unknown_levels = unknown_levels
 
     def fit(
         self,

@@ -20,11 +20,11 @@ from flexcv._checks import check_choice
 from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.errors import ModelError
-from flexcv.models.contract.responses import mean_at, new_row_interval
+from flexcv.models.contract.responses import labels_at, mean_at, new_row_interval
 from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.laplace.families import Binomial, Family, Poisson
 from flexcv.models.networks.fitting import AbstractNeuralModel
-from flexcv.typing import Callback, KnownGroups, Seed
+from flexcv.typing import Callback, KnownGroups, Seed, UnknownLevels
 
 FAMILIES: dict[str, Family | None] = {"gaussian": None, "poisson": Poisson()}
 
@@ -90,6 +90,10 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
     known_groups
         ``"conditional"`` predicts known levels with their random effects,
         ``"population"`` every row without.
+    unknown_levels
+        What becomes of a row with a level of a category that training did not show:
+        ``"refuse"`` raises; ``"zero"`` gives the column no effect, its columns of the
+        design being at their averages over training; ``"missing"`` predicts NaN.
 
     Attributes
     ----------
@@ -144,6 +148,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         callbacks: Callback | Sequence[Callback] | None = None,
         random_state: Seed = None,
         known_groups: KnownGroups = "conditional",
+        unknown_levels: UnknownLevels = "refuse",
     ) -> None:
         super().__init__(
             groups,
@@ -164,6 +169,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
             callbacks=callbacks,
             random_state=random_state,
             known_groups=known_groups,
+            unknown_levels=unknown_levels,
         )
         self.family = family
 
@@ -292,8 +298,8 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
         X
             A table with the training table's columns.
         """
-        second = self.predict_proba(X)[:, 1] > 0.5
-        return np.asarray(self.classes_[second.astype(np.intp)])
+        second = self.predict_proba(X)[:, 1]
+        return labels_at(self.classes_, second)
 
     def predict_proba(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Return the probability of each class, shape (n_rows, 2).

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice
 from flexcv.arrays import FloatArray
-from flexcv.models.design._effects import Columns
+from flexcv.models.design._effects import UNKNOWN_LEVELS, Columns
 from flexcv.models.design._table import prediction_table, training_table
 from flexcv.models.design.columns import RandomDesign, RandomEncoder, learn_random
 from flexcv.models.design.terms import RandomSpecification, RandomTerm, random_terms
@@ -28,7 +28,7 @@ from flexcv.models.design.validate import require_column, sample_weights, target
 from flexcv.models.gaussian.covariance import correlations
 from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.unbounded import grows_without_end, warn_without_end
-from flexcv.typing import KnownGroups
+from flexcv.typing import KnownGroups, UnknownLevels
 
 RESIDUAL = "Residual"
 COMPONENT = ("group", "name", "variance", "sd")
@@ -98,6 +98,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     slopes: str | Sequence[str] | None
     random: RandomSpecification | None
     known_groups: KnownGroups
+    unknown_levels: UnknownLevels = "refuse"
     random_encoder_: RandomEncoder
     random_part_: RandomPart
     sigma_: float
@@ -165,6 +166,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     def _training(self, X: Any, y: Any, sample_weight: Any = None) -> Training:
         """Check and learn what the fit needs; rows of weight zero are left out."""
         check_choice("known_groups", self.known_groups, KNOWN_GROUPS)
+        check_choice("unknown_levels", self.unknown_levels, UNKNOWN_LEVELS)
         self._forget()
         terms = self._terms()
         table, target = training_table(self, X, y, named=bool(terms) or self._named())
@@ -250,7 +252,12 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
 
     def _source(self, X: Any) -> Columns:
         """Return the columns of a table to predict."""
-        return Columns(prediction_table(self, X))
+        return Columns(prediction_table(self, X), self.unknown_levels)
+
+    def _observed(self, X: Any) -> Columns:
+        """Return the columns of rows with a target, of which none may be missing."""
+        has_zero = self.unknown_levels == "zero"
+        return Columns(prediction_table(self, X), "zero" if has_zero else "refuse")
 
     def _known_design(self, source: Columns) -> RandomDesign:
         """Return the random part of rows to predict; warn where it can tell nothing."""
@@ -263,7 +270,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     def _linear(self, source: Columns, design: RandomDesign) -> FloatArray:
         """Return the fixed part plus the effects of known levels."""
         effects = design.effects_sum(self.random_part_.effects)
-        return self._fixed_part(source) + effects
+        return source.predicted(self._fixed_part(source) + effects)
 
     def _listings(self, values: Sequence[FloatArray]) -> dict[str, pd.DataFrame]:
         """Return arrays of shape (levels, effects) as a table for each factor."""
