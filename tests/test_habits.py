@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MIRRORED = ("models", "evaluation", "results", "resampling", "storage", "chain")
+MIRRORED = (
+    "models",
+    "evaluation",
+    "preflight",
+    "results",
+    "resampling",
+    "storage",
+    "chain",
+)
 # Modules without a test of their own name, and the test that holds them: parts of one
 # estimator or of one run that nobody else calls, protocols, records and style sheets.
 HELD_ELSEWHERE = {

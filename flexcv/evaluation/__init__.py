@@ -1,7 +1,5 @@
 """What happens to one model on one fold, and to all of them in a run."""
 
-from .checks import CheckFinding as CheckFinding
-from .checks import run_checks as run_checks
 from .events import Event as Event
 from .events import Listener as Listener
 from .events import RunFailed as RunFailed
@@ -22,7 +20,6 @@ from .unit import run_unit as run_unit
 from .unit_tuning import UnitSettings as UnitSettings
 
 __all__ = [
-    "CheckFinding",
     "Event",
     "FeatureTable",
     "FittedFold",
@@ -40,6 +37,5 @@ __all__ = [
     "UnitSettings",
     "UnitStarted",
     "run",
-    "run_checks",
     "run_unit",
 ]

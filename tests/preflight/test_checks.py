@@ -9,9 +9,8 @@ from sklearn.model_selection import KFold
 
 from flexcv import CrossValidation
 from flexcv.errors import CheckError, CheckWarning, GroupsWarning
-from flexcv.evaluation.checks import CHECKS
-
-from .test_unit import GroupMean
+from flexcv.preflight.checks import CHECKS
+from tests.evaluation.test_unit import GroupMean
 
 
 @pytest.fixture
@@ -51,10 +50,10 @@ def test_groups_that_the_splitter_ignores_are_named_once(table):
     assert caught[0].filename == __file__
 
 
-def test_groups_that_no_model_uses_are_named_once(table):
-    with pytest.warns(GroupsWarning, match="new groups") as caught:
-        chain(table, split="GroupKFold").perform()
-    assert len(caught) == 1
+def test_groups_kept_whole_for_an_ordinary_model_are_only_a_note(table):
+    cv = chain(table, split="GroupKFold")
+    assert found(cv) == {"groups-unused": "note"}
+    cv.perform()  # any warning would be an error
 
 
 def test_a_grouped_split_of_a_mixed_model_is_only_a_note(table):
@@ -140,7 +139,7 @@ def test_a_name_that_no_check_has_is_refused():
 
 
 def test_every_check_stands_in_the_guide():
-    guide = Path(__file__).parents[2] / "guides" / "splits.md"
+    guide = Path(__file__).parents[2] / "guides" / "checks.md"
     text = guide.read_text(encoding="utf-8")
     assert [name for name in CHECKS if f"`{name}`" not in text] == []
 
@@ -155,7 +154,7 @@ def test_other_findings_warn_with_their_own_category(table):
     cv = chain(pd.concat([table, table], ignore_index=True)).set_run(
         silence="groups-ignored"
     )
-    with pytest.warns(CheckWarning, match="also stand in its training part"):
+    with pytest.warns(CheckWarning, match="also stand in their training part"):
         cv.perform()
 
 
