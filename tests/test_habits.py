@@ -49,6 +49,7 @@ HELD_ELSEWHERE = {
     "evaluation/events.py": "evaluation/test_runner.py",
     "evaluation/second_look.py": "chain/test_resume_folder.py",
     "evaluation/unit_tuning.py": "evaluation/test_unit.py",
+    "preflight/splits.py": "preflight/test_checks.py",
     "results/asked.py": "results/test_plans.py",
     "results/class_tables.py": "test_classification.py",
     "results/findings.py": "results/test_results.py",

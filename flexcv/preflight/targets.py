@@ -9,17 +9,16 @@ import numpy as np
 from scipy.special import gammaln
 from scipy.stats import rankdata
 
-from flexcv.arrays import BoolArray, FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
 
-from .kinds import LABEL
+from .centres import level_centres
 from .setup import Levels, Setup, Told
 
 SAME = 0.9999  # absolute correlation of the target with a rescaled copy
 NEARLY = 0.99  # ... with a copy to which noise was added
 FEWEST = 10  # rows, below which any feature may follow the target
 LOG_ODDS = np.log(1e6)  # against an order that came about by chance
-MEANS = ((4, 0.999), (8, 0.99))  # levels, and correlation with the target's means there
-CLOSE = 1e-6  # relative difference that is rounding
+FEWEST_LEVELS = 3  # whose means are equal to a column by more than chance
 
 
 def target_inside(setup: Setup) -> Told:
@@ -43,19 +42,20 @@ def target_inside(setup: Setup) -> Told:
 
 
 def target_means(setup: Setup) -> Told:
-    """Name features that hold the target's mean in each level of another column."""
+    """Name features that hold the target's mean or median in a column's levels."""
     target = setup.dataset.numbers
     if np.ptp(target) == 0 or setup.dataset.task.kind == "multiclass":
         return
     for by, levels in _keys(setup):
-        means = np.bincount(levels.codes, target) / levels.sizes
+        centres = level_centres(target, levels)
         for name, values in setup.numbers.items():
-            if _are_means(values, target, levels, means):
+            kind = centres.kind_held(values, target) if name != by else ""
+            if kind:
                 yield (
                     "warn",
-                    f"the feature {name!r} holds the target's mean in each level of "
-                    f"{by!r}, test rows included, so the target of a test row stands "
-                    "in its own features; compute it inside each fold, for example by "
+                    f"the feature {name!r} holds the target's {kind} in each level of "
+                    f"{by!r}, test rows included, so the target of a test row is part "
+                    "of its own features; compute it inside each fold, for example by "
                     "a TargetEncoder in a pipeline.",
                 )
 
@@ -84,7 +84,7 @@ def _correlation(values: FloatArray, target: FloatArray) -> float:
 
 
 def _is_monotone(values: FloatArray, target: FloatArray) -> bool:
-    """Whether values never fall, or never rise, with the target, beyond chance."""
+    """Whether values go with the target, each telling the other's, beyond chance."""
     order = np.lexsort((values, target))
     by_target = target[order]
     starts = np.flatnonzero(np.append(True, np.diff(by_target) > 0))
@@ -92,60 +92,26 @@ def _is_monotone(values: FloatArray, target: FloatArray) -> bool:
     highest = np.maximum.reduceat(values[order], starts)
     rises = bool((highest[:-1] <= lowest[1:]).all())
     falls = bool((lowest[:-1] >= highest[1:]).all())
-    return (rises or falls) and min(map(_log_orders, (values, target))) > LOG_ODDS
+    return (rises or falls) and _tell_each_other(values, target)
 
 
-def _log_orders(values: FloatArray) -> float:
-    """Return the logarithm of the number of ways to arrange values in rows."""
-    counts = np.unique(values, return_counts=True)[1]
-    return float(gammaln(len(values) + 1.0) - gammaln(counts + 1.0).sum())
+def _tell_each_other(values: FloatArray, target: FloatArray) -> bool:
+    """Whether one is a function of the other, which chance does not make of it."""
+    own, of_target = (np.unique(v, return_counts=True)[1] for v in (values, target))
+    both = np.unique(np.column_stack([values, target]), axis=0, return_counts=True)[1]
+    if len(both) > max(len(own), len(of_target)):
+        return False
+    # Fisher's count of tables: how many orders of the rows keep these pairs.
+    kept = _log_factorials(own) + _log_factorials(of_target) - _log_factorials(both)
+    return bool(gammaln(len(values) + 1.0) - kept > LOG_ODDS)
+
+
+def _log_factorials(counts: IntArray) -> float:
+    return float(gammaln(counts + 1.0).sum())
 
 
 def _keys(setup: Setup) -> Iterator[tuple[Any, Levels]]:
     """Return the columns by whose levels means may have been taken."""
-    n_rows = len(setup.dataset)
-    named = dict(setup.group_levels)
-    named |= {name: setup.levels[name] for name in setup.named(LABEL)}
-    for name, levels in named.items():
-        if 2 <= len(levels) <= n_rows // 2:
+    for name, levels in (setup.group_levels | setup.levels).items():
+        if FEWEST_LEVELS <= len(levels) <= len(setup.dataset) // 2:
             yield name, levels
-
-
-def _are_means(
-    values: FloatArray, target: FloatArray, levels: Levels, means: FloatArray
-) -> bool:
-    """Whether values are means of the target, each row's own left out or not."""
-    codes, sizes = levels.codes, levels.sizes
-    if not np.isfinite(values).all() or np.ptp(values) == 0:
-        return False
-    if not _is_constant(values, codes, len(levels)):
-        return _are_others_means(values, target, codes, sizes, means)
-    first = np.zeros(len(levels))
-    first[codes] = values
-    if np.allclose(first, means, rtol=CLOSE, atol=CLOSE * np.ptp(target)):
-        return True
-    alike = _correlation(first, means) if np.ptp(means) > 0 else 0.0
-    return any(len(levels) >= fewest and alike > least for fewest, least in MEANS)
-
-
-def _are_others_means(
-    values: FloatArray,
-    target: FloatArray,
-    codes: IntArray,
-    sizes: IntArray,
-    means: FloatArray,
-) -> bool:
-    """Whether each value is the mean of the other rows of its level."""
-    several: BoolArray = sizes[codes] > 1
-    if not several.any():
-        return False
-    others = sizes[codes] * means[codes] - target
-    mine = values * (sizes[codes] - 1)
-    scale = CLOSE * np.abs(target).max() * sizes.max()
-    return bool(np.allclose(mine[several], others[several], rtol=CLOSE, atol=scale))
-
-
-def _is_constant(values: FloatArray, codes: IntArray, n_levels: int) -> bool:
-    first = np.zeros(n_levels)
-    first[codes] = values
-    return bool((first[codes] == values).all())

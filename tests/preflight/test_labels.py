@@ -40,7 +40,11 @@ def test_a_level_without_training_rows_stops_a_model_that_refuses_it():
 
 
 def test_perform_stops_before_the_first_fit_unless_the_check_is_silenced():
-    cv = CrossValidation().set_data({"site": RARE, "x": Y[::-1]}, Y).add_model(LinearModel)
+    cv = (
+        CrossValidation()
+        .set_data({"site": RARE, "x": Y[::-1]}, Y)
+        .add_model(LinearModel)
+    )
     with pytest.raises(CheckError, match="the level 'west' of 'site' stands in test"):
         cv.perform()
     cv.add_model(LinearModel(unknown_levels="zero"), replace=True)

@@ -28,7 +28,9 @@ def test_equal_rows_of_a_table_of_few_different_ones_are_no_news(columns, levels
 
 def test_copies_are_named_with_what_chance_gives():
     features, y = doubled(*answers(100, 8, 5))
-    (level, text), *others = findings(identical_rows, setup_of(y.astype(float), features))
+    (level, text), *others = findings(
+        identical_rows, setup_of(y.astype(float), features)
+    )
     assert (level, others) == ("warn", [])
     assert "equal in every column and the target, where chance gives 0%" in text
 

@@ -44,6 +44,7 @@ def test_a_copy_with_gaps_is_named():
         RNG.normal(size=60),
         np.ones(60),
         np.append(np.zeros(59), np.argmax(Y) == 59),
+        (Y > 6) & (RNG.random(60) < 0.7),  # high rows only, and not all of them
     ],
 )
 def test_an_honest_feature_is_not_named(feature):
@@ -78,7 +79,7 @@ def test_means_of_the_target_in_groups_are_named(feature):
         (
             "warn",
             "the feature 'f' holds the target's mean in each level of 'g', test rows "
-            "included, so the target of a test row stands in its own features; compute "
+            "included, so the target of a test row is part of its own features; compute "
             "it inside each fold, for example by a TargetEncoder in a pipeline.",
         )
     ]
@@ -87,10 +88,34 @@ def test_means_of_the_target_in_groups_are_named(feature):
 def test_means_in_the_levels_of_a_feature_are_named():
     shop = np.array([f"S{k}" for k in GROUP])
     assert findings(target_means, setup_of(Y, {"shop": shop, "f": MEANS}))
+    assert findings(target_means, setup_of(Y, {"class": GROUP, "f": MEANS}))
     assert not findings(target_means, setup_of(Y, {"f": MEANS}))  # nothing to go by
+
+
+def test_medians_are_named_as_such():
+    medians = pd.Series(Y).groupby(GROUP).transform("median").to_numpy()
+    setup = setup_of(Y, {"f": medians}, groups=pd.Series(GROUP, name="g"))
+    assert (
+        "holds the target's median in each level of 'g'"
+        in (findings(target_means, setup)[0][1])
+    )
+
+
+def test_a_flag_that_only_one_class_has_is_no_copy():
+    y = ["a"] * 40 + ["b"] * 40
+    flag = np.append(np.zeros(40), np.arange(40) % 2)
+    assert not findings(target_inside, setup_of(y, {"pregnant": flag}))
 
 
 def test_a_feature_of_the_group_is_not_its_mean():
     age = np.array([31.0, 40.0, 28.0, 66.0, 54.0, 35.0])[GROUP]
     setup = setup_of(Y, {"age": age}, groups=pd.Series(GROUP, name="g"))
     assert not findings(target_means, setup)
+
+
+def test_a_dose_that_predicts_means_as_well_as_can_be_is_not_one():
+    dose = np.tile(np.arange(10), 2_000)
+    y = 3.0 * dose + RNG.normal(size=20_000)
+    columns = {"dose": dose, "milligrams": 2.5 * dose, "arm": dose.astype(str)}
+    assert np.corrcoef(np.bincount(dose, y), np.arange(10))[0, 1] > 0.99999
+    assert not findings(target_means, setup_of(y, columns))
