@@ -1,5 +1,8 @@
 """What happens to one model on one fold, and to all of them in a run."""
 
+import flexcv._quiet_optuna  # noqa: F401
+
+# isort: split
 from .events import Event as Event
 from .events import Listener as Listener
 from .events import RunFailed as RunFailed
