@@ -19,13 +19,19 @@ from .tuning import TuningSettings
 def run_fingerprints(
     dataset: Dataset, plan: Plan, scaling: ScalingSettings, seed: int
 ) -> dict[str, str]:
-    """Fingerprint what all units of a run share, part by part."""
-    return {
+    """Fingerprint what all units of a run share, part by part.
+
+    Extra columns count where a splitter sees them.
+    """
+    prints = {
         "data": data_identity(dataset).text,
         "plan": identify(plan.fingerprint).text,
         "seed": str(seed),
         "scaling": repr(scaling),
     }
+    if dataset.extra is not None and plan.reads:
+        prints["extra columns"] = identify(dataset.extra[list(plan.reads)]).text
+    return prints
 
 
 def run_identity(prints: Mapping[str, str]) -> str:

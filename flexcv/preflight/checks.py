@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from flexcv._checks import near_miss
 
-from . import classes, columns, labels, order, rows, splits, targets
+from . import by_time, classes, columns, labels, order, rows, splits, targets
 from .setup import Check, CheckFinding, Setup
 
 LEVELS = ("stop", "warn", "note")
@@ -21,6 +21,8 @@ CHECKS: dict[str, Check] = {
     "groups-not-given": columns.groups_not_given,
     "other-groups": splits.other_groups,
     "inner-split-blind": splits.inner_blind,
+    "time-unnamed": by_time.time_unnamed,
+    "inner-split-late": by_time.inner_split_late,
     "time-order": order.time_order,
     "scaling-differs": splits.scaling_differs,
     "identical-rows": rows.identical_rows,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from flexcv._checks import listed
+from flexcv.resampling.questions import percent
 
+from .by_time import is_by_time
 from .setup import Setup, Told
 
 UNEVEN = 1.5  # largest over smallest test part
@@ -14,11 +15,12 @@ UNEVEN = 1.5  # largest over smallest test part
 
 def groups_ignored(setup: Setup) -> Told:
     """Tell that the split parts the rows of a group."""
-    if setup.plan.keeps_groups is False and setup.plan.outer != "TimeSeriesSplit":
+    plan = setup.plan
+    if plan.keeps_groups is False and not is_by_time(plan):
         yield (
             "warn",
-            f"{setup.plan.outer} puts rows of one {setup.plan.group_name!r} into "
-            "training and test: this run answers how well known groups are "
+            f"{plan.outer} puts rows of one {plan.group_name!r} into "
+            f"training and test: this run answers how well {plan.question} are "
             "predicted; for new groups use split_out='GroupKFold'.",
         )
 
@@ -29,8 +31,8 @@ def groups_unused(setup: Setup) -> Told:
         yield (
             "note",
             f"{setup.plan.outer} keeps groups whole although no model uses them: this "
-            "run answers how well new groups are predicted; for known groups use "
-            "split_out='KFold'.",
+            f"run answers how well {setup.plan.question} are predicted; for known "
+            "groups use split_out='KFold'.",
         )
 
 
@@ -49,16 +51,14 @@ def groups_missing(setup: Setup) -> Told:
 
 def other_groups(setup: Setup) -> Told:
     """Tell that a further grouping column is not kept whole."""
-    data = setup.dataset
-    if data.groups is None or not setup.plan.keeps_groups:
-        return
-    for name in data.group_names[1:]:
-        codes = pd.factorize(data.groups[name])[0]
-        if any(np.isin(codes[f.test], codes[f.train]).any() for f in setup.plan):
+    plan = setup.plan
+    for name, share in plan.known.items() if plan.keeps_groups else ():
+        if share > 0.0:
             yield (
                 "note",
                 f"levels of {name!r} stand in training and test: the split keeps only "
-                f"{data.group_names[0]!r} whole, so {name!r} stays known.",
+                f"{plan.group_name!r} whole, so {name!r} is known in {percent(share)} "
+                "of the test rows.",
             )
 
 
@@ -75,10 +75,16 @@ def groups_new(setup: Setup) -> Told:
 def inner_blind(setup: Setup) -> Told:
     """Tell that groups are kept whole outside and not inside."""
     plan = setup.plan
-    if setup.is_tuned and plan.keeps_groups and plan.inner_keeps_groups is False:
+    blind = [
+        name
+        for name, share in plan.known.items()
+        if share == 0.0 and plan.inner_known.get(name, 0.0) > 0.0
+    ]
+    if setup.is_tuned and blind:
+        whole = "groups" if blind[0] == plan.group_name else repr(blind[0])
         yield (
             "warn",
-            f"the outer split keeps groups whole but {plan.inner} inside does not, so "
+            f"the outer split keeps {whole} whole but {plan.inner} inside does not, so "
             "parameters are tuned for known groups and scored on new ones; leave "
             "split_in=None or use 'GroupKFold'.",
         )

@@ -27,6 +27,8 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
         "groups": [str(name) for name in dataset.group_names],
         "slopes": list(dataset.slopes),
     }
+    if dataset.extra_names:
+        facts["extra"] = list(dataset.extra_names)
     labels = dataset.splitting_groups
     if labels is not None:
         sizes = labels.value_counts()

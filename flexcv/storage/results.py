@@ -66,6 +66,11 @@ class RunTables(Protocol):
         """Target and splitting group of each row of the table."""
         ...
 
+    @property
+    def groups(self) -> pd.DataFrame | None:
+        """The grouping columns of the table, in its order; None without any."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Description:
@@ -136,7 +141,11 @@ def describe(
 
 def write_table(folder: Path, results: RunTables) -> str:
     """Write target and groups of the table; returns the checksum."""
-    content = {"rows": results.rows, "classes": tuple(results.task.classes)}
+    content = {
+        "rows": results.rows,
+        "groups": results.groups,
+        "classes": tuple(results.task.classes),
+    }
     return write_record(folder / TABLE_FILE, "table", content)
 
 
@@ -315,11 +324,13 @@ def _dataset(folder: Path, description: Description) -> Dataset:
     content, digest = read_record(file, "table")
     if digest != description.table:
         raise damaged(file, f"it is not the table of {RESULTS_FILE}")
-    rows, groups = content["rows"], content["rows"].iloc[:, 1:]
+    rows, groups = content["rows"], content.get("groups")
+    if groups is None and rows.shape[1] > 1:  # written when the first was kept only
+        groups = rows.iloc[:, 1:]
     return Dataset(
         pd.DataFrame(index=rows.index),
         rows.iloc[:, 0],
-        groups if groups.shape[1] else None,
+        groups,
         task=Task(content["classes"]),
     )
 

@@ -309,7 +309,7 @@ def _(rng):
     return run(dated.sample(frac=1, random_state=1, ignore_index=True))
 
 
-@design("a split by time of rows that are not in its order", "time-order")
+@design("a split by time of rows that are not in its order", "time-unnamed")
 def _(rng):
     table, _ = plain(rng)
     days = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.permutation(ROWS), "D")
