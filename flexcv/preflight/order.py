@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.stats import rankdata
 
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.resampling import Plan
 
-from .kinds import DATE, LABEL, NUMBER, WHOLE, is_time
+from .kinds import DATE, LABEL, NUMBER, WHOLE, date_places, is_time
 from .setup import Setup, Told
 
 LOOKED_AT = 5_000  # rows in a row on which likeness of neighbours is measured
@@ -34,11 +33,8 @@ def time_order(setup: Setup) -> Told:
 
 
 def _by_dates(setup: Setup, name: Any) -> Told:
-    when = pd.to_datetime(setup.dataset.features[name], errors="coerce", format="mixed")
-    if when.isna().any() or when.nunique() < 2:
-        return
-    place = pd.factorize(when, sort=True)[0]
-    if not _looks_ahead(setup.plan, place):
+    place = date_places(setup.dataset.features[name])
+    if place is None or not _looks_ahead(setup.plan, place):
         return
     alike = _neighbours(setup, np.argsort(place, kind="stable"))
     if setup.plan.outer == "TimeSeriesSplit":
