@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from flexcv._checks import listed
 from flexcv.resampling import Plan
 from flexcv.resampling.clock import make_clock
 
+from .kinds import DATE, date_places, kind_of
 from .setup import Setup, Told
 
 ROW_ORDER = "TimeSeriesSplit"  # the split that takes rows as they stand
@@ -67,5 +69,9 @@ def inner_split_late(setup: Setup) -> Told:
 
 def _date_columns(table: pd.DataFrame) -> dict[str, bool]:
     """Return the columns of dates, and whether the rows stand in their order."""
-    dates = table.select_dtypes(["datetime", "datetimetz"])
-    return {str(name): dates[name].is_monotonic_increasing for name in dates.columns}
+    names = [name for name in table.columns if kind_of(table[name]) == DATE]
+    places = {str(name): date_places(table[name]) for name in names}
+    return {
+        name: own is not None and bool((np.diff(own) >= 0).all())
+        for name, own in places.items()
+    }

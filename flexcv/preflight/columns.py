@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from flexcv._checks import listed
+from flexcv.resampling.questions import are_known
 
 from .kinds import DATE, LABEL, WHOLE, is_identifier, is_time, is_unit
 from .models import columns_read, takes_missing
@@ -121,7 +122,4 @@ def _names_units(name: Any, levels: Levels) -> bool:
 
 def _is_parted(setup: Setup, levels: Levels) -> bool:
     """Whether rows of one level stand in training and test of some fold."""
-    return any(
-        np.isin(levels.codes[fold.test], levels.codes[fold.train]).any()
-        for fold in setup.plan
-    )
+    return any(are_known(levels.codes, f.train, f.test).any() for f in setup.plan)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flexcv.arrays import IntArray
+
 NUMBER, WHOLE, LABEL, DATE = "number", "whole number", "label", "date"
 LOOKED_AT = 50  # distinct texts, of which each must be a date
 DATE_TEXT = re.compile(
@@ -54,6 +56,32 @@ def kind_of(column: pd.Series[Any]) -> str:
     if inferred in known:
         return known[inferred]
     return DATE if inferred == "string" and _are_dates(column) else LABEL
+
+
+def date_places(column: pd.Series[Any]) -> IntArray | None:
+    """Return each row's place among the dates of a column, from the first on.
+
+    None where a date is missing, or may be read in two ways, as 3/4/2024 may.
+
+    Examples
+    --------
+    >>> date_places(pd.Series(["1.2.2024", "15.1.2024", "1.2.2024"])).tolist()
+    [1, 0, 1]
+    >>> date_places(pd.Series(["1/2/2024", "3/1/2024"])) is None
+    True
+    """
+    values = column
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        values = column.astype(column.cat.categories.dtype)
+    if pd.api.types.infer_dtype(values, skipna=True) == "string":
+        has_points = values.str.contains(".", regex=False).all()
+        if not has_points and not values.str.contains("-", regex=False).all():
+            return None
+        values = pd.to_datetime(
+            values, errors="coerce", format="mixed", dayfirst=bool(has_points), utc=True
+        )
+    places = np.asarray(pd.factorize(values, sort=True)[0], dtype=np.intp)
+    return None if (places < 0).any() else places
 
 
 def is_identifier(name: object) -> bool:

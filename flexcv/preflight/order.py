@@ -11,7 +11,8 @@ from scipy.stats import rankdata
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.resampling import Plan
 
-from .kinds import DATE, LABEL, NUMBER, WHOLE, is_time
+from .by_time import is_by_time
+from .kinds import DATE, LABEL, NUMBER, WHOLE, date_places, is_time, kind_of
 from .setup import Setup, Told
 
 LOOKED_AT = 5_000  # rows in a row on which likeness of neighbours is measured
@@ -25,34 +26,24 @@ PER_COLUMN = 3  # rows; with fewer only the mean is taken out
 
 def time_order(setup: Setup) -> Told:
     """Tell that training parts hold rows later than test rows which are like them."""
-    if setup.plan.keeps_groups:
-        return  # new groups are asked for, whatever the time
-    for name in setup.named(DATE):
-        yield from _by_dates(setup, name)
-    if setup.dataset.groups is None and not setup.named(DATE):
+    plan, dataset = setup.plan, setup.dataset
+    if plan.keeps_groups or is_by_time(plan) or dataset.groups is not None:
+        return  # `groups-ignored` and `time-unnamed` say what is asked instead
+    table = dataset.whole_table()
+    dates = [name for name in table.columns if kind_of(table[name]) == DATE]
+    for name in dates:
+        yield from _by_dates(setup, name, table[name])
+    if not dates:
         yield from _by_rows(setup)
 
 
-def _by_dates(setup: Setup, name: Any) -> Told:
-    when = pd.to_datetime(setup.dataset.features[name], errors="coerce", format="mixed")
-    if when.isna().any() or when.nunique() < 2:
-        return
-    place = pd.factorize(when, sort=True)[0]
-    if not _looks_ahead(setup.plan, place):
+def _by_dates(setup: Setup, name: Any, dates: pd.Series[Any]) -> Told:
+    place = date_places(dates)
+    if place is None or not _looks_ahead(setup.plan, place):
         return
     alike = _neighbours(setup, np.argsort(place, kind="stable"))
-    if setup.plan.outer == "TimeSeriesSplit":
-        yield (
-            "warn",
-            "TimeSeriesSplit goes by the order of rows, which is not that of "
-            f"{name!r}: models are trained on later rows than they are tested on; sort "
-            "the table by it first.",
-        )
-    elif setup.dataset.groups is None:
-        yield (
-            "warn" if alike else "note",
-            _message(setup, f"dates in {name!r}", alike),
-        )
+    level = "warn" if alike else "note"
+    yield level, _message(setup, f"dates in {name!r}", alike, f" and time={name!r}")
 
 
 def _by_rows(setup: Setup) -> Told:
@@ -64,14 +55,14 @@ def _by_rows(setup: Setup) -> Told:
         yield "warn", _message(setup, "the order of rows", alike)
 
 
-def _message(setup: Setup, order: str, alike: float) -> str:
+def _message(setup: Setup, order: str, alike: float, more: str = "") -> str:
     said = f" (correlation {alike:.2f})" if alike else ""
     reason = "neighbours are alike" + said if alike else "rows have a time"
     return (
         f"by {order} {reason}, and {setup.plan.outer} trains on rows before and after "
         "each test row: the score tells how well gaps are filled, not how well what "
-        "comes next is predicted; for that use 'TimeSeriesSplit', and if neighbours "
-        "are of one unit pass `groups`."
+        f"comes next is predicted; for that use 'TimeSeriesSplit'{more}, and if "
+        "neighbours are of one unit pass `groups`."
     )
 
 

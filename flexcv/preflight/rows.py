@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from flexcv._checks import listed
-from flexcv.arrays import BoolArray, FloatArray, IntArray
+from flexcv.arrays import FloatArray, IntArray
+from flexcv.resampling.questions import are_known
 
 from .setup import Levels, Setup, Told, levels_of
 
@@ -26,7 +27,7 @@ def identical_rows(setup: Setup) -> Told:
     codes = pd.factorize(pd.util.hash_pandas_object(table, index=False).to_numpy())[0]
     if codes.max() + 1 == len(codes):
         return
-    known = [_are_known(codes, fold.train)[codes[fold.test]] for fold in setup.plan]
+    known = [are_known(codes, fold.train, fold.test) for fold in setup.plan]
     shared = float(np.concatenate(known).mean())
     if shared <= FEW:
         return
@@ -123,13 +124,6 @@ def _chance_given(
 def _told_by(chance: FloatArray) -> float:
     """Return how well levels are told: their mean logarithm."""
     return float(np.log(np.maximum(chance, np.finfo(float).tiny)).mean())
-
-
-def _are_known(codes: IntArray, rows: IntArray) -> BoolArray:
-    """Tell for each code whether any of the rows has it."""
-    known = np.zeros(int(codes.max()) + 1, dtype=bool)
-    known[codes[rows]] = True
-    return known
 
 
 def _is_constant_within(column: pd.Series[Any], codes: IntArray) -> bool:

@@ -1,9 +1,11 @@
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from optuna.distributions import FloatDistribution
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
@@ -216,3 +218,32 @@ def test_an_inner_split_is_blind_for_a_second_factor_that_the_outer_one_keeps(ta
     cv = cv.add_model(Ridge, params={"alpha": FloatDistribution(0.1, 1.0)})
     message = cv.check().set_index("name").loc["inner-split-blind", "message"]
     assert message.startswith("the outer split keeps 'item' whole but KFold inside")
+
+
+ODD = {
+    "period": pd.period_range("2024-01", periods=60, freq="M"),
+    "lasting": pd.to_timedelta(np.arange(60) % 7, "h"),
+    "zoned": pd.date_range("2024-01-01", periods=60, tz="Europe/Berlin"),
+    "mixed": pd.Series([1, "1", None] * 20, dtype=object),
+    "flag": pd.array([True, False, None] * 20, dtype="boolean"),
+    "whole": pd.array([1, 2, None] * 20, dtype="Int64"),
+    "ordered": pd.Categorical(list("abc") * 20, ordered=True),
+    "pairs": pd.Series([(k % 3, k % 2) for k in range(60)]),
+    "none": [np.nan] * 60,
+    "nothing": pd.Series([None] * 60, dtype=object),
+    "flat": [1.0] * 60,
+    "exact": [Decimal(k % 5) for k in range(60)],
+    "text": pd.Series(["a", "b", None] * 20, dtype="string"),
+}
+
+
+@pytest.mark.parametrize("name", list(ODD))
+@pytest.mark.parametrize("is_class", [True, False])
+def test_whatever_a_column_holds_is_looked_at(name, is_class, table):
+    odd = table.drop(columns="group").assign(odd=ODD[name])
+    if is_class:
+        odd["y"] = np.where(odd["y"] > 0, "yes", "no")
+    model = DummyClassifier if is_class else Ridge
+    for split in ("KFold", "TimeSeriesSplit"):
+        cv = CrossValidation().set_data(odd, "y").set_splits(split).add_model(model)
+        assert set(found(cv)) <= set(CHECKS)

@@ -9,6 +9,7 @@ from flexcv.preflight.kinds import (
     LABEL,
     NUMBER,
     WHOLE,
+    date_places,
     is_identifier,
     is_time,
     is_unit,
@@ -52,3 +53,34 @@ def test_names_of_units_and_times():
     assert not any(map(is_unit, ["subjective", "classic", "dose"]))
     assert all(map(is_time, ["day", "Year", "time_s", "visit_date"]))
     assert not any(map(is_time, ["dayton", "estimate", "x"]))
+
+
+DAYS = pd.to_datetime(["2024-02-01", "2024-01-13", "2024-11-02", "2024-01-13"])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        DAYS,
+        DAYS.tz_localize("UTC"),
+        DAYS.date,
+        DAYS.to_period("D"),
+        DAYS - DAYS[0],
+        DAYS.strftime("%Y-%m-%d"),
+        DAYS.strftime("%d.%m.%Y"),
+        DAYS.strftime("%Y-%m-%d %H:%M"),
+        DAYS.strftime("%d.%m.%Y").astype("category"),
+        pd.Categorical(DAYS),
+    ],
+)
+def test_dates_have_an_order_however_they_are_held(column):
+    column = pd.Series(column)
+    assert kind_of(column) == DATE
+    assert date_places(column).tolist() == [1, 0, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "column", [DAYS.strftime("%d/%m/%Y"), [None, *DAYS[1:]], ["2024-01-01", None]]
+)
+def test_dates_that_are_missing_or_read_in_two_ways_have_none(column):
+    assert date_places(pd.Series(column)) is None

@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
 
+from flexcv import CrossValidation
 from flexcv.preflight.order import time_order
 
 from .setups import findings, setup_of
@@ -45,13 +47,14 @@ def test_neighbours_are_compared_in_the_order_of_dates():
     assert [level for level, _ in found] == ["note"]
 
 
-def test_a_split_by_time_of_unsorted_rows_is_named():
+def test_dates_that_no_model_sees_count_as_well():
     mixed = RNG.permutation(ROWS)
-    columns = {"x": X, "day": DAYS[mixed]}
-    found = findings(time_order, setup_of(X, columns, split="TimeSeriesSplit"))
-    assert "goes by the order of rows, which is not that of 'day'" in found[0][1]
-    columns = {"x": X, "day": DAYS}
-    assert not findings(time_order, setup_of(X, columns, split="TimeSeriesSplit"))
+    table = pd.DataFrame({"x": X, "y": X + DRIFT, "day": DAYS}).iloc[mixed]
+    cv = CrossValidation().set_data(table, "y", extra="day").add_model(Ridge)
+    found = cv.check().set_index("name").loc["time-order"]
+    assert found["level"] == "warn"
+    assert "use 'TimeSeriesSplit' and time='day', and if" in found["message"]
+    assert "time-order" not in set(cv.set_splits("TimeSeriesSplit").check()["name"])
 
 
 @pytest.mark.parametrize(
