@@ -31,12 +31,12 @@ from flexcv.chain.setters import chained, setter
 from flexcv.dataset import column_meant, make_dataset
 from flexcv.errors import NotPerformedError, OlderChainWarning
 from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
-from flexcv.evaluation.checks import check_names
 from flexcv.evaluation.search import Points, as_points
 from flexcv.evaluation.tuning import Tuned
 from flexcv.metrics import ObjectiveScorer, resolve_metrics, resolve_objective
 from flexcv.metrics.metric import MetricChoice
 from flexcv.model_mapping import ModelSpec, SearchSpace, make_spec, specs_from_mapping
+from flexcv.preflight import check_names
 from flexcv.resampling import Plan, SplitSettings
 from flexcv.resampling.registry import SplitChoice, resolve_method
 from flexcv.results import CrossValidationResults, PlansCompared

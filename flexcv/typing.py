@@ -12,6 +12,7 @@ Between: TypeAlias = bool | Literal["auto"]
 Callback: TypeAlias = Callable[[Mapping[str, float]], bool | None]
 KnownGroups: TypeAlias = Literal["conditional", "population"]
 NaAction: TypeAlias = Literal["raise", "drop"]
+UnknownLevels: TypeAlias = Literal["refuse", "zero", "missing"]
 Seed: TypeAlias = int | np.random.Generator | np.random.RandomState | None
 
 

@@ -433,7 +433,9 @@ def test_inner_folds_that_lack_a_class_are_left_out_with_a_warning():
         .set_data(X, y)
         .set_splits(pairs, HalvesInside(), metrics="accuracy")
     )
-    cv = cv.set_inner_cv(2, "roc_auc").set_run(silence="classes-missing")
+    cv = cv.set_inner_cv(2, "roc_auc").set_run(
+        silence=["classes-missing", "rare-class"]
+    )
     results = cv.add_model(LogisticRegression, params=C).perform().results
     assert {"fold_0", "fold_1"} <= set(results.trials)
     assert "fold_2" not in results.trials

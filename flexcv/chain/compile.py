@@ -15,11 +15,10 @@ from sklearn.base import clone
 
 from flexcv.dataset import Dataset, Task
 from flexcv.dataset.task import gives_probabilities
-from flexcv.evaluation import CheckFinding, run_checks
-from flexcv.evaluation.checks import Setup
 from flexcv.metrics import DEFAULT_OBJECTIVE, Metric, default_metrics, try_metrics
 from flexcv.metrics.trying import refuse_without_probabilities
 from flexcv.model_mapping import ModelSpec, Variant
+from flexcv.preflight import CheckFinding, Setup, run_checks
 from flexcv.resampling import Plan, SplitSettings, make_plan
 from flexcv.resampling.registry import title_of
 from flexcv.results.plans import file_name, plan_names
@@ -143,7 +142,7 @@ def _job(
     metrics: tuple[Metric, ...],
     name: str,
 ) -> Job:
-    setup = Setup(dataset, plan, specs, design.scaling)
+    setup = Setup(dataset, plan, specs, design.scaling, metrics)
     findings = tuple(run_checks(setup, design.silence))
     folder = _folder_of(name, design)
     job = Job(design, dataset, specs, splits, plan, metrics, findings, folder)

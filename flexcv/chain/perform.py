@@ -25,7 +25,6 @@ from flexcv.errors import (
     StorageError,
 )
 from flexcv.evaluation import (
-    CheckFinding,
     Event,
     Listener,
     UnitFinished,
@@ -46,6 +45,7 @@ from flexcv.evaluation.progress import ProgressBar, count_fits
 from flexcv.evaluation.tuning import Tuned
 from flexcv.evaluation.unit_tuning import tune_unit
 from flexcv.metrics.choice import objective_name
+from flexcv.preflight import CheckFinding
 from flexcv.records import FoldResult, Key
 from flexcv.results import CrossValidationResults, PlansCompared
 from flexcv.results.facts import data_facts

@@ -20,11 +20,11 @@ from flexcv._checks import check_choice
 from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.errors import ModelError
-from flexcv.models.contract.responses import mean_at, new_row_interval
+from flexcv.models.contract.responses import labels_at, mean_at, new_row_interval
 from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.laplace.families import Binomial, Family, Poisson
 from flexcv.models.networks.fitting import AbstractNeuralModel
-from flexcv.typing import Between, Callback, KnownGroups, Seed
+from flexcv.typing import Between, Callback, KnownGroups, Seed, UnknownLevels
 
 FAMILIES: dict[str, Family | None] = {"gaussian": None, "poisson": Poisson()}
 
@@ -94,6 +94,10 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         Whether group means of the features are features too, for slopes that differ
         within and between groups: ``"auto"`` is yes where
         `flexcv.preprocessing.contextual_effects` finds that they do.
+    unknown_levels
+        What becomes of a row with a level of a category that training did not show:
+        ``"refuse"`` raises; ``"zero"`` gives the column no effect, its columns of the
+        design being at their averages over training; ``"missing"`` predicts NaN.
 
     Attributes
     ----------
@@ -149,6 +153,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         random_state: Seed = None,
         known_groups: KnownGroups = "conditional",
         between: Between = False,
+        unknown_levels: UnknownLevels = "refuse",
     ) -> None:
         super().__init__(
             groups,
@@ -170,6 +175,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
             random_state=random_state,
             known_groups=known_groups,
             between=between,
+            unknown_levels=unknown_levels,
         )
         self.family = family
 
@@ -298,8 +304,8 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
         X
             A table with the training table's columns.
         """
-        second = self.predict_proba(X)[:, 1] > 0.5
-        return np.asarray(self.classes_[second.astype(np.intp)])
+        second = self.predict_proba(X)[:, 1]
+        return labels_at(self.classes_, second)
 
     def predict_proba(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Return the probability of each class, shape (n_rows, 2).
