@@ -6,7 +6,17 @@ from collections.abc import Iterable
 
 from flexcv._checks import near_miss
 
-from . import by_time, classes, columns, labels, order, rows, splits, targets
+from . import (
+    by_time,
+    classes,
+    columns,
+    contextual,
+    labels,
+    order,
+    rows,
+    splits,
+    targets,
+)
 from .setup import Check, CheckFinding, Setup
 
 LEVELS = ("stop", "warn", "note")
@@ -19,6 +29,7 @@ CHECKS: dict[str, Check] = {
     "groups-new": splits.groups_new,
     "groups-missing": splits.groups_missing,
     "groups-not-given": columns.groups_not_given,
+    "contextual-effects": contextual.contextual_effects_told,
     "other-groups": splits.other_groups,
     "inner-split-blind": splits.inner_blind,
     "time-unnamed": by_time.time_unnamed,
