@@ -26,6 +26,7 @@ from flexcv.chain.design import Design, MerfSettings, outer_methods
 from flexcv.chain.perform import perform_jobs, tune_job, warn_about_failures
 from flexcv.chain.setters import chained, setter
 from flexcv.dataset import make_dataset
+from flexcv.dataset.weighting import EVERYWHERE, Reach
 from flexcv.errors import NotPerformedError, OlderChainWarning
 from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
 from flexcv.evaluation.checks import check_names
@@ -100,6 +101,9 @@ class CrossValidation:
         slopes: str | Sequence[str] | pd.DataFrame | pd.Series | None = None,
         target_name: str = "",
         dataset_name: str = "",
+        *,
+        weights: str | ArrayLike | None = None,
+        weights_in: Reach | Sequence[Reach] = EVERYWHERE,
     ) -> None:
         """Set the table: features, target, groups and random slopes, row by row.
 
@@ -121,13 +125,21 @@ class CrossValidation:
             DataFrame of columns of `X`.
         target_name, dataset_name
             Names shown in results.
+        weights
+            A weight for each row, zero or more, shape (n_rows,), or the name of a
+            column of `X`, which is then no feature.
+        weights_in
+            What the weights reach: ``"fit"`` (models, as `sample_weight`),
+            ``"objective"`` (inner folds of a tuning) and ``"scores"`` (metrics,
+            intervals and comparisons). Scaling and post-processors take rows alike.
 
         Raises
         ------
         TypeError, ValueError
             When rows do not fit together or values cannot be used.
         """
-        dataset = make_dataset(X, y, groups, slopes, target_name, dataset_name)
+        names = target_name, dataset_name
+        dataset = make_dataset(X, y, groups, slopes, *names, weights, weights_in)
         self._design = changed(self._design, dataset=dataset)
 
     @setter

@@ -19,6 +19,7 @@ from flexcv.evaluation import CheckFinding, run_checks
 from flexcv.evaluation.checks import Setup
 from flexcv.metrics import DEFAULT_OBJECTIVE, Metric, default_metrics, try_metrics
 from flexcv.metrics.trying import refuse_without_probabilities
+from flexcv.metrics.weights import refuse_without_weights
 from flexcv.model_mapping import ModelSpec, Variant
 from flexcv.resampling import Plan, SplitSettings, make_plan
 from flexcv.resampling.registry import title_of
@@ -160,6 +161,7 @@ def refuse_misfits(job: Job) -> None:
     """
     task, tuning = job.dataset.task, job.design.tuning
     try_metrics(job.metrics, job.dataset.target, task.classes)
+    _refuse_unweighted(job)
     silent = [spec for spec in job.specs if not gives_probabilities(spec.estimator)]
     fixed = [spec.name for spec in silent if not spec.is_tuned]
     # What was asked for by name; defaults are NaN for a model without probabilities.
@@ -172,6 +174,18 @@ def refuse_misfits(job: Job) -> None:
         tuned = [spec.name for spec in silent if spec.is_tuned]
         refuse_without_probabilities("the objective of the tuning", tuned)
     tuning.objective.among(task.classes)
+
+
+def _refuse_unweighted(job: Job) -> None:
+    """Refuse metrics, and an objective, that cannot weigh rows although they shall."""
+    weights, objective = job.dataset.weights, job.design.tuning.objective
+    reach = () if weights is None else weights.reach
+    if "scores" in reach:
+        names = [f"metric {m.name!r}" for m in job.metrics if not m.takes_weights]
+        refuse_without_weights(names, "scores")
+    is_tuned = any(spec.is_tuned for spec in job.specs)
+    if "objective" in reach and is_tuned and not objective.takes_weights:
+        refuse_without_weights(["the objective of the tuning"], "objective")
 
 
 def with_lmer(spec: ModelSpec, known_groups: bool | None) -> ModelSpec:

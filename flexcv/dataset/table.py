@@ -14,6 +14,7 @@ from flexcv._secrets import redact
 from flexcv.arrays import FloatArray, IntArray
 
 from .task import REGRESSION, Task
+from .weighting import Reach, Weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +39,8 @@ class Dataset:
         Whether the features came as an array, so models get one too.
     task
         Whether the target is a number or a class; `with_task` sets it.
+    weights
+        A weight for each row and what it reaches, or None.
 
     Examples
     --------
@@ -54,6 +57,7 @@ class Dataset:
     name: str = ""
     is_array: bool = False
     task: Task = REGRESSION
+    weights: Weights | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -74,7 +78,20 @@ class Dataset:
             self.name,
             self.is_array,
             self.task,
+            None if self.weights is None else self.weights.take(rows),
         )
+
+    def weights_for(self, purpose: Reach, rows: IntArray) -> FloatArray | None:
+        """Return the weights of some rows; None where there are none for the purpose.
+
+        Parameters
+        ----------
+        purpose
+            ``"fit"``, ``"objective"`` or ``"scores"``.
+        rows
+            Positions in this dataset.
+        """
+        return None if self.weights is None else self.weights.of(purpose, rows)
 
     def with_task(self, task: Task) -> Dataset:
         """Return the dataset with its task set, and a target of classes as a category.
@@ -132,6 +149,8 @@ class Dataset:
             parts.append(f"{labels.nunique()} groups by {labels.name!r}")
         if self.slopes:
             parts.append(f"slopes {listed(self.slopes)}")
+        if self.weights is not None:
+            parts.append(f"weights in {' and '.join(self.weights.reach)}")
         kind = ""
         if self.task.is_classification:
             kind = f" of {len(self.task.classes)} classes"

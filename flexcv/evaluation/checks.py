@@ -17,6 +17,7 @@ from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Plan
 
 from .class_checks import classes_missing, classes_told
+from .fit_arguments import weights_unread
 from .scaling import ScalingSettings
 
 LEVELS = ("stop", "warn", "note")
@@ -297,8 +298,13 @@ def _classes_missing(setup: Setup) -> Iterator[tuple[str, str]]:
     yield from classes_missing(setup.dataset, setup.plan)
 
 
+def _weights_unread(setup: Setup) -> Iterator[tuple[str, str]]:
+    yield from weights_unread(setup.dataset, setup.specs)
+
+
 CHECKS: dict[str, Check] = {
     "target-inside": _target_inside,
+    "weights-unread": _weights_unread,
     "groups-ignored": _groups_ignored,
     "groups-unused": _groups_unused,
     "groups-new": _groups_new,

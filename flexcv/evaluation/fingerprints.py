@@ -20,12 +20,15 @@ def run_fingerprints(
     dataset: Dataset, plan: Plan, scaling: ScalingSettings, seed: int
 ) -> dict[str, str]:
     """Fingerprint what all units of a run share, part by part."""
-    return {
+    prints = {
         "data": data_identity(dataset).text,
         "plan": identify(plan.fingerprint).text,
         "seed": str(seed),
         "scaling": repr(scaling),
     }
+    if dataset.weights is not None:
+        prints["weights"] = identify(dataset.weights).text
+    return prints
 
 
 def run_identity(prints: Mapping[str, str]) -> str:

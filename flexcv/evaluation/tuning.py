@@ -21,10 +21,8 @@ from sklearn.base import clone
 from flexcv._checks import check_flag, check_integer, check_number
 from flexcv._rounding import GRID_BITS, first_least, significant
 from flexcv._secrets import redact
-from flexcv.errors import (
-    FlexcvError,
-    StorageError,
-)
+from flexcv.arrays import FloatArray
+from flexcv.errors import FlexcvError, StorageError
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
 from flexcv.storage.values import is_exact
 
@@ -104,6 +102,8 @@ class InnerFold:
     y_valid: Any
     fit_params: Mapping[str, Any]
     classes: tuple[Any, ...] = ()  # of the whole target, where classes are predicted
+    w_valid: FloatArray | None = None  # weights of rows in the objective
+    w_train: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -320,9 +320,10 @@ def _score(model: Any, fold: InnerFold, objective: ObjectiveScorer) -> float:
     model.fit(fold.X_train, fold.y_train, **fold.fit_params)
     predicted = _response(model, fold.X_valid, fold, objective)
     if not objective.needs_train:
-        return objective(fold.y_valid, predicted)
+        return objective(fold.y_valid, predicted, sample_weight=fold.w_valid)
     inside = _response(model, fold.X_train, fold, objective)
-    return objective(fold.y_valid, predicted, fold.y_train, inside)
+    arrays = (fold.y_valid, predicted, fold.y_train, inside)
+    return objective(*arrays, fold.w_valid, fold.w_train)
 
 
 def _response(model: Any, X: Any, fold: InnerFold, objective: ObjectiveScorer) -> Any:

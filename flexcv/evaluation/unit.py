@@ -27,6 +27,7 @@ from flexcv.resampling import Fold
 
 from .advice import add_advice
 from .answers import answer
+from .fit_arguments import fit_arguments
 from .learned import learned_tables
 from .lending import lent
 from .roles import (
@@ -36,7 +37,7 @@ from .roles import (
     seed_randomness,
 )
 from .scaling import FeatureTable
-from .unit_tuning import UnitSettings, cut_rows, model_seed, prepared, tuned_on
+from .unit_tuning import UnitSettings, model_seed, prepared, tuned_on
 from .watching import trace_of, watched
 
 
@@ -270,7 +271,7 @@ def _fit(estimator: Any, inside: Any, work: _Work) -> tuple[bool, float]:
     """Fit; returns whether the rows were overwritten, and the seconds it took."""
     rows = work.fold.train
     target = work.dataset.target.to_numpy()[rows]
-    fit_params = cut_rows(work.spec.fit_params, rows, len(work.dataset))
+    fit_params = fit_arguments(estimator, work.spec, work.dataset, rows)
     start = time.perf_counter()
     with (
         lent(estimator, inside) as is_lent,

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.base import clone
 
-from flexcv.arrays import IntArray
 from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold, Split
@@ -21,6 +19,7 @@ from flexcv.resampling.plan import seed_number
 from flexcv.storage.units import trials_file, unit_name
 
 from .events import Listener, TrialFinished
+from .fit_arguments import fit_arguments
 from .inner_classes import objective_for, usable_splits
 from .journal import TrialStore
 from .roles import (
@@ -119,7 +118,7 @@ def _tuned_with(
     untouched = columns_in_their_units(estimator, dataset)
     scale = settings.scaling.scales_inside
     folds = [
-        _inner_fold(split, dataset, groups, untouched, scale, spec.fit_params)
+        _inner_fold(split, dataset, groups, untouched, scale, (estimator, spec))
         for split in usable_splits(fold, dataset, tuning.objective)
     ]
     return tune(
@@ -167,7 +166,7 @@ def _inner_fold(
     groups: tuple[str, ...],
     untouched: tuple[Any, ...],
     scale: bool,
-    fit_params: Mapping[str, Any],
+    model: tuple[Any, ModelSpec],
 ) -> InnerFold:
     whole, target = dataset.table(groups), dataset.target.to_numpy()
     table = FeatureTable(scale, untouched, dataset.is_array and not groups)
@@ -176,23 +175,8 @@ def _inner_fold(
         target[split.train],
         table.cut(whole, split.test),
         target[split.test],
-        cut_rows(fit_params, split.train, len(dataset)),
+        fit_arguments(*model, dataset, split.train),
         dataset.task.classes,
+        dataset.weights_for("objective", split.test),
+        dataset.weights_for("objective", split.train),
     )
-
-
-def cut_rows(
-    fit_params: Mapping[str, Any], rows: IntArray, n_rows: int
-) -> dict[str, Any]:
-    """Keep the rows of those fit arguments that have one value per row."""
-    return {name: _cut(value, rows, n_rows) for name, value in fit_params.items()}
-
-
-def _cut(value: Any, rows: IntArray, n_rows: int) -> Any:
-    if isinstance(value, pd.Series | pd.DataFrame) and len(value) == n_rows:
-        return value.iloc[rows]
-    if isinstance(value, np.ndarray) and value.shape[:1] == (n_rows,):
-        return value[rows]
-    if isinstance(value, list | tuple) and len(value) == n_rows:
-        return [value[row] for row in rows]
-    return value

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from .limits import limits_of
+from .weights import takes_weights, weighing
 
 RESPONSES = ("predict", "predict_proba")
 
@@ -21,7 +22,8 @@ class Metric:
     name
         The row it has in the summary.
     function
-        Takes true and predicted values, each of shape (n_rows,), gives a number.
+        Takes true and predicted values, each of shape (n_rows,), gives a number; and
+        `sample_weight`, where rows have weights.
     greater_is_better
         The direction; None when unknown.
     response
@@ -91,9 +93,14 @@ class Metric:
         filled = functools.partial(self.function, classes=tuple(classes))
         return replace(self, function=filled, takes_classes=False)
 
-    def __call__(self, y_true: Any, y_pred: Any) -> float:
+    @property
+    def takes_weights(self) -> bool:
+        """Return whether its function takes `sample_weight`."""
+        return takes_weights(self.function)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """Score predictions against the truth."""
-        return float(self.function(y_true, y_pred))
+        return float(self.function(y_true, y_pred, **weighing(sample_weight)))
 
 
 MetricChoice: TypeAlias = str | Metric | Callable[..., float]

@@ -16,6 +16,7 @@ from flexcv.errors import UndefinedScoreError
 from .classes import class_codes
 from .limits import limits_of
 from .metric import Metric
+from .weights import takes_weights
 
 # What scikit-learn's scorers of numbers compute; all its others score classes.
 NUMBER_FUNCTIONS = (
@@ -104,10 +105,21 @@ class ScorerFunction:
         asked = self._scorer._response_method
         return "predict_proba" if "predict_proba" in asked else "predict"
 
-    def __call__(self, y_true: Any, y_pred: Any, classes: Sequence[Any] = ()) -> float:
+    @property
+    def takes_weights(self) -> bool:
+        """Whether its function takes `sample_weight`."""
+        return takes_weights(self._scorer._score_func)
+
+    def __call__(
+        self,
+        y_true: Any,
+        y_pred: Any,
+        classes: Sequence[Any] = (),
+        sample_weight: Any = None,
+    ) -> float:
         """Score; texts are numbered in their order first, so the last is positive."""
         if not len(classes):
-            return self._of_numbers(y_true, y_pred)
+            return self._of_numbers(y_true, y_pred, sample_weight)
         labels = np.asarray(classes)
         if labels.dtype.kind not in "iufb":
             y_true = class_codes(y_true, classes)
@@ -116,24 +128,25 @@ class ScorerFunction:
             labels = np.arange(len(classes))
         elif self.response == "predict":
             y_pred = np.asarray(y_pred).astype(labels.dtype)
-        return self._of_classes(y_true, y_pred, labels)
+        return self._of_classes(y_true, y_pred, labels, sample_weight)
 
-    def _of_numbers(self, y_true: Any, y_pred: Any) -> float:
+    def _of_numbers(self, y_true: Any, y_pred: Any, weights: Any) -> float:
         try:
-            return float(self._scorer(_Echo(), y_pred, y_true))
+            return float(self._scorer(_Echo(), y_pred, y_true, sample_weight=weights))
         except ValueError as error:
             if "deviance" not in self.name:
                 raise
             raise UndefinedScoreError(_first_sentence(error)) from error
 
-    def _of_classes(self, y_true: Any, y_pred: Any, labels: Any) -> float:
+    def _of_classes(self, y_true: Any, y_pred: Any, labels: Any, weights: Any) -> float:
         """Score classes; where scikit-learn cannot, say its reason."""
         scorer, echo = self._scorer, _ClassEcho(labels)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of classes that a fold lacks
             warnings.simplefilter("error", UndefinedMetricWarning)
             try:
-                value = float(scorer(echo, y_pred, np.asarray(y_true)))
+                truth = np.asarray(y_true)
+                value = float(scorer(echo, y_pred, truth, sample_weight=weights))
             except (ValueError, UndefinedMetricWarning) as error:
                 raise UndefinedScoreError(_first_sentence(error)) from error
         if np.isnan(value):

@@ -105,9 +105,9 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         self.task = dataset.task
         self._target = dataset.target
         self._groups = dataset.splitting_groups
-        self.folds = tuple(
-            scored(fold, self.metrics, self._target, self.task) for fold in folds
-        )
+        self.weights = dataset.weights_for("scores", np.arange(len(dataset)))
+        what = self.metrics, self._target, self.task, self.weights
+        self.folds = tuple(scored(fold, *what) for fold in folds)
         self.information = dict(information or {})
         self.is_partial = is_partial
         self.diagnostics = diagnostics
@@ -179,9 +179,11 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         Columns: model, repeat, fold, row (its position in the table), group,
         known_group (whether the group was in the fold's training part), y_true,
         y_pred, part. Where classes are predicted, y_true and y_pred are categories,
-        and ``proba_<class>`` holds the probability of each class.
+        and ``proba_<class>`` holds the probability of each class. Where scores have
+        weights, there is a column weight.
         """
-        return predictions_table(self.folds, self._target, self._groups, self.task)
+        roles = self._target, self._groups, self.task, self.weights
+        return predictions_table(self.folds, *roles)
 
     @property
     def rows(self) -> pd.DataFrame:

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from flexcv.arrays import IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.dataset import REGRESSION, Task
 from flexcv.records import ADDRESS, FoldResult, Predictions, address
 
 AVERAGES = ("mean", "median", "std")
+WEIGHT = "weight"  # of a row in scores
 COUNT = "n_folds"  # of each average, where some fold has no score
 PREDICTION_COLUMNS = [
     *ADDRESS,
@@ -89,10 +90,12 @@ def predictions_table(
     target: pd.Series[Any],
     groups: pd.Series[Any] | None,
     task: Task = REGRESSION,
+    weights: FloatArray | None = None,
 ) -> pd.DataFrame:
     """Stack all predictions: a row per model, fold and predicted row.
 
-    Of classes there is a column of probabilities for each, before the part.
+    Of classes there is a column of probabilities for each, before the part, and then
+    one of weights, where scores have weights.
     """
     parts = [
         (fold, part, predictions)
@@ -100,7 +103,9 @@ def predictions_table(
         for part, predictions in (("test", fold.test), ("train", fold.train))
         if predictions is not None
     ]
-    columns = [*PREDICTION_COLUMNS[:-1], *task.columns, PREDICTION_COLUMNS[-1]]
+    weighted = {} if weights is None else {WEIGHT: weights}
+    extra = [*task.columns, *weighted]
+    columns = [*PREDICTION_COLUMNS[:-1], *extra, PREDICTION_COLUMNS[-1]]
     if not parts:
         return _no_predictions(columns, target, task)
     rows = np.concatenate([predictions.rows for *_, predictions in parts])
@@ -117,6 +122,7 @@ def predictions_table(
         "y_true": y_true[rows],
         "y_pred": _predicted(parts, target, task),
         **_probabilities(parts, sizes, task),
+        **{name: values[rows] for name, values in weighted.items()},
         "part": _repeated(["train", "test"], [part for _, part, _ in parts], sizes),
     }
     return pd.DataFrame({name: table[name] for name in columns})
