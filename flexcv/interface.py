@@ -209,6 +209,7 @@ class CrossValidation:
         *,
         n_trials: int | None = None,
         add_merf: bool | None = None,
+        early_stopping: float | None = None,
         replace: bool = False,
     ) -> None:
         """Add a model to compare.
@@ -233,11 +234,17 @@ class CrossValidation:
         model_kwargs
             Parameters of the estimator.
         fit_kwargs
-            Arguments of `fit`; those with a value per row are cut to each fold.
+            Arguments of `fit`; those with a value per row are cut to each fold. Tables
+            such as an `eval_set` are refused.
         n_trials
             Trials of its tuning; None takes those of `set_inner_cv`.
         add_merf
             Whether to add MERF around it; None takes what `set_merf` says.
+        early_stopping
+            Of boosting (XGBoost, LightGBM, CatBoost, scikit-learn): a share of the
+            groups that a fold trains on, or a number of them (of rows, without
+            groups), to hold out; the model stops where these are predicted best, and
+            the rounds it keeps are among its `params`.
         replace
             Whether it takes the place of a model of that name, as a cell that is run
             again means it; otherwise a second model of one name is refused.
@@ -253,6 +260,7 @@ class CrossValidation:
             fit_kwargs,
             n_trials,
             add_merf,
+            early_stopping,
         )
         is_replacing = check_flag("replace", replace)
         self._design = self._design.with_models([spec], is_replacing=is_replacing)

@@ -6,6 +6,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 from optuna import Trial
@@ -61,6 +62,9 @@ class ModelSpec:
         Keyword arguments of `fit`; those with a value per row are cut to the fold.
     add_merf
         Whether to add MERF around it; None takes the run's.
+    early_stopping
+        A share of the training groups, or a number of them, to hold out so that they
+        say how many rounds are enough; None fits all rounds to all rows.
     """
 
     name: str
@@ -71,6 +75,7 @@ class ModelSpec:
     post_processors: tuple[Any, ...] = ()
     fit_params: Mapping[str, Any] = field(default_factory=dict)
     add_merf: bool | None = None
+    early_stopping: float | None = None
 
     @property
     def is_tuned(self) -> bool:
@@ -117,8 +122,11 @@ CONFIG_KEYS = (
     "model_kwargs",
     "fit_kwargs",
     "add_merf",
+    "early_stopping",
 )
 KEYS_OF_24 = ("n_jobs_model", "n_jobs_cv")  # read as well, see `specs_from_mapping`
+# Arguments of `fit` for a table beside the training rows.
+BESIDE_TRAINING = ("eval_set", "eval_X", "X_val", "X_valid", "validation_data")
 ONE_THREAD = (None, False, 1)  # asks for nothing
 
 
@@ -178,6 +186,7 @@ def make_spec(
     fit_kwargs: Mapping[str, Any] | None = None,
     n_trials: int | None = None,
     add_merf: bool | None = None,
+    early_stopping: float | None = None,
 ) -> ModelSpec:
     """Check the settings of one model and make its record.
 
@@ -192,6 +201,7 @@ def make_spec(
     if not isinstance(name, str):
         raise TypeError(f"`model_name` must be a string, got {name!r}.")
     fit_params = check_mapping("fit_kwargs", fit_kwargs)
+    _refuse_tables(name, fit_params)
     estimator, fit_params = _with_callbacks(estimator, fit_params, callbacks)
     space = _search_space(estimator, params, requires_inner_cv, name)
     return ModelSpec(
@@ -203,7 +213,48 @@ def make_spec(
         _post_processors(post_processor),
         fit_params,
         add_merf,
+        _checked_share(early_stopping),
     )
+
+
+def _checked_share(early_stopping: object) -> float | None:
+    """Refuse what is neither a share of the groups nor a number of them."""
+    value = early_stopping
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(
+            "`early_stopping` must be a share of the training groups or a number of "
+            f"them, got {value!r}; 0.2 holds out a fifth."
+        )
+    number = float(value)
+    if isinstance(value, Integral) and number >= 1.0:
+        return int(number)
+    if 0.0 < number < 1.0:
+        return number
+    raise ValueError(
+        "`early_stopping` must lie between 0 and 1, or be a whole number of groups, "
+        f"got {value!r}; 0.2 holds out a fifth."
+    )
+
+
+def _refuse_tables(model: str, fit_params: Mapping[str, Any]) -> None:
+    """Refuse tables beside the training rows: nothing scales or splits them."""
+    for name, value in fit_params.items():
+        if name.rpartition("__")[2] in BESIDE_TRAINING or _holds_tables(value):
+            raise ValueError(
+                f"model {model!r}: `fit_kwargs[{name!r}]` holds a table that would "
+                "reach the model unscaled and may hold test rows; pass "
+                "early_stopping=0.2 to add_model, which holds out a fifth of the "
+                "groups that each fold trains on."
+            )
+
+
+def _holds_tables(value: Any) -> bool:
+    """Whether a list holds tables, at any depth, as (table, target) pairs do."""
+    if not isinstance(value, list | tuple):
+        return False
+    return any(_holds_tables(v) or len(getattr(v, "shape", ())) == 2 for v in value)
 
 
 def _check_switch(name: str, value: object) -> None:
@@ -221,7 +272,7 @@ def _estimator(model: Any, kwargs: dict[str, Any]) -> Any:
     if not callable(getattr(model, "get_params", None)):
         raise TypeError(_not_an_estimator(repr(model)))
     estimator = clone(model)
-    _refuse_unknown(type(model).__name__, kwargs, estimator.get_params())
+    _refuse_unknown(type(model).__name__, kwargs, _parameters_of(estimator))
     return estimator.set_params(**kwargs) if kwargs else estimator
 
 
@@ -230,6 +281,22 @@ def _not_an_estimator(shown: str) -> str:
         "`model_class` must be a scikit-learn estimator, as a class or an instance, "
         f"got {shown}; it needs fit, predict, get_params and set_params."
     )
+
+
+def _parameters_of(estimator: Any) -> list[str]:
+    """Name all parameters, those that `get_params` leaves out included.
+
+    CatBoost lists only what was set; what its classes take stands in their signature.
+    """
+    known = estimator.get_params(deep=True)
+    owners = {"": estimator} | {f"{name}__": part for name, part in known.items()}
+    silent = [
+        prefix + name
+        for prefix, part in owners.items()
+        if callable(getattr(part, "get_params", None)) and not isinstance(part, type)
+        for name in _init_names(type(part)) or ()
+    ]
+    return list(dict.fromkeys([*known, *silent]))
 
 
 def _init_names(model: type) -> list[str] | None:
@@ -294,7 +361,7 @@ def _search_space(
             f"model {name!r} has requires_inner_cv=True but nothing to tune; "
             "pass `params` with at least one Optuna distribution."
         )
-    _refuse_unknown(type(estimator).__name__, space, estimator.get_params(deep=True))
+    _refuse_unknown(type(estimator).__name__, space, _parameters_of(estimator))
     return {} if requires_inner_cv is False else space
 
 

@@ -17,6 +17,7 @@ from flexcv.dataset import Dataset, Task
 from flexcv.dataset.task import gives_probabilities
 from flexcv.evaluation import CheckFinding, run_checks
 from flexcv.evaluation.checks import Setup
+from flexcv.evaluation.early_stopping import refuse_without_rounds
 from flexcv.metrics import DEFAULT_OBJECTIVE, Metric, default_metrics, try_metrics
 from flexcv.metrics.trying import refuse_without_probabilities
 from flexcv.metrics.weights import refuse_without_weights
@@ -162,6 +163,9 @@ def refuse_misfits(job: Job) -> None:
     task, tuning = job.dataset.task, job.design.tuning
     try_metrics(job.metrics, job.dataset.target, task.classes)
     _refuse_unweighted(job)
+    for spec in job.specs:
+        if spec.early_stopping is not None:
+            refuse_without_rounds(spec.name, spec.estimator)
     silent = [spec for spec in job.specs if not gives_probabilities(spec.estimator)]
     fixed = [spec.name for spec in silent if not spec.is_tuned]
     # What was asked for by name; defaults are NaN for a model without probabilities.

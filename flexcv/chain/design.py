@@ -135,9 +135,17 @@ class Design:
         if tuned:
             text = f"{', '.join(tuned)}, {self.tuning.n_trials} trials"
             lines.insert(3, ("tuned", text))
+        stopped = self._of_models("early_stopping")
+        if stopped:
+            lines.insert(3, ("early stopping", f"{stopped} held out"))
         if self.merf.everywhere:
             lines.insert(3, ("MERF", "around every model without random effects"))
         return lines
+
+    def _of_models(self, setting: str) -> str:
+        """Say which models have a setting, and which value."""
+        known = [(spec.name, getattr(spec, setting)) for spec in self.specs]
+        return ", ".join(f"{n} {value}" for n, value in known if value is not None)
 
     def _shown_metrics(self) -> tuple[Metric, ...]:
         """Return the metrics, as far as they are known yet; never an error."""

@@ -83,6 +83,8 @@ def model_identity(spec: ModelSpec, tuning: TuningSettings) -> Identity:
         *((f"fit argument `{name}`", spec.fit_params[name]) for name in arguments),
         *((f"variant {each.name!r}", each.wrap) for each in spec.variants),
     ]
+    if spec.early_stopping is not None:
+        parts.append(("early stopping", spec.early_stopping))
     if spec.is_tuned:
         parts.append(("search space", spec.search_space))
         parts += _tuning_parts(spec, tuning)

@@ -21,13 +21,14 @@ from sklearn.base import clone
 from flexcv._checks import check_flag, check_integer, check_number
 from flexcv._rounding import GRID_BITS, first_least, significant
 from flexcv._secrets import redact
-from flexcv.arrays import FloatArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import FlexcvError, StorageError
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
 from flexcv.storage.values import is_exact
 
 from .answers import class_probabilities
 from .choices import Space, choices_by_place, params_from
+from .early_stopping import fit_stopping
 from .failed_trials import (
     refuse_when_all_raised,
     warn_of_failed,
@@ -104,6 +105,7 @@ class InnerFold:
     classes: tuple[Any, ...] = ()  # of the whole target, where classes are predicted
     w_valid: FloatArray | None = None  # weights of rows in the objective
     w_train: FloatArray | None = None
+    held_out: IntArray | None = None  # training rows that say when to stop
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -317,13 +319,22 @@ def _copier(model: Any) -> Callable[[], Any]:
 
 
 def _score(model: Any, fold: InnerFold, objective: ObjectiveScorer) -> float:
-    model.fit(fold.X_train, fold.y_train, **fold.fit_params)
+    fit_inside(model, fold)
     predicted = _response(model, fold.X_valid, fold, objective)
     if not objective.needs_train:
         return objective(fold.y_valid, predicted, sample_weight=fold.w_valid)
     inside = _response(model, fold.X_train, fold, objective)
     arrays = (fold.y_valid, predicted, fold.y_train, inside)
     return objective(*arrays, fold.w_valid, fold.w_train)
+
+
+def fit_inside(model: Any, fold: InnerFold) -> None:
+    """Fit to the training part of an inner fold, with early stopping if asked for."""
+    if fold.held_out is None:
+        model.fit(fold.X_train, fold.y_train, **fold.fit_params)
+        return
+    training = fold.X_train, fold.y_train, fold.fit_params
+    fit_stopping(model, *training, fold.held_out)
 
 
 def _response(model: Any, X: Any, fold: InnerFold, objective: ObjectiveScorer) -> Any:

@@ -27,6 +27,7 @@ from flexcv.resampling import Fold
 
 from .advice import add_advice
 from .answers import answer
+from .early_stopping import fit_stopping, with_rounds
 from .fit_arguments import fit_arguments
 from .learned import learned_tables
 from .lending import lent
@@ -37,7 +38,13 @@ from .roles import (
     seed_randomness,
 )
 from .scaling import FeatureTable
-from .unit_tuning import UnitSettings, model_seed, prepared, tuned_on
+from .unit_tuning import (
+    UnitSettings,
+    model_seed,
+    prepared,
+    stopping_rows,
+    tuned_on,
+)
 from .watching import trace_of, watched
 
 
@@ -170,16 +177,18 @@ def run_unit(
             seconds={"tune": seconds, **result.seconds},
         )
     ]
+    if spec.early_stopping is not None and spec.variants:
+        if result.error:  # how many rounds to run around it is not known then
+            names = [variant.name for variant in spec.variants]
+            return (*results, *(replace(results[0], model=name) for name in names))
+        base = with_rounds(base, result.params)
     for variant in spec.variants:
         wrapped = assign_roles(variant.wrap(clone(base)), dataset)
         seed_randomness(wrapped, model_seed(fold, spec.name))
         results.append(_evaluated(wrapped, replace(work, name=variant.name)))
-    if tuned is not None:
-        results = [
-            replace(result, params=tuned.params, drawn=tuned.drawn)
-            for result in results
-        ]
-    return tuple(results)
+    chosen, drawn = ({}, {}) if tuned is None else (tuned.params, tuned.drawn)
+    params = {**chosen, **result.params}
+    return tuple(replace(result, params=params, drawn=drawn) for result in results)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -242,7 +251,7 @@ def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
     start = time.perf_counter()
     inside = table.fit_cut(whole, fold.train)
     cut = time.perf_counter() - start
-    is_lent, fitting = _fit(estimator, inside, work)
+    is_lent, fitting, rounds = _fit(estimator, inside, work)
     if is_lent:
         del inside
         inside = table.cut(whole, fold.train)
@@ -259,6 +268,7 @@ def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
         fold.index,
         train,
         test,
+        params=rounds,
         traces=trace_of(estimator),
         learned=learned_tables(pipeline, whole.iloc[fold.train[:1]]),
         findings=tuple(findings_of(work.processors, fitted)),
@@ -267,18 +277,26 @@ def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
     )
 
 
-def _fit(estimator: Any, inside: Any, work: _Work) -> tuple[bool, float]:
-    """Fit; returns whether the rows were overwritten, and the seconds it took."""
-    rows = work.fold.train
-    target = work.dataset.target.to_numpy()[rows]
-    fit_params = fit_arguments(estimator, work.spec, work.dataset, rows)
-    start = time.perf_counter()
+def _fit(
+    estimator: Any, inside: Any, work: _Work
+) -> tuple[bool, float, dict[str, int]]:
+    """Fit; returns whether rows were overwritten, the seconds, and the rounds kept."""
+    rows, dataset = work.fold.train, work.dataset
+    target = dataset.target.to_numpy()[rows]
+    fit_params = fit_arguments(estimator, work.spec, dataset, rows)
+    held = None
+    if work.name == work.spec.name:  # what is put around it runs the rounds it kept
+        held = stopping_rows(rows, work.fold, work.spec, dataset)
+    start, rounds = time.perf_counter(), {}
     with (
         lent(estimator, inside) as is_lent,
         watched(estimator, work.name, work.fold, work.settings.watch),
     ):
-        estimator.fit(inside, target, **fit_params)
-    return is_lent, time.perf_counter() - start
+        if held is None:
+            estimator.fit(inside, target, **fit_params)
+        else:
+            rounds = fit_stopping(estimator, inside, target, fit_params, held)
+    return is_lent, time.perf_counter() - start, rounds
 
 
 def findings_of(processors: Iterable[Any], fitted: FittedFold) -> Iterable[Finding]:

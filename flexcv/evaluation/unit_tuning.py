@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from flexcv.arrays import IntArray
 from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold, Split
 from flexcv.resampling.plan import seed_number
 from flexcv.storage.units import trials_file, unit_name
 
+from .early_stopping import held_out
 from .events import Listener, TrialFinished
 from .fit_arguments import fit_arguments
 from .inner_classes import objective_for, usable_splits
@@ -114,13 +116,8 @@ def _tuned_with(
         tuning = replace(tuning, n_trials=spec.n_trials)
     task = dataset.task
     tuning = replace(tuning, objective=objective_for(estimator, tuning.objective, task))
-    groups = grouping_columns(estimator, dataset)
-    untouched = columns_in_their_units(estimator, dataset)
-    scale = settings.scaling.scales_inside
-    folds = [
-        _inner_fold(split, dataset, groups, untouched, scale, (estimator, spec))
-        for split in usable_splits(fold, dataset, tuning.objective)
-    ]
+    splits = usable_splits(fold, dataset, tuning.objective)
+    folds = inner_folds(estimator, splits, fold, spec, dataset, settings)
     return tune(
         estimator,
         spec.search_space,
@@ -160,23 +157,58 @@ def _trial_teller(
     return tell
 
 
-def _inner_fold(
-    split: Split,
+def inner_folds(
+    estimator: Any,
+    splits: Sequence[Split],
+    fold: Fold,
+    spec: ModelSpec,
     dataset: Dataset,
-    groups: tuple[str, ...],
-    untouched: tuple[Any, ...],
-    scale: bool,
-    model: tuple[Any, ModelSpec],
-) -> InnerFold:
+    settings: UnitSettings,
+) -> list[InnerFold]:
+    """Cut and scale the data of inner splits, once for all fits to them.
+
+    Parameters
+    ----------
+    estimator
+        What will be fitted.
+    splits
+        Some of the fold's inner splits.
+    fold, spec, dataset, settings
+        As `run_unit` takes them.
+    """
+    groups = grouping_columns(estimator, dataset)
     whole, target = dataset.table(groups), dataset.target.to_numpy()
-    table = FeatureTable(scale, untouched, dataset.is_array and not groups)
-    return InnerFold(
-        table.fit_cut(whole, split.train),
-        target[split.train],
-        table.cut(whole, split.test),
-        target[split.test],
-        fit_arguments(*model, dataset, split.train),
-        dataset.task.classes,
-        dataset.weights_for("objective", split.test),
-        dataset.weights_for("objective", split.train),
-    )
+    untouched = columns_in_their_units(estimator, dataset)
+    folds = []
+    for split in splits:
+        table = FeatureTable(
+            settings.scaling.scales_inside,
+            untouched,
+            dataset.is_array and not groups,
+        )
+        one = InnerFold(
+            table.fit_cut(whole, split.train),
+            target[split.train],
+            table.cut(whole, split.test),
+            target[split.test],
+            fit_arguments(estimator, spec, dataset, split.train),
+            dataset.task.classes,
+            dataset.weights_for("objective", split.test),
+            dataset.weights_for("objective", split.train),
+            stopping_rows(split.train, fold, spec, dataset),
+        )
+        folds.append(one)
+    return folds
+
+
+def stopping_rows(
+    rows: IntArray, fold: Fold, spec: ModelSpec, dataset: Dataset
+) -> IntArray | None:
+    """Choose which of some training rows say when to stop; None without stopping.
+
+    All models of a fold hold out the same groups.
+    """
+    if spec.early_stopping is None:
+        return None
+    seed = model_seed(fold, "early stopping")
+    return held_out(rows, dataset, spec.early_stopping, seed)
