@@ -104,6 +104,7 @@ class CrossValidation:
         *,
         weights: str | ArrayLike | None = None,
         weights_in: Reach | Sequence[Reach] = EVERYWHERE,
+        positive: str | float | None = None,
     ) -> None:
         """Set the table: features, target, groups and random slopes, row by row.
 
@@ -132,6 +133,9 @@ class CrossValidation:
             What the weights reach: ``"fit"`` (models, as `sample_weight`),
             ``"objective"`` (inner folds of a tuning) and ``"scores"`` (metrics,
             intervals and comparisons). Scaling and post-processors take rows alike.
+        positive
+            The positive one of two classes, for every metric, table and picture; None
+            is the last as scikit-learn sorts them.
 
         Raises
         ------
@@ -139,7 +143,8 @@ class CrossValidation:
             When rows do not fit together or values cannot be used.
         """
         names = target_name, dataset_name
-        dataset = make_dataset(X, y, groups, slopes, *names, weights, weights_in)
+        more = weights, weights_in, positive
+        dataset = make_dataset(X, y, groups, slopes, *names, *more)
         self._design = changed(self._design, dataset=dataset)
 
     @setter

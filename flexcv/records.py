@@ -50,11 +50,15 @@ class Predictions:
         Numbers; of classes their places among all classes of the task.
     probabilities
         A column per class, or None.
+    decision
+        The decision function of a model of two classes without probabilities, larger
+        for the positive one, or None.
     """
 
     rows: IntArray
     predicted: npt.NDArray[Any]
     probabilities: FloatArray | None = None
+    decision: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

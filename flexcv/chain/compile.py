@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -14,12 +15,13 @@ from typing import Any
 from sklearn.base import clone
 
 from flexcv.dataset import Dataset, Task
-from flexcv.dataset.task import gives_probabilities
+from flexcv.dataset.task import gives_decisions, gives_probabilities
 from flexcv.evaluation import CheckFinding, run_checks
 from flexcv.evaluation.checks import Setup
 from flexcv.evaluation.early_stopping import refuse_without_rounds
 from flexcv.metrics import DEFAULT_OBJECTIVE, Metric, default_metrics, try_metrics
-from flexcv.metrics.trying import refuse_without_probabilities
+from flexcv.metrics.objective import ObjectiveScorer
+from flexcv.metrics.trying import refuse_margins, refuse_without_probabilities
 from flexcv.metrics.weights import refuse_without_weights
 from flexcv.model_mapping import ModelSpec, Variant
 from flexcv.resampling import Plan, SplitSettings, make_plan
@@ -166,18 +168,33 @@ def refuse_misfits(job: Job) -> None:
     for spec in job.specs:
         if spec.early_stopping is not None:
             refuse_without_rounds(spec.name, spec.estimator)
-    silent = [spec for spec in job.specs if not gives_probabilities(spec.estimator)]
-    fixed = [spec.name for spec in silent if not spec.is_tuned]
+    fixed = [spec for spec in job.specs if not spec.is_tuned]
     # What was asked for by name; defaults are NaN for a model without probabilities.
     for metric in job.design.metrics or ():
-        if metric.needs_probabilities:
-            refuse_without_probabilities(f"metric {metric.name!r}", fixed)
+        _refuse_unscored(metric, f"metric {metric.name!r}", fixed, task)
     if tuning.objective is DEFAULT_OBJECTIVE:
         return
-    if tuning.objective.needs_probabilities:
-        tuned = [spec.name for spec in silent if spec.is_tuned]
-        refuse_without_probabilities("the objective of the tuning", tuned)
+    tuned = [spec for spec in job.specs if spec.is_tuned]
+    _refuse_unscored(tuning.objective, "the objective of the tuning", tuned, task)
     tuning.objective.among(task.classes)
+
+
+def _refuse_unscored(
+    scored: Metric | ObjectiveScorer, owner: str, specs: Sequence[ModelSpec], task: Task
+) -> None:
+    """Refuse to score what some models do not give, or what is not kept of them."""
+    if not scored.needs_probabilities:
+        return
+    giving = [spec for spec in specs if gives_probabilities(spec.estimator)]
+    refuse_margins(owner, scored.function, [spec.name for spec in giving])
+    ranking = [
+        spec
+        for spec in specs
+        if scored.ranks and task.kind == "binary" and gives_decisions(spec.estimator)
+    ]
+    able = [spec.name for spec in (*giving, *ranking)]
+    names = [spec.name for spec in specs if spec.name not in able]
+    refuse_without_probabilities(owner, names)
 
 
 def _refuse_unweighted(job: Job) -> None:

@@ -118,7 +118,8 @@ class Design:
         if self.dataset is None:
             raise ValueError("there are no data yet; call set_data(X, y, ...) first.")
         models = {spec.name: spec.estimator for spec in self.specs}
-        return self.dataset.with_task(decide_task(self.dataset.target, models))
+        data = self.dataset
+        return data.with_task(decide_task(data.target, models, data.positive))
 
     def described(self) -> list[tuple[str, str]]:
         """Say in a few lines what is set, never printing the data."""

@@ -25,6 +25,7 @@ def make_dataset(
     dataset_name: str = "",
     weights: Any = None,
     weights_in: Any = EVERYWHERE,
+    positive: Any = None,
 ) -> Dataset:
     """Align and check what a user has, row by row.
 
@@ -50,6 +51,8 @@ def make_dataset(
         which is then moved out of the features.
     weights_in
         What they reach, see `Weights`.
+    positive
+        The positive one of two classes; None is the last.
 
     Raises
     ------
@@ -95,6 +98,7 @@ def make_dataset(
         dataset_name,
         is_array,
         weights=weighting,
+        positive=positive,
     )
 
 

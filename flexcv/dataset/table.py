@@ -41,6 +41,8 @@ class Dataset:
         Whether the target is a number or a class; `with_task` sets it.
     weights
         A weight for each row and what it reaches, or None.
+    positive
+        The positive one of two classes, as the user said it; None is the last.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class Dataset:
     is_array: bool = False
     task: Task = REGRESSION
     weights: Weights | None = None
+    positive: Any = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -79,6 +82,7 @@ class Dataset:
             self.is_array,
             self.task,
             None if self.weights is None else self.weights.take(rows),
+            self.positive,
         )
 
     def weights_for(self, purpose: Reach, rows: IntArray) -> FloatArray | None:
@@ -154,5 +158,7 @@ class Dataset:
         kind = ""
         if self.task.is_classification:
             kind = f" of {len(self.task.classes)} classes"
+        if self.positive is not None:
+            kind += f", positive {self.positive!r}"
         target = f"target {self.target.name!r}{kind}"
         return f"<Dataset{title}: {target}, {', '.join(parts)}>"

@@ -26,7 +26,7 @@ from flexcv.errors import FlexcvError, StorageError
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
 from flexcv.storage.values import is_exact
 
-from .answers import class_probabilities
+from .answers import class_probabilities, ranking_values
 from .choices import Space, choices_by_place, params_from
 from .early_stopping import fit_stopping
 from .failed_trials import (
@@ -341,11 +341,11 @@ def _response(model: Any, X: Any, fold: InnerFold, objective: ObjectiveScorer) -
     """Predict what the objective scores; of two classes the last one's probability."""
     if not objective.needs_probabilities:
         return model.predict(X)
-    name = type(model).__name__
-    table = class_probabilities(model, X, fold.classes, name)
+    ask = ranking_values if objective.ranks else class_probabilities
+    table = ask(model, X, fold.classes, type(model).__name__)
     if table is None:
         return np.full(len(fold.y_valid), np.nan)
-    return table[:, -1] if len(fold.classes) == 2 else table
+    return table[:, -1] if table.ndim == len(fold.classes) == 2 else table
 
 
 class _Best:

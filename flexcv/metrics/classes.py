@@ -18,6 +18,7 @@ from flexcv.arrays import BoolArray, FloatArray, IntArray
 from flexcv.errors import UndefinedScoreError
 
 Classes = Sequence[Any]
+NO_PROBABILITIES = "the model gives no probabilities"
 
 
 def class_codes(labels: Any, classes: Classes) -> IntArray:
@@ -89,7 +90,7 @@ def roc_auc(
 ) -> float:
     """Return the chance that a row of the last class has the larger probability.
 
-    The area under the ROC curve; ties count half.
+    The area under the ROC curve; ties count half. A decision function will do, too.
 
     Parameters
     ----------
@@ -184,7 +185,7 @@ def probability_table(probabilities: Any, classes: Classes) -> FloatArray:
     """Return probabilities with a column per class, or say that there are none."""
     table = np.asarray(probabilities, dtype=float)
     if np.isnan(table).any():
-        raise UndefinedScoreError("the model gives no probabilities")
+        raise UndefinedScoreError(NO_PROBABILITIES)
     if table.ndim == 1 and len(classes) == 2:
         return np.column_stack([1.0 - table, table])
     return table

@@ -15,7 +15,7 @@ from flexcv.errors import UndefinedScoreError
 
 from . import classes
 from .limits import ERROR
-from .metric import Metric
+from .metric import RANKING, Metric
 from .scorers import is_scorer_object, metric_of
 
 
@@ -74,7 +74,7 @@ CLASS_METRICS = {
     for metric in (
         Metric("log_loss", classes.log_loss, False, _PROBA, takes_classes=True),
         Metric("brier", classes.brier, False, _PROBA, takes_classes=True),
-        Metric("roc_auc", classes.roc_auc, True, _PROBA, takes_classes=True),
+        Metric("roc_auc", classes.roc_auc, True, RANKING, takes_classes=True),
         Metric("roc_auc_ovr", classes.roc_auc_ovr, True, _PROBA, takes_classes=True),
         Metric(
             "balanced_accuracy", classes.balanced_accuracy, True, takes_classes=True

@@ -15,7 +15,8 @@ from flexcv.errors import UndefinedScoreError
 
 from .classes import error_rate, log_loss
 from .known import named_metric, one_metric
-from .metric import Metric, check_response
+from .metric import RANKING, Metric, check_response
+from .positive import with_positive
 from .scorers import is_scorer_object
 from .trying import certain_probabilities, refuse_misfit
 from .weights import ARGUMENT, OF_TRAINING, takes_weights, weighing
@@ -40,7 +41,7 @@ class ObjectiveScorer:
         Whether tuning maximises instead of minimising.
     response
         What is predicted: ``"predict"``, or ``"predict_proba"`` for probabilities in
-        the form that `Metric` explains.
+        the form that `Metric` explains, or ``"decision_function"``, as there.
     takes_classes
         Whether the function is also passed ``classes``.
 
@@ -72,8 +73,13 @@ class ObjectiveScorer:
 
     @property
     def needs_probabilities(self) -> bool:
-        """Return whether it scores probabilities."""
-        return self.response == "predict_proba"
+        """Return whether it scores probabilities, or what stands for them."""
+        return self.response != "predict"
+
+    @property
+    def ranks(self) -> bool:
+        """Return whether only the order counts, so that decision functions will do."""
+        return self.response == RANKING
 
     def among(self, classes: Sequence[Any]) -> ObjectiveScorer:
         """Return the objective for these classes; what does not fit them is refused.
@@ -90,7 +96,10 @@ class ObjectiveScorer:
                 "numbers; leave objective_scorer out, or use for example 'mse'."
             )
         if not self.takes_classes:
-            return self
+            function = with_positive(self.function, classes)
+            return (
+                self if function is self.function else replace(self, function=function)
+            )
         filled = functools.partial(self.function, classes=tuple(classes))
         return replace(self, function=filled, takes_classes=False)
 

@@ -179,7 +179,8 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         Columns: model, repeat, fold, row (its position in the table), group,
         known_group (whether the group was in the fold's training part), y_true,
         y_pred, part. Where classes are predicted, y_true and y_pred are categories,
-        and ``proba_<class>`` holds the probability of each class. Where scores have
+        and ``proba_<class>`` holds the probability of each class; where a model of two
+        classes gives none, ``decision`` holds its decision function. Where scores have
         weights, there is a column weight.
         """
         roles = self._target, self._groups, self.task, self.weights

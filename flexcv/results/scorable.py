@@ -20,11 +20,12 @@ from flexcv.dataset import Task
 from flexcv.errors import UndefinedScoreError
 from flexcv.metrics import Metric, ignores_labels, response_columns
 from flexcv.metrics.choice import LostFunction, choose_metric, guarded
+from flexcv.metrics.classes import NO_PROBABILITIES
 from flexcv.metrics.deletion import Deletion, Scores, deletion_of, weighs_sums
 from flexcv.metrics.trying import refuse_misfit
 from flexcv.records import Predictions
 
-from .tables import WEIGHT
+from .tables import WEIGHT, with_decisions
 
 
 def truth(predictions: Predictions | None, target: pd.Series[Any]) -> npt.NDArray[Any]:
@@ -54,7 +55,9 @@ def response_of(predictions: Predictions, metric: Metric, task: Task) -> Any:
     if not metric.needs_probabilities:
         return labels_of(predictions, task)
     if predictions.probabilities is None:
-        raise UndefinedScoreError("the model gives no probabilities")
+        if metric.ranks and predictions.decision is not None:
+            return predictions.decision
+        raise UndefinedScoreError(NO_PROBABILITIES)
     table = predictions.probabilities
     return table[:, -1] if len(task.classes) == 2 else table
 
@@ -123,13 +126,14 @@ def _looking_up(metric: Metric, predictions: pd.DataFrame, task: Task) -> Metric
     if isinstance(metric.function, LostFunction):
         return metric
     columns = response_columns(metric.response, task.columns)
+    rows = with_decisions(predictions, task) if metric.ranks else predictions
     if ignores_labels(metric):
         task = Task(tuple(range(len(task.classes))))
     bound = guarded(metric.among(task.classes))
     labels = task.labels if task.is_classification else None
     table: npt.NDArray[Any]
     if metric.needs_probabilities:
-        table = predictions[columns].to_numpy()
+        table = rows[columns].to_numpy()
     elif labels is None:
         table = predictions["y_pred"].to_numpy()
     else:

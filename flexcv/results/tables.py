@@ -15,6 +15,7 @@ from flexcv.dataset import REGRESSION, Task
 from flexcv.records import ADDRESS, FoldResult, Predictions, address
 
 AVERAGES = ("mean", "median", "std")
+DECISION = "decision"  # what ranks the rows of a model without probabilities
 WEIGHT = "weight"  # of a row in scores
 COUNT = "n_folds"  # of each average, where some fold has no score
 PREDICTION_COLUMNS = [
@@ -94,8 +95,9 @@ def predictions_table(
 ) -> pd.DataFrame:
     """Stack all predictions: a row per model, fold and predicted row.
 
-    Of classes there is a column of probabilities for each, before the part, and then
-    one of weights, where scores have weights.
+    Of classes there is a column of probabilities for each, before the part, then one
+    of decision functions, where a model of two classes gives no probabilities, and one
+    of weights, where scores have weights.
     """
     parts = [
         (fold, part, predictions)
@@ -104,7 +106,8 @@ def predictions_table(
         if predictions is not None
     ]
     weighted = {} if weights is None else {WEIGHT: weights}
-    extra = [*task.columns, *weighted]
+    decided = _decisions(parts)
+    extra = [*task.columns, *decided, *weighted]
     columns = [*PREDICTION_COLUMNS[:-1], *extra, PREDICTION_COLUMNS[-1]]
     if not parts:
         return _no_predictions(columns, target, task)
@@ -122,6 +125,7 @@ def predictions_table(
         "y_true": y_true[rows],
         "y_pred": _predicted(parts, target, task),
         **_probabilities(parts, sizes, task),
+        **decided,
         **{name: values[rows] for name, values in weighted.items()},
         "part": _repeated(["train", "test"], [part for _, part, _ in parts], sizes),
     }
@@ -180,6 +184,35 @@ def _probabilities(
         for size, given in zip(sizes, (p.probabilities for *_, p in parts), strict=True)
     ]
     return dict(zip(task.columns, np.concatenate(tables).T, strict=True))
+
+
+def _decisions(parts: list[Part]) -> dict[str, npt.NDArray[Any]]:
+    """Return the column of decision functions, where some model has one to show."""
+    if all(predictions.decision is None for *_, predictions in parts):
+        return {}
+    values = [
+        np.full(len(p.rows), np.nan) if p.decision is None else p.decision
+        for *_, p in parts
+    ]
+    return {DECISION: np.concatenate(values)}
+
+
+def with_decisions(predictions: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Put decision functions where a model gives no probabilities, for ranks only.
+
+    Parameters
+    ----------
+    predictions
+        Tidy predictions.
+    task
+        Of two classes; others have no column of decisions.
+    """
+    if DECISION not in predictions:
+        return predictions
+    other, positive = task.columns
+    values = predictions[DECISION]
+    filled = predictions[[other, positive]].fillna({other: -values, positive: values})
+    return predictions.assign(**filled)
 
 
 def _known_groups(parts: list[Part], groups: pd.Series[Any] | None) -> Any:
