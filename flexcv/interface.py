@@ -215,6 +215,7 @@ class CrossValidation:
         n_trials: int | None = None,
         add_merf: bool | None = None,
         early_stopping: float | None = None,
+        threshold: float | Literal["youden", "inner"] | None = None,
         replace: bool = False,
     ) -> None:
         """Add a model to compare.
@@ -250,6 +251,11 @@ class CrossValidation:
             groups that a fold trains on, or a number of them (of rows, without
             groups), to hold out; the model stops where these are predicted best, and
             the rounds it keeps are among its `params`.
+        threshold
+            Of two classes: from which probability on the positive one is predicted. A
+            number; or chosen on the inner folds of each training part, by Youden's
+            index (``"youden"``) or by the objective of `set_inner_cv` (``"inner"``).
+            `results.params` shows it as ``decision_threshold``.
         replace
             Whether it takes the place of a model of that name, as a cell that is run
             again means it; otherwise a second model of one name is refused.
@@ -266,6 +272,7 @@ class CrossValidation:
             n_trials,
             add_merf,
             early_stopping,
+            threshold,
         )
         is_replacing = check_flag("replace", replace)
         self._design = self._design.with_models([spec], is_replacing=is_replacing)

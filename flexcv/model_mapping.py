@@ -13,7 +13,13 @@ from optuna import Trial
 from optuna.distributions import BaseDistribution
 from sklearn.base import clone
 
-from flexcv._checks import check_integer, check_mapping, near_miss
+from flexcv._checks import (
+    check_choice,
+    check_integer,
+    check_mapping,
+    check_number,
+    near_miss,
+)
 from flexcv._migration import GONE_ARGUMENTS, GONE_KEYS, instead_of
 from flexcv.errors import MigrationWarning
 
@@ -65,6 +71,9 @@ class ModelSpec:
     early_stopping
         A share of the training groups, or a number of them, to hold out so that they
         say how many rounds are enough; None fits all rounds to all rows.
+    threshold
+        From which probability on the positive class is predicted: a number, or
+        ``"youden"`` or ``"inner"``, chosen on inner folds; None leaves it to the model.
     """
 
     name: str
@@ -76,11 +85,17 @@ class ModelSpec:
     fit_params: Mapping[str, Any] = field(default_factory=dict)
     add_merf: bool | None = None
     early_stopping: float | None = None
+    threshold: float | str | None = None
 
     @property
     def is_tuned(self) -> bool:
         """Return whether there is something to tune."""
         return bool(self.search_space)
+
+    @property
+    def looks_inside(self) -> bool:
+        """Return whether something is chosen on inner folds."""
+        return self.is_tuned or isinstance(self.threshold, str)
 
     @property
     def consumes_groups(self) -> bool:
@@ -123,8 +138,10 @@ CONFIG_KEYS = (
     "fit_kwargs",
     "add_merf",
     "early_stopping",
+    "threshold",
 )
 KEYS_OF_24 = ("n_jobs_model", "n_jobs_cv")  # read as well, see `specs_from_mapping`
+RULES = ("youden", "inner")  # that choose a threshold inside a fold
 # Arguments of `fit` for a table beside the training rows.
 BESIDE_TRAINING = ("eval_set", "eval_X", "X_val", "X_valid", "validation_data")
 ONE_THREAD = (None, False, 1)  # asks for nothing
@@ -187,6 +204,7 @@ def make_spec(
     n_trials: int | None = None,
     add_merf: bool | None = None,
     early_stopping: float | None = None,
+    threshold: float | str | None = None,
 ) -> ModelSpec:
     """Check the settings of one model and make its record.
 
@@ -214,6 +232,7 @@ def make_spec(
         fit_params,
         add_merf,
         _checked_share(early_stopping),
+        _checked_threshold(threshold),
     )
 
 
@@ -236,6 +255,21 @@ def _checked_share(early_stopping: object) -> float | None:
         "`early_stopping` must lie between 0 and 1, or be a whole number of groups, "
         f"got {value!r}; 0.2 holds out a fifth."
     )
+
+
+def _checked_threshold(threshold: object) -> float | str | None:
+    """Refuse what is neither a probability nor a rule that chooses one."""
+    if threshold is None:
+        return None
+    if isinstance(threshold, str):
+        return str(check_choice("threshold", threshold, RULES))
+    number = check_number("threshold", threshold, 0.0)
+    if not 0.0 < number < 1.0:
+        raise ValueError(
+            "`threshold` must lie between 0 and 1, or be 'youden' or 'inner', got "
+            f"{threshold!r}; 0.5 is where most models stand."
+        )
+    return number
 
 
 def _refuse_tables(model: str, fit_params: Mapping[str, Any]) -> None:

@@ -102,10 +102,11 @@ class Compiled:
     def plans(self) -> dict[str, Plan]:
         """Each plan by the question it answers.
 
-        Inner splits are made when something is tuned, or when no model is known yet.
+        Inner splits are made when something is chosen on them, or when no model is
+        known yet.
         """
         specs, seed = self.design.specs, self.design.run.random_seed
-        with_inner = not specs or any(spec.is_tuned for spec in specs)
+        with_inner = not specs or any(spec.looks_inside for spec in specs)
         plans = [
             make_plan(self.dataset, splits, seed, with_inner=with_inner)
             for splits in self.design.splits
@@ -168,6 +169,8 @@ def refuse_misfits(job: Job) -> None:
     for spec in job.specs:
         if spec.early_stopping is not None:
             refuse_without_rounds(spec.name, spec.estimator)
+        if spec.threshold is not None:
+            _refuse_threshold(spec, task, tuning.objective)
     fixed = [spec for spec in job.specs if not spec.is_tuned]
     # What was asked for by name; defaults are NaN for a model without probabilities.
     for metric in job.design.metrics or ():
@@ -177,6 +180,27 @@ def refuse_misfits(job: Job) -> None:
     tuned = [spec for spec in job.specs if spec.is_tuned]
     _refuse_unscored(tuning.objective, "the objective of the tuning", tuned, task)
     tuning.objective.among(task.classes)
+
+
+def _refuse_threshold(spec: ModelSpec, task: Task, objective: ObjectiveScorer) -> None:
+    """Refuse a threshold where there are not two classes or no probabilities."""
+    owner = f"threshold of {spec.name!r}"
+    if task.kind != "binary":
+        found = f"has {len(task.classes)}" if task.classes else "is a number"
+        raise ValueError(
+            f"{owner} is for two classes and the target {found}; leave it out."
+        )
+    if not spec.is_tuned and not gives_probabilities(spec.estimator):
+        refuse_without_probabilities(owner, [spec.name])
+    scores_classes = not (objective.needs_probabilities or objective.needs_train)
+    if spec.threshold == "inner" and (
+        objective is DEFAULT_OBJECTIVE or not scores_classes
+    ):
+        raise ValueError(
+            f"{owner}: 'inner' takes what the objective of set_inner_cv likes best, "
+            "which must score predicted classes; pass for example "
+            "objective_scorer='f1' there, or threshold='youden'."
+        )
 
 
 def _refuse_unscored(
@@ -204,8 +228,8 @@ def _refuse_unweighted(job: Job) -> None:
     if "scores" in reach:
         names = [f"metric {m.name!r}" for m in job.metrics if not m.takes_weights]
         refuse_without_weights(names, "scores")
-    is_tuned = any(spec.is_tuned for spec in job.specs)
-    if "objective" in reach and is_tuned and not objective.takes_weights:
+    is_asked = any(spec.is_tuned or spec.threshold == "inner" for spec in job.specs)
+    if "objective" in reach and is_asked and not objective.takes_weights:
         refuse_without_weights(["the objective of the tuning"], "objective")
 
 

@@ -136,6 +136,8 @@ class Design:
         if tuned:
             text = f"{', '.join(tuned)}, {self.tuning.n_trials} trials"
             lines.insert(3, ("tuned", text))
+        if thresholds := self._of_models("threshold"):
+            lines.insert(3, ("threshold", thresholds))
         stopped = self._of_models("early_stopping")
         if stopped:
             lines.insert(3, ("early stopping", f"{stopped} held out"))

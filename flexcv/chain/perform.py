@@ -412,7 +412,13 @@ class _Performance:
                 break
         fold = next(f for f in job.plan if (f.repeat, f.index) == result.key[1:])
         chosen = clone(spec.estimator).set_params(**result.params)
-        bare = replace(spec, estimator=chosen, search_space={}, post_processors=())
+        bare = replace(
+            spec,
+            estimator=chosen,
+            search_space={},
+            post_processors=(),
+            threshold=result.threshold,
+        )
         settings = UnitSettings(job.design.scaling)
         unit = run_unit(fold, bare, job.dataset, settings)
         return unit[names.index(result.model)].estimator

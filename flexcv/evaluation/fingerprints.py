@@ -85,6 +85,10 @@ def model_identity(spec: ModelSpec, tuning: TuningSettings) -> Identity:
     ]
     if spec.early_stopping is not None:
         parts.append(("early stopping", spec.early_stopping))
+    if spec.threshold is not None:
+        parts.append(("threshold", spec.threshold))
+    if spec.threshold == "inner":
+        parts.append(("objective of the threshold", tuning.objective))
     if spec.is_tuned:
         parts.append(("search space", spec.search_space))
         parts += _tuning_parts(spec, tuning)

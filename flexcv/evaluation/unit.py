@@ -38,6 +38,7 @@ from .roles import (
     seed_randomness,
 )
 from .scaling import FeatureTable
+from .thresholds import AtThreshold, threshold_of
 from .unit_tuning import (
     UnitSettings,
     model_seed,
@@ -168,6 +169,7 @@ def run_unit(
     if tuned is not None:
         base = clone(base).set_params(**tuned.params)
     work = _Work(spec.name, fold, spec, dataset, settings)
+    around = replace(spec, early_stopping=None)  # runs the rounds that the model kept
     result = _evaluated(base, work)
     results = [
         replace(
@@ -185,7 +187,8 @@ def run_unit(
     for variant in spec.variants:
         wrapped = assign_roles(variant.wrap(clone(base)), dataset)
         seed_randomness(wrapped, model_seed(fold, spec.name))
-        results.append(_evaluated(wrapped, replace(work, name=variant.name)))
+        other = replace(work, name=variant.name, spec=around)
+        results.append(_evaluated(wrapped, other))
     chosen, drawn = ({}, {}) if tuned is None else (tuned.params, tuned.drawn)
     params = {**chosen, **result.params}
     return tuple(replace(result, params=params, drawn=drawn) for result in results)
@@ -200,6 +203,10 @@ class _Work:
     spec: ModelSpec
     dataset: Dataset
     settings: UnitSettings
+
+    @property
+    def inside(self) -> tuple[Fold, ModelSpec, Dataset, UnitSettings]:
+        return self.fold, self.spec, self.dataset, self.settings
 
     @property
     def processors(self) -> tuple[Any, ...]:
@@ -251,16 +258,21 @@ def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
     start = time.perf_counter()
     inside = table.fit_cut(whole, fold.train)
     cut = time.perf_counter() - start
+    threshold = threshold_of(estimator, *work.inside)
     is_lent, fitting, rounds = _fit(estimator, inside, work)
     if is_lent:
         del inside
         inside = table.cut(whole, fold.train)
-    train = answer(estimator, inside, fold.train, dataset.task, work.name)
+    answering = estimator
+    if threshold is not None:
+        answering = AtThreshold.around(estimator, threshold, dataset.task.classes)
+    train = answer(answering, inside, fold.train, dataset.task, work.name)
     del inside  # tables may be large; the test part can have its place
     inside = table.cut(whole, fold.test)
-    test = answer(estimator, inside, fold.test, dataset.task, work.name)
+    test = answer(answering, inside, fold.test, dataset.task, work.name)
     spent = time.perf_counter() - start - cut
     pipeline = Pipeline([("table", table), ("model", estimator)])
+    whole_model = Pipeline([("table", table), ("model", answering)])
     fitted = FittedFold.of(work.name, pipeline, groups, (train, test), fold, dataset)
     return FoldResult(
         work.name,
@@ -273,7 +285,8 @@ def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
         learned=learned_tables(pipeline, whole.iloc[fold.train[:1]]),
         findings=tuple(findings_of(work.processors, fitted)),
         seconds={"fit": fitting, "predict": spent - fitting},
-        estimator=pipeline if work.settings.keep_estimators else None,
+        estimator=whole_model if work.settings.keep_estimators else None,
+        threshold=threshold,
     )
 
 
@@ -284,9 +297,7 @@ def _fit(
     rows, dataset = work.fold.train, work.dataset
     target = dataset.target.to_numpy()[rows]
     fit_params = fit_arguments(estimator, work.spec, dataset, rows)
-    held = None
-    if work.name == work.spec.name:  # what is put around it runs the rounds it kept
-        held = stopping_rows(rows, work.fold, work.spec, dataset)
+    held = stopping_rows(rows, work.fold, work.spec, dataset)
     start, rounds = time.perf_counter(), {}
     with (
         lent(estimator, inside) as is_lent,

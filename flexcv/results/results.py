@@ -196,7 +196,11 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
 
     @property
     def params(self) -> pd.DataFrame:
-        """What tuning chose: one row per tuned model, repeat and fold."""
+        """What was chosen inside each fold: a row per model, repeat and fold.
+
+        Parameters that were tuned, rounds that early stopping kept, and
+        ``decision_threshold``.
+        """
         return params_table(self.folds)
 
     @property

@@ -231,12 +231,12 @@ def _known_groups(parts: list[Part], groups: pd.Series[Any] | None) -> Any:
 
 
 def params_table(folds: Iterable[FoldResult]) -> pd.DataFrame:
-    """Stack what tuning chose: a row per tuned model and fold."""
-    tuned = [fold for fold in folds if fold.params]
-    table = pd.DataFrame([address(fold) for fold in tuned], columns=ADDRESS)
-    names = dict.fromkeys(name for fold in tuned for name in fold.params)
+    """Stack what was chosen inside folds: a row per fold of which something was."""
+    tuned = [(fold, fold.chosen) for fold in folds if fold.chosen]
+    table = pd.DataFrame([address(fold) for fold, _ in tuned], columns=ADDRESS)
+    names = dict.fromkeys(name for _, chosen in tuned for name in chosen)
     for name in names:
-        table[name] = _parameter([fold.params.get(name) for fold in tuned])
+        table[name] = _parameter([chosen.get(name) for _, chosen in tuned])
     return table
 
 
