@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import flexcv._quiet_optuna  # noqa: F401
+
+# isort: split
 import inspect
 import warnings
 from collections.abc import Callable, Mapping

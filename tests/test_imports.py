@@ -4,9 +4,12 @@ import ast
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+import flexcv
 
 ROOT = Path(__file__).parents[1]
 BACKENDS = ("local", "mlflow", "neptune", "wandb")
@@ -63,3 +66,28 @@ def test_the_gate_sees_a_late_import_that_runs_upwards(copied):
 def test_strings_are_found():
     source = 'importlib.import_module("flexcv.plots").f\nimport_module("numpy")'
     assert list(late_imports(source)) == ["flexcv.plots"]
+
+
+def test_the_top_level_loads_what_it_names_when_asked():
+    tree = ast.parse(Path(flexcv.__file__).read_text(encoding="utf-8"))
+    named = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level == 1
+        for alias in node.names
+        if alias.asname == alias.name
+    }
+    assert named == flexcv._ROOMS
+    assert sorted(named) == flexcv.__all__
+    assert set(named) <= set(dir(flexcv))
+    for name, room in named.items():
+        assert getattr(flexcv, name) is getattr(import_module(f"flexcv.{room}"), name)
+
+
+def test_models_and_tables_are_loaded_without_the_engine():
+    code = (
+        "import sys; from flexcv.models import LinearMixedEffectsModel; "
+        "from flexcv.datasets import load_radon; "
+        "sys.exit('optuna' in sys.modules or 'flexcv.evaluation' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,5 +1,8 @@
 """What happens to one model on one fold, and to all of them in a run."""
 
+import flexcv._quiet_optuna  # noqa: F401
+
+# isort: split
 from .checks import CheckFinding as CheckFinding
 from .checks import run_checks as run_checks
 from .events import Event as Event

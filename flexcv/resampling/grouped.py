@@ -51,6 +51,15 @@ def assign_groups(
     return folds
 
 
+def check_enough_groups(n_groups: int, n_splits: int) -> None:
+    """Refuse more folds of whole groups than there are groups."""
+    if n_groups < n_splits:
+        raise ValueError(
+            f"{n_splits} folds of whole groups need at least as many groups, "
+            f"got {n_groups}; lower the number of splits."
+        )
+
+
 class _WholeGroupsKFold:
     """What the grouped splitters share: arguments, checks and the assignment."""
 
@@ -71,11 +80,7 @@ class _WholeGroupsKFold:
                 f"{type(self).__name__} needs groups; pass one label per row."
             )
         codes, levels = pd.factorize(np.asarray(groups))
-        if len(levels) < self.n_splits:
-            raise ValueError(
-                f"{self.n_splits} folds of whole groups need at least as many groups, "
-                f"got {len(levels)}; lower the number of splits."
-            )
+        check_enough_groups(len(levels), self.n_splits)
         strata = self._strata(X, y)
         counts = np.zeros((len(levels), int(strata.max()) + 1))
         np.add.at(counts, (codes, strata), 1.0)

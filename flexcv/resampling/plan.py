@@ -27,6 +27,7 @@ from .registry import (
 )
 
 SEED_RANGE = 2**31 - 1  # what every random_state accepts
+MAX_RANDOM_STATE = 2**32 - 1  # of scikit-learn
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +163,10 @@ def make_plan(
 ) -> Plan:
     """Decide all outer splits, inner splits and seeds of a run.
 
-    The seeds are spawned from `seed` per repeat and fold, so a fold's inner splits
-    do not depend on how many folds or models there are.
+    Splitters of the first repeat, outer and inner, get `seed` itself, so that named
+    splits give the folds of scikit-learn's own splitters with ``random_state=seed``;
+    seeds of later repeats and of models are spawned from it per repeat and fold, so
+    that none depends on how many folds or models there are.
 
     Parameters
     ----------
@@ -194,8 +197,8 @@ def make_plan(
     _refuse_missing_groups(dataset, settings)
     root = np.random.SeedSequence(seed)
     repeats = [
-        _outer_splits(dataset, settings, repeat_seed)
-        for repeat_seed in root.spawn(settings.n_repeats)
+        _outer_splits(dataset, settings, seed, repeat, repeat_seed)
+        for repeat, repeat_seed in enumerate(root.spawn(settings.n_repeats))
     ]
     _refuse_equal_repeats(repeats, settings)
     codes = dataset.group_codes()
@@ -204,16 +207,16 @@ def make_plan(
     folds = []
     for repeat, (splits, seeds) in enumerate(repeats):
         for index, (split, fold_seed) in enumerate(zip(splits, seeds, strict=True)):
-            inner_seed, unit_seed = (seed_number(s) for s in fold_seed.spawn(2))
+            spawned, unit_seed = fold_seed.spawn(2)
+            inner_seed = _splitter_seed(seed, repeat, spawned)
             address = f"repeat {repeat}, fold {index}"
             inside = (
                 _inner_splits(dataset, split, inner, settings, inner_seed, address)
                 if with_inner
                 else ()
             )
-            folds.append(
-                Fold(repeat, index, unit_seed, split.train, split.test, inside)
-            )
+            number = seed_number(unit_seed)
+            folds.append(Fold(repeat, index, number, split.train, split.test, inside))
     if settings.first_fold_only:
         folds = folds[:1]
     return Plan(
@@ -240,13 +243,24 @@ def _refuse_missing_groups(dataset: Dataset, settings: SplitSettings) -> None:
 
 
 def _outer_splits(
-    dataset: Dataset, settings: SplitSettings, seed: np.random.SeedSequence
+    dataset: Dataset,
+    settings: SplitSettings,
+    seed: int,
+    repeat: int,
+    spawned: np.random.SeedSequence,
 ) -> tuple[list[Split], list[np.random.SeedSequence]]:
-    splitter_seed = seed_number(seed.spawn(1)[0])
+    number = _splitter_seed(seed, repeat, spawned.spawn(1)[0])
     splits = _splits(
-        dataset, settings.outer, settings.n_splits_out, splitter_seed, "split_out"
+        dataset, settings.outer, settings.n_splits_out, number, "split_out"
     )
-    return splits, seed.spawn(len(splits))
+    return splits, spawned.spawn(len(splits))
+
+
+def _splitter_seed(seed: int, repeat: int, spawned: np.random.SeedSequence) -> int:
+    """Return the run's own seed in the first repeat, as scikit-learn would have it."""
+    if repeat == 0 and seed <= MAX_RANDOM_STATE:
+        return seed
+    return seed_number(spawned)
 
 
 def _inner_method(settings: SplitSettings, keeps: bool | None) -> SplitMethod:

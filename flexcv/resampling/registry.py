@@ -9,22 +9,35 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 import numpy as np
-from sklearn.model_selection import KFold, LeaveOneGroupOut, TimeSeriesSplit
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+)
 
 from flexcv._checks import near_miss
 from flexcv.typing import Pairs, Splitter
 
 from .grouped import BalancedGroupKFold, ContinuousStratifiedGroupKFold
+from .peers import OnGroups, OnStrata
 from .stratified import ConcatenatedStratifiedKFold, ContinuousStratifiedKFold
 
 
 class CrossValMethod(Enum):
-    """The split strategies that have a name; a string of the same value works too."""
+    """The split strategies that have a name; a string of the same value works too.
+
+    Names that scikit-learn has too give, in the first repeat of a run with seed s,
+    the folds of scikit-learn's own splitter with ``shuffle=True, random_state=s``.
+    """
 
     KFOLD = "KFold"
     STRATIFIED_KFOLD = "StratifiedKFold"
     CONTINUOUS_STRATIFIED_KFOLD = "ContinuousStratifiedKFold"
     GROUP_KFOLD = "GroupKFold"
+    BALANCED_GROUP_KFOLD = "BalancedGroupKFold"
     STRATIFIED_GROUP_KFOLD = "StratifiedGroupKFold"
     CONTINUOUS_STRATIFIED_GROUP_KFOLD = "ContinuousStratifiedGroupKFold"
     CONCATENATED_STRATIFIED_KFOLD = "ConcatenatedStratifiedKFold"
@@ -56,7 +69,7 @@ _STRATEGIES = {
         lambda n, seed: KFold(n, shuffle=True, random_state=seed), _M.KFOLD
     ),
     _M.STRATIFIED_KFOLD: _Strategy(
-        lambda n, seed: ContinuousStratifiedKFold(n, random_state=seed),
+        lambda n, seed: OnStrata(StratifiedKFold(n, shuffle=True, random_state=seed)),
         _M.STRATIFIED_KFOLD,
     ),
     _M.CONTINUOUS_STRATIFIED_KFOLD: _Strategy(
@@ -64,12 +77,19 @@ _STRATEGIES = {
         _M.CONTINUOUS_STRATIFIED_KFOLD,
     ),
     _M.GROUP_KFOLD: _Strategy(
-        lambda n, seed: BalancedGroupKFold(n, random_state=seed),
+        lambda n, seed: OnGroups(GroupKFold(n, shuffle=True, random_state=seed)),
         _M.GROUP_KFOLD,
         needs_groups=True,
     ),
+    _M.BALANCED_GROUP_KFOLD: _Strategy(
+        lambda n, seed: BalancedGroupKFold(n, random_state=seed),
+        _M.BALANCED_GROUP_KFOLD,
+        needs_groups=True,
+    ),
     _M.STRATIFIED_GROUP_KFOLD: _Strategy(
-        lambda n, seed: ContinuousStratifiedGroupKFold(n, random_state=seed),
+        lambda n, seed: OnStrata(
+            OnGroups(StratifiedGroupKFold(n, shuffle=True, random_state=seed))
+        ),
         _M.STRATIFIED_GROUP_KFOLD,
         needs_groups=True,
     ),

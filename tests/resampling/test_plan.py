@@ -19,6 +19,7 @@ COVERING = [
 ]
 GROUPED = [
     CrossValMethod.GROUP_KFOLD,
+    CrossValMethod.BALANCED_GROUP_KFOLD,
     CrossValMethod.STRATIFIED_GROUP_KFOLD,
     CrossValMethod.CONTINUOUS_STRATIFIED_GROUP_KFOLD,
     CrossValMethod.LEAVE_ONE_GROUP_OUT,
