@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn import get_config
+from sklearn.utils.metadata_routing import get_routing_for_object
 
 from flexcv._checks import listed
 from flexcv.arrays import IntArray
@@ -24,7 +26,8 @@ INSIDE = (
 def weight_argument(estimator: Any) -> str | None:
     """Name the argument of `fit` that takes row weights; None if there is none.
 
-    A pipeline hands weights to its last step; what is put around a model, and does not
+    A pipeline hands weights to its last step, or with scikit-learn's metadata routing
+    to those that request them; what is put around a model, and does not
     name weights itself, hands them to what is inside.
 
     Examples
@@ -36,6 +39,8 @@ def weight_argument(estimator: Any) -> str | None:
     ('ridge__sample_weight', None)
     """
     steps = getattr(estimator, "steps", None)
+    if steps and get_config()["enable_metadata_routing"]:
+        return _requested(estimator)
     if steps:
         name, last = steps[-1]
         inner = weight_argument(last)
@@ -46,6 +51,12 @@ def weight_argument(estimator: Any) -> str | None:
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return _handed_on(estimator)
     return None
+
+
+def _requested(pipeline: Any) -> str | None:
+    """Name the argument that is routed to those steps that request it."""
+    taken = get_routing_for_object(pipeline).consumes("fit", [WEIGHT])
+    return WEIGHT if taken else None
 
 
 def _handed_on(estimator: Any) -> str | None:

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import BaggingRegressor, RandomForestRegressor, StackingRegressor
 from sklearn.linear_model import Lasso, Ridge
@@ -71,3 +72,13 @@ def test_arguments_without_a_value_per_row_are_left_alone():
     cut = cut_rows(given, np.array([3, 0]), len(X))
     assert cut["frame"].index.tolist() == cut["series"].index.tolist() == [3, 0]
     assert (cut["short"], cut["word"]) == ([1, 2], "abc")
+
+
+def test_with_routing_a_pipeline_weighs_the_steps_that_ask():
+    with config_context(enable_metadata_routing=True):
+        asking = Ridge().set_fit_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        model = make_pipeline(scaler, asking)
+        assert weight_argument(model) == "sample_weight"
+        model.fit(X[["a", "b"]], Y, sample_weight=W)
+        assert weight_argument(make_pipeline(StandardScaler(), Ridge())) is None
