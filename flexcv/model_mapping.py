@@ -9,7 +9,6 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 from optuna import Trial
@@ -17,11 +16,12 @@ from optuna.distributions import BaseDistribution
 from sklearn.base import clone
 
 from flexcv._checks import (
-    check_choice,
+    check_early_stopping,
     check_integer,
     check_mapping,
-    check_number,
+    check_threshold,
     near_miss,
+    refuse_tables,
 )
 from flexcv._migration import GONE_ARGUMENTS, GONE_KEYS, instead_of
 from flexcv.errors import MigrationWarning
@@ -144,9 +144,6 @@ CONFIG_KEYS = (
     "threshold",
 )
 KEYS_OF_24 = ("n_jobs_model", "n_jobs_cv")  # read as well, see `specs_from_mapping`
-RULES = ("youden", "inner")  # that choose a threshold inside a fold
-# Arguments of `fit` for a table beside the training rows.
-BESIDE_TRAINING = ("eval_set", "eval_X", "X_val", "X_valid", "validation_data")
 ONE_THREAD = (None, False, 1)  # asks for nothing
 
 
@@ -222,7 +219,7 @@ def make_spec(
     if not isinstance(name, str):
         raise TypeError(f"`model_name` must be a string, got {name!r}.")
     fit_params = check_mapping("fit_kwargs", fit_kwargs)
-    _refuse_tables(name, fit_params)
+    refuse_tables(name, fit_params)
     estimator, fit_params = _with_callbacks(estimator, fit_params, callbacks)
     space = _search_space(estimator, params, requires_inner_cv, name)
     return ModelSpec(
@@ -234,64 +231,9 @@ def make_spec(
         _post_processors(post_processor),
         fit_params,
         add_merf,
-        _checked_share(early_stopping),
-        _checked_threshold(threshold),
+        check_early_stopping(early_stopping),
+        check_threshold(threshold),
     )
-
-
-def _checked_share(early_stopping: object) -> float | None:
-    """Refuse what is neither a share of the groups nor a number of them."""
-    value = early_stopping
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(
-            "`early_stopping` must be a share of the training groups or a number of "
-            f"them, got {value!r}; 0.2 holds out a fifth."
-        )
-    number = float(value)
-    if isinstance(value, Integral) and number >= 1.0:
-        return int(number)
-    if 0.0 < number < 1.0:
-        return number
-    raise ValueError(
-        "`early_stopping` must lie between 0 and 1, or be a whole number of groups, "
-        f"got {value!r}; 0.2 holds out a fifth."
-    )
-
-
-def _checked_threshold(threshold: object) -> float | str | None:
-    """Refuse what is neither a probability nor a rule that chooses one."""
-    if threshold is None:
-        return None
-    if isinstance(threshold, str):
-        return str(check_choice("threshold", threshold, RULES))
-    number = check_number("threshold", threshold, 0.0)
-    if not 0.0 < number < 1.0:
-        raise ValueError(
-            "`threshold` must lie between 0 and 1, or be 'youden' or 'inner', got "
-            f"{threshold!r}; 0.5 is where most models stand."
-        )
-    return number
-
-
-def _refuse_tables(model: str, fit_params: Mapping[str, Any]) -> None:
-    """Refuse tables beside the training rows: nothing scales or splits them."""
-    for name, value in fit_params.items():
-        if name.rpartition("__")[2] in BESIDE_TRAINING or _holds_tables(value):
-            raise ValueError(
-                f"model {model!r}: `fit_kwargs[{name!r}]` holds a table that would "
-                "reach the model unscaled and may hold test rows; pass "
-                "early_stopping=0.2 to add_model, which holds out a fifth of the "
-                "groups that each fold trains on."
-            )
-
-
-def _holds_tables(value: Any) -> bool:
-    """Whether a list holds tables, at any depth, as (table, target) pairs do."""
-    if not isinstance(value, list | tuple):
-        return False
-    return any(_holds_tables(v) or len(getattr(v, "shape", ())) == 2 for v in value)
 
 
 def _check_switch(name: str, value: object) -> None:

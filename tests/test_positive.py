@@ -115,6 +115,7 @@ def test_pictures_and_tables_are_about_it(table, tmp_path):
     results = cv.perform().results
     assert results.task.classes == ("control", "case")
     assert set(results_of_roc(results)["class"]) == {"case"}
+    assert "positive class" in results.report()
     loaded = CrossValidationResults.load(tmp_path / "run")
     assert loaded.task.classes == ("control", "case")
     pd.testing.assert_frame_equal(loaded.interval("f1"), results.interval("f1"))

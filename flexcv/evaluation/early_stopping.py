@@ -127,6 +127,22 @@ def held_out(rows: IntArray, dataset: Dataset, amount: float, seed: int) -> IntA
     return np.flatnonzero(_with_all_classes(draws, dataset.numbers[rows]))
 
 
+def fit_part(
+    estimator: Any, X: Any, y: Any, arguments: Mapping[str, Any], held: IntArray | None
+) -> dict[str, int]:
+    """Fit to a training part; where rows are held out, with early stopping.
+
+    Parameters
+    ----------
+    estimator, X, y, arguments, held
+        As in `fit_stopping`; None holds nothing out, and no rounds are chosen.
+    """
+    if held is not None:
+        return fit_stopping(estimator, X, y, arguments, held)
+    estimator.fit(X, y, **arguments)
+    return {}
+
+
 def fit_stopping(
     estimator: Any, X: Any, y: Any, arguments: Mapping[str, Any], held: IntArray
 ) -> dict[str, int]:

@@ -25,7 +25,7 @@ from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Fold
 
 from .answers import class_probabilities
-from .tuning import fit_inside
+from .early_stopping import fit_part
 from .unit_tuning import UnitSettings, inner_folds
 
 USUAL = 0.5  # where nothing can be chosen
@@ -260,7 +260,7 @@ def _out_of_fold(
     tables = []
     for inside in inner_folds(estimator, splits, fold, spec, dataset, settings):
         model = clone(estimator)
-        fit_inside(model, inside)
+        fit_part(model, *inside.training)
         name = type(model).__name__
         table = class_probabilities(model, inside.X_valid, inside.classes, name)
         assert table is not None, "a threshold asked of a model without probabilities"

@@ -28,7 +28,7 @@ from flexcv.storage.values import is_exact
 
 from .answers import class_probabilities, ranking_values
 from .choices import Space, choices_by_place, params_from
-from .early_stopping import fit_stopping
+from .early_stopping import fit_part
 from .failed_trials import (
     refuse_when_all_raised,
     warn_of_failed,
@@ -106,6 +106,11 @@ class InnerFold:
     w_valid: FloatArray | None = None  # weights of rows in the objective
     w_train: FloatArray | None = None
     held_out: IntArray | None = None  # training rows that say when to stop
+
+    @property
+    def training(self) -> tuple[Any, Any, Mapping[str, Any], IntArray | None]:
+        """Return what a fit is given."""
+        return self.X_train, self.y_train, self.fit_params, self.held_out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -319,22 +324,13 @@ def _copier(model: Any) -> Callable[[], Any]:
 
 
 def _score(model: Any, fold: InnerFold, objective: ObjectiveScorer) -> float:
-    fit_inside(model, fold)
+    fit_part(model, *fold.training)
     predicted = _response(model, fold.X_valid, fold, objective)
     if not objective.needs_train:
         return objective(fold.y_valid, predicted, sample_weight=fold.w_valid)
     inside = _response(model, fold.X_train, fold, objective)
     arrays = (fold.y_valid, predicted, fold.y_train, inside)
     return objective(*arrays, fold.w_valid, fold.w_train)
-
-
-def fit_inside(model: Any, fold: InnerFold) -> None:
-    """Fit to the training part of an inner fold, with early stopping if asked for."""
-    if fold.held_out is None:
-        model.fit(fold.X_train, fold.y_train, **fold.fit_params)
-        return
-    training = fold.X_train, fold.y_train, fold.fit_params
-    fit_stopping(model, *training, fold.held_out)
 
 
 def _response(model: Any, X: Any, fold: InnerFold, objective: ObjectiveScorer) -> Any:

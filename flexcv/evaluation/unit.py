@@ -27,7 +27,7 @@ from flexcv.resampling import Fold
 
 from .advice import add_advice
 from .answers import answer
-from .early_stopping import fit_stopping, with_rounds
+from .early_stopping import fit_part, with_rounds
 from .fit_arguments import fit_arguments
 from .learned import learned_tables
 from .lending import lent
@@ -298,15 +298,12 @@ def _fit(
     target = dataset.target.to_numpy()[rows]
     fit_params = fit_arguments(estimator, work.spec, dataset, rows)
     held = stopping_rows(rows, work.fold, work.spec, dataset)
-    start, rounds = time.perf_counter(), {}
+    start = time.perf_counter()
     with (
         lent(estimator, inside) as is_lent,
         watched(estimator, work.name, work.fold, work.settings.watch),
     ):
-        if held is None:
-            estimator.fit(inside, target, **fit_params)
-        else:
-            rounds = fit_stopping(estimator, inside, target, fit_params, held)
+        rounds = fit_part(estimator, inside, target, fit_params, held)
     return is_lent, time.perf_counter() - start, rounds
 
 
