@@ -168,7 +168,8 @@ def youden_threshold(
 
     Examples
     --------
-    >>> youden_threshold(np.array([False, True, True]), np.array([0.1, 0.3, 0.6]))
+    >>> cut = youden_threshold(np.array([False, True, True]), np.array([0.1, 0.3, 0.6]))
+    >>> round(cut, 6)
     0.2
     """
     cuts, places = _cuts(probabilities)
