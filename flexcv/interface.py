@@ -28,7 +28,7 @@ from flexcv.chain.compile import Compiled
 from flexcv.chain.design import Design, MerfSettings, outer_methods
 from flexcv.chain.perform import perform_jobs, tune_job, warn_about_failures
 from flexcv.chain.setters import chained, setter
-from flexcv.dataset import make_dataset
+from flexcv.dataset import column_meant, make_dataset
 from flexcv.dataset.weighting import EVERYWHERE, Reach
 from flexcv.errors import NotPerformedError, OlderChainWarning
 from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
@@ -105,6 +105,7 @@ class CrossValidation:
         target_name: str = "",
         dataset_name: str = "",
         *,
+        extra: str | Sequence[str] | pd.DataFrame | pd.Series | None = None,
         weights: str | ArrayLike | None = None,
         weights_in: Reach | Sequence[Reach] = EVERYWHERE,
         positive: str | float | None = None,
@@ -129,6 +130,10 @@ class CrossValidation:
             DataFrame of columns of `X`.
         target_name, dataset_name
             Names shown in results.
+        extra
+            Columns that splitters see and no model does, such as a date: names of
+            columns of `X`, which are then moved out of the features, or a Series or
+            DataFrame.
         weights
             A weight for each row, zero or more, shape (n_rows,), or the name of a
             column of `X`, which is then no feature.
@@ -146,7 +151,7 @@ class CrossValidation:
             When rows do not fit together or values cannot be used.
         """
         names = target_name, dataset_name
-        more = weights, weights_in, positive
+        more = extra, weights, weights_in, positive
         dataset = make_dataset(X, y, groups, slopes, *names, *more)
         self._design = changed(self._design, dataset=dataset)
 
@@ -163,6 +168,8 @@ class CrossValidation:
         metrics: Metrics | None = None,
         *,
         n_repeats: int = 1,
+        time: str | None = None,
+        time_within: Literal["table", "groups"] = "table",
     ) -> None:
         """Set how rows are split, whether features are scaled, and what is scored.
 
@@ -170,8 +177,10 @@ class CrossValidation:
         ----------
         split_out
             Outer split: a name or member of `CrossValMethod`, a splitter object with
-            `split(X, y, groups)`, or (train, test) pairs of row positions. A list of
-            names or splitters runs the same models under each, for example
+            `split(X, y, groups)`, or (train, test) pairs of row positions. An object
+            sees the whole table as `X`: features, grouping columns and those of
+            ``set_data(extra=...)``, and the first grouping column as `groups`. A list
+            of names or splitters runs the same models under each, for example
             ``["KFold", "GroupKFold"]`` for known and for new groups; the results are
             then a `PlansCompared`.
         split_in
@@ -190,11 +199,21 @@ class CrossValidation:
             brier, roc_auc (of more than two roc_auc_ovr) and balanced_accuracy.
         n_repeats
             Repeat the outer split with other seeds.
+        time
+            The column that says when a row was (dates or numbers; a feature, a grouping
+            column or one of ``set_data(extra=...)``). ``"TimeSeriesSplit"`` then cuts
+            its distinct values, whatever the order of the rows, and any split is
+            refused that trains on what is later than a test row.
+        time_within
+            ``"table"`` when all rows share one clock, as the calendar is;
+            ``"groups"`` when each group has its own, as days since admission.
         """
         inner = None if split_in is None else resolve_method("split_in", split_in)
         numbers = n_splits_out, n_splits_in, n_repeats, break_cross_val
+        order = column_meant("time", time), time_within
         splits = tuple(
-            SplitSettings(outer, inner, *numbers) for outer in outer_methods(split_out)
+            SplitSettings(outer, inner, *numbers, *order)
+            for outer in outer_methods(split_out)
         )
         self._design = changed(
             self._design,

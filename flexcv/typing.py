@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+Between: TypeAlias = bool | Literal["auto"]
 Callback: TypeAlias = Callable[[Mapping[str, float]], bool | None]
 KnownGroups: TypeAlias = Literal["conditional", "population"]
 NaAction: TypeAlias = Literal["raise", "drop"]

@@ -112,7 +112,7 @@ class Compiled:
             for splits in self.design.splits
         ]
         titles = [title_of(splits.outer) for splits in self.design.splits]
-        names = plan_names([plan.question for plan in plans], titles)
+        names = plan_names([plan.name for plan in plans], titles)
         return dict(zip(names, plans, strict=True))
 
     @cached_property
@@ -332,6 +332,7 @@ def _information(job: Job) -> dict[str, Any]:
         "splits": split_described(job.splits),
         "folder": str(job.folder or "none"),
         "question": job.plan.question,
+        "known_groups": dict(job.plan.known),
         "plan": job.plan.fingerprint,
         "random_seed": job.design.run.random_seed,
         "models": names,

@@ -191,7 +191,11 @@ def split_described(splits: SplitSettings) -> str:
     text = title_of(splits.outer)
     if isinstance(splits.outer, CrossValMethod):
         text += f", {splits.n_splits_out} folds"
-    return text + (f", {splits.n_repeats} repeats" if splits.n_repeats > 1 else "")
+    text += f", {splits.n_repeats} repeats" if splits.n_repeats > 1 else ""
+    if splits.time is None:
+        return text
+    whose = " of each group" if splits.time_within == "groups" else ""
+    return f"{text}, in the order of {splits.time!r}{whose}"
 
 
 def _is_split(entry: Any) -> bool:

@@ -89,3 +89,28 @@ def is_name(value: Any, table: pd.DataFrame) -> bool:
     if isinstance(value, bool) or not isinstance(value, Hashable):
         return False
     return value in table.columns
+
+
+def column_meant(role: str, value: Any) -> str | None:
+    """Return the name of one column as a text, before the table is known.
+
+    Parameters
+    ----------
+    role
+        The argument's name, for the message.
+    value
+        A text, a number or a tuple that names a column; None names none.
+
+    Examples
+    --------
+    >>> column_meant("time", "date"), column_meant("time", 2024)
+    ('date', '2024')
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, Hashable):
+        raise TypeError(
+            f"`{role}` must be the name of a column, got {type(value).__name__}; pass "
+            f"the column to set_data(extra=...) and its name as `{role}`."
+        )
+    return str(value)

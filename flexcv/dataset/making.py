@@ -7,9 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flexcv._checks import check_text, listed, near_miss
+from flexcv._checks import check_text, listed
 
+from .extra import check_extra, read_extra, refuse_grouping
 from .foreign import as_pandas, names_called
+from .named import (
+    check_rows,
+    column_called,
+    refuse_duplicates,
+    refuse_unknown_names,
+    taken_out,
+)
 from .table import Dataset
 from .weighting import EVERYWHERE, checked_weights
 
@@ -23,6 +31,7 @@ def make_dataset(
     slopes: Any = None,
     target_name: str = "",
     dataset_name: str = "",
+    extra: Any = None,
     weights: Any = None,
     weights_in: Any = EVERYWHERE,
     positive: Any = None,
@@ -46,6 +55,10 @@ def make_dataset(
         Names of features, or a Series or DataFrame holding some of the features.
     target_name, dataset_name
         Names shown in results; the target's own name is kept when left empty.
+    extra
+        Columns that splitters see and no model does, such as a date: names of columns
+        of `X`, which are then moved out of the features, or a Series, a DataFrame or a
+        dictionary of columns.
     weights
         A weight for each row: a Series, array or list, or the name of a column of `X`,
         which is then moved out of the features.
@@ -60,8 +73,9 @@ def make_dataset(
         When lengths, indexes, names or values do not fit together.
     """
     X = as_pandas(X, "X")
-    given = {"y": y, "groups": groups, "slopes": slopes, "weights": weights}
-    y, groups, slopes, weights = (
+    given = {"y": y, "groups": groups, "slopes": slopes, "extra": extra}
+    given["weights"] = weights
+    y, groups, slopes, extra, weights = (
         names_called(as_pandas(value, role), X) for role, value in given.items()
     )
     features = _features(X)
@@ -72,16 +86,13 @@ def make_dataset(
     if weights is not None:
         values, features = _row_values(weights, features, "weights")
         weighting = checked_weights(values, weights_in)
-    if _are_columns(groups, features):
-        names = [groups] if isinstance(groups, str) else list(groups)
-        chosen = [_column(features, name, "groups") for name in names]
-        frame: pd.DataFrame | None = pd.concat(chosen, axis=1)
-        features = features.drop(columns=names)
-    else:
-        frame = None if groups is None else _groups(groups, features)
+    frame, features = taken_out(groups, features, "groups", _groups)
+    refuse_grouping(extra, frame)
+    others, features = taken_out(extra, features, "extra", read_extra)
     target = target.rename(target_name or _own_name(target, features))
     _check_target(target)
     _check_groups(frame, features, target)
+    check_extra(others, frame, features, target)
     _check_features(features)
     names_of_slopes = _slopes(slopes, features)
     if names_of_slopes and frame is None:
@@ -97,6 +108,7 @@ def make_dataset(
         names_of_slopes,
         dataset_name,
         is_array,
+        extra=others,
         weights=weighting,
         positive=positive,
     )
@@ -119,7 +131,7 @@ def _features(X: Any) -> pd.DataFrame:
         frame = pd.DataFrame(values.copy(), copy=False)
         frame.columns = pd.Index([f"x{number}" for number in range(values.shape[1])])
     frame.columns = pd.Index([str(name) for name in frame.columns])
-    _refuse_duplicates(frame, "X")
+    refuse_duplicates(frame, "X")
     if frame.empty:
         raise ValueError(
             f"`X` must have rows and columns, got the shape {frame.shape}; "
@@ -135,7 +147,7 @@ def _row_values(
     if isinstance(given, list) and len(given) == 1 and isinstance(given[0], str):
         [given] = given if given[0] in features.columns else [given]
     if isinstance(given, str):
-        return _column(features, given, role), features.drop(columns=given)
+        return column_called(features, given, role), features.drop(columns=given)
     return _series(given, features, role), features
 
 
@@ -164,7 +176,7 @@ def _series(given: Any, features: pd.DataFrame, role: str) -> pd.Series[Any]:
         series = pd.Series(values.tolist() if is_mixed else values.copy())
         if len(series) == len(features):
             series.index = features.index
-    _check_rows(series, features, role)
+    check_rows(series, features, role)
     return series.rename(role if series.name is None else str(series.name))
 
 
@@ -174,7 +186,7 @@ def _groups(groups: Any, features: pd.DataFrame) -> pd.DataFrame:
     elif isinstance(groups, pd.DataFrame):
         frame = groups.copy(deep=False)
     else:
-        _refuse_unknown_names(groups, features)
+        refuse_unknown_names(groups, features)
         values = np.asarray(groups)
         if values.ndim not in {1, 2}:
             raise TypeError(
@@ -189,39 +201,11 @@ def _groups(groups: Any, features: pd.DataFrame) -> pd.DataFrame:
         if len(frame) == len(features):
             frame.index = features.index
     frame.columns = pd.Index([str(name) for name in frame.columns])
-    _refuse_duplicates(frame, "groups")
+    refuse_duplicates(frame, "groups")
     if frame.shape[1] == 0:
         raise ValueError("`groups` must have at least one column, got none.")
-    _check_rows(frame, features, "groups")
+    check_rows(frame, features, "groups")
     return frame
-
-
-def _refuse_unknown_names(groups: Any, features: pd.DataFrame) -> None:
-    """Refuse a list of names of which one is unknown; it holds no labels of rows."""
-    if not isinstance(groups, list | tuple) or len(groups) == len(features):
-        return
-    known = [str(name) for name in features.columns]
-    unknown = [name for name in groups if isinstance(name, str) and name not in known]
-    if unknown and len(unknown) < len(groups):
-        hint = near_miss(unknown[0], known) or "; check the name."
-        raise ValueError(
-            f"`groups` names {unknown[0]!r}, which is no column of `X`{hint}"
-        )
-
-
-def _check_rows(
-    given: pd.Series[Any] | pd.DataFrame, features: pd.DataFrame, name: str
-) -> None:
-    if len(given) != len(features):
-        raise ValueError(
-            f"`{name}` has {len(given)} rows but `X` has {len(features)}; "
-            f"pass one value per row of `X`."
-        )
-    if not given.index.equals(features.index):
-        raise ValueError(
-            f"`{name}` and `X` have different indexes, so their rows may not belong "
-            f"together; sort them alike, then call reset_index(drop=True) on both."
-        )
 
 
 def _own_name(target: pd.Series[Any], features: pd.DataFrame) -> str:
@@ -291,8 +275,8 @@ def _check_groups(
 def _check_features(features: pd.DataFrame) -> None:
     if features.shape[1] == 0:
         raise ValueError(
-            "no feature is left once target and groups are taken out of `X`; "
-            "pass at least one more column."
+            "no feature is left once target, groups and extra columns are taken out "
+            "of `X`; pass at least one more column."
         )
     numbers = features.select_dtypes("number")
     infinite = [
@@ -310,15 +294,17 @@ def _slopes(slopes: Any, features: pd.DataFrame) -> tuple[str, ...]:
     if isinstance(slopes, pd.Series):
         slopes = slopes.to_frame()
     if not isinstance(slopes, pd.DataFrame):
-        names = (_column(features, s, "slopes").name for s in _slope_names(slopes))
+        names = (
+            column_called(features, s, "slopes").name for s in _slope_names(slopes)
+        )
         return tuple(dict.fromkeys(str(name) for name in names))
     if slopes.shape[1] == 0:
         return ()
     slopes = slopes.rename(columns=str)
-    _refuse_duplicates(slopes, "slopes")
-    _check_rows(slopes, features, "slopes")
+    refuse_duplicates(slopes, "slopes")
+    check_rows(slopes, features, "slopes")
     for name in slopes.columns:
-        if not slopes[name].equals(_column(features, name, "slopes")):
+        if not slopes[name].equals(column_called(features, name, "slopes")):
             raise ValueError(
                 f"`slopes` column {name!r} differs from the column of that name in "
                 "`X`; give it another name and add it to `X` as well."
@@ -343,36 +329,3 @@ def _slope_names(slopes: Any) -> list[str]:
         "`slopes` must be names of columns of `X`, or a Series or DataFrame "
         f"of such columns, got {type(slopes).__name__}."
     )
-
-
-def _column(features: pd.DataFrame, name: object, role: str) -> pd.Series[Any]:
-    if name not in features.columns:
-        hint = near_miss(name, features.columns) or "; add it to `X` or correct it."
-        if name in features.index.names:
-            hint = ", but a level of its index; pass X.reset_index()."
-        raise ValueError(f"`{role}` names {name!r}, which is no column of `X`{hint}")
-    return features[name]
-
-
-def _are_columns(value: Any, features: pd.DataFrame) -> bool:
-    """Tell names of columns from labels: a list of names must all be columns."""
-    if isinstance(value, str):
-        return True
-    return _are_texts(value) and all(name in features.columns for name in value)
-
-
-def _are_texts(value: Any) -> bool:
-    return (
-        isinstance(value, list | tuple)
-        and len(value) > 0
-        and all(isinstance(name, str) for name in value)
-    )
-
-
-def _refuse_duplicates(frame: pd.DataFrame, role: str) -> None:
-    repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
-    if repeated:
-        raise ValueError(
-            f"`{role}` has more than one column called {listed(repeated)}; "
-            "rename them so that each name is unique."
-        )

@@ -19,7 +19,7 @@ from .weighting import Reach, Weights
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Hold features, target, groups and slopes of the same rows.
+    """Hold features, target, groups, slopes and extra columns of the same rows.
 
     Build one with `make_dataset`, which checks and aligns what a user has.
 
@@ -39,6 +39,8 @@ class Dataset:
         Whether the features came as an array, so models get one too.
     task
         Whether the target is a number or a class; `with_task` sets it.
+    extra
+        Columns that splitters see and no model does, such as a date, or None.
     weights
         A weight for each row and what it reaches, or None.
     positive
@@ -59,6 +61,7 @@ class Dataset:
     name: str = ""
     is_array: bool = False
     task: Task = REGRESSION
+    extra: pd.DataFrame | None = None
     weights: Weights | None = None
     positive: Any = None
 
@@ -81,6 +84,7 @@ class Dataset:
             self.name,
             self.is_array,
             self.task,
+            None if self.extra is None else self.extra.iloc[rows],
             None if self.weights is None else self.weights.take(rows),
             self.positive,
         )
@@ -130,6 +134,16 @@ class Dataset:
         assert self.groups is not None, "grouping columns asked of a table without any"
         return pd.concat([self.features, self.groups[list(group_names)]], axis=1)
 
+    def whole_table(self) -> pd.DataFrame:
+        """Return all columns but the target: features, grouping columns, extra ones."""
+        table = self.table(self.group_names)
+        return table if self.extra is None else pd.concat([table, self.extra], axis=1)
+
+    @property
+    def extra_names(self) -> tuple[str, ...]:
+        """Names of the columns that no model sees; empty without any."""
+        return () if self.extra is None else tuple(self.extra.columns)
+
     @property
     def group_names(self) -> tuple[str, ...]:
         """Names of the grouping columns; empty without groups."""
@@ -153,6 +167,8 @@ class Dataset:
             parts.append(f"{labels.nunique()} groups by {labels.name!r}")
         if self.slopes:
             parts.append(f"slopes {listed(self.slopes)}")
+        if self.extra is not None:
+            parts.append(f"extra {listed(self.extra_names)}")
         if self.weights is not None:
             parts.append(f"weights in {' and '.join(self.weights.reach)}")
         kind = ""

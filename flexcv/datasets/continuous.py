@@ -204,3 +204,62 @@ def load_dyestuff() -> pd.DataFrame:
     {'A': 1505.0, 'B': 1528.0, 'C': 1564.0, 'D': 1498.0, 'E': 1600.0, 'F': 1470.0}
     """
     return read_table("dyestuff.csv", labels=["Batch"])
+
+
+def load_pbc() -> pd.DataFrame:
+    """Load 1 863 visits of 312 patients with primary biliary cirrhosis.
+
+    Bilirubin rises as the liver fails. Patients differ in it far more than visits of a
+    patient do, and what goes with it within a patient is not what goes with it between
+    patients: the table on which mixed models lose on new patients unless they are told
+    so (`flexcv.preprocessing`).
+
+    Returns
+    -------
+    DataFrame of 1 863 rows
+        - `log_bili`: logarithm of serum bilirubin, mg/dl
+        - `year`: years since registration
+        - `trt`: 1 for D-penicillamine, 0 for placebo
+        - `age`: years at registration
+        - `female`: 1 for women, 0 for men
+        - `ascites`, `hepato`, `spiders`: 1 where there is fluid in the abdomen, an
+          enlarged liver, blood vessel malformations in the skin
+        - `edema`: 0 for none, 0.5 untreated or treated with success, 1 despite
+          therapy
+        - `albumin`: serum albumin, g/dl
+        - `alk_phos`: alkaline phosphatase, U/liter
+        - `ast`: aspartate aminotransferase, U/ml
+        - `platelet`: platelet count
+        - `protime`: standardised blood clotting time
+        - `stage`: histologic stage of the disease, 1 to 4
+        - `patient`: label of the patient (string, 312 levels)
+
+    Notes
+    -----
+    Origin: Mayo Clinic trial of 1974 to 1984; Murtaugh, P. A., et al. (1994). Primary
+    biliary cirrhosis: prediction of short-term survival based on repeated patient
+    visits. Hepatology 20, 126-134. The table is `pbcseq` of the R package survival by
+    T. Therneau (LGPL, version 2 or later), less the columns of survival and
+    cholesterol, which is missing in two of five visits, and less 82 visits with other
+    missing values.
+
+    Examples
+    --------
+    >>> load_pbc()[["log_bili", "year", "albumin", "patient"]].head(3).round(2)
+       log_bili  year  albumin patient
+    0      2.67  0.00     2.60       1
+    1      3.06  0.53     2.94       1
+    2      0.10  0.00     4.14       2
+    """
+    table = read_table("pbcseq.csv", labels=["id"])
+    return pd.DataFrame(
+        {
+            "log_bili": np.log(table["bili"]),
+            "year": table["day"] / 365.25,
+            "trt": table["trt"],
+            "age": table["age"],
+            "female": (table["sex"] == "f").astype(int),
+            **table.loc[:, "ascites":"stage"],
+            "patient": table["id"],
+        }
+    )

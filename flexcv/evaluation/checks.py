@@ -11,14 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from flexcv._checks import listed, near_miss
-from flexcv.arrays import BoolArray, IntArray
+from flexcv.arrays import IntArray
 from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Plan
+from flexcv.resampling.questions import are_known, percent
 
 from .class_checks import classes_missing, classes_told
 from .fit_arguments import weights_unread
 from .scaling import ScalingSettings
+from .time_checks import ROW_ORDER, inner_split_late, time_unnamed
 
 LEVELS = ("stop", "warn", "note")
 TARGET_LIKE = 0.9999  # absolute correlation with the target
@@ -103,11 +105,13 @@ def check_names(names: Iterable[str]) -> set[str]:
 
 
 def _groups_ignored(setup: Setup) -> Iterator[tuple[str, str]]:
-    if setup.plan.keeps_groups is False and setup.plan.outer != "TimeSeriesSplit":
+    plan = setup.plan
+    is_by_time = plan.time is not None or plan.outer.startswith(ROW_ORDER)
+    if plan.keeps_groups is False and not is_by_time:
         yield (
             "warn",
-            f"{setup.plan.outer} puts rows of one {setup.plan.group_name!r} into "
-            "training and test: this run answers how well known groups are "
+            f"{plan.outer} puts rows of one {plan.group_name!r} into "
+            f"training and test: this run answers how well {plan.question} are "
             "predicted; for new groups use split_out='GroupKFold'.",
         )
 
@@ -117,8 +121,8 @@ def _groups_unused(setup: Setup) -> Iterator[tuple[str, str]]:
         yield (
             "warn",
             f"{setup.plan.outer} keeps groups whole although no model uses them: this "
-            "run answers how well new groups are predicted; for known groups use "
-            "split_out='KFold'.",
+            f"run answers how well {setup.plan.question} are predicted; for known "
+            "groups use split_out='KFold'.",
         )
 
 
@@ -135,16 +139,14 @@ def _groups_missing(setup: Setup) -> Iterator[tuple[str, str]]:
 
 
 def _other_groups(setup: Setup) -> Iterator[tuple[str, str]]:
-    data = setup.dataset
-    if data.groups is None or not setup.plan.keeps_groups:
-        return
-    for name in data.group_names[1:]:
-        codes = pd.factorize(data.groups[name])[0]
-        if any(np.isin(codes[f.test], codes[f.train]).any() for f in setup.plan):
+    plan = setup.plan
+    for name, share in plan.known.items() if plan.keeps_groups else ():
+        if share > 0.0:
             yield (
                 "note",
                 f"levels of {name!r} stand in training and test: the split keeps only "
-                f"{data.group_names[0]!r} whole, so {name!r} stays known.",
+                f"{plan.group_name!r} whole, so {name!r} is known in {percent(share)} "
+                "of the test rows.",
             )
 
 
@@ -159,10 +161,16 @@ def _groups_new(setup: Setup) -> Iterator[tuple[str, str]]:
 
 def _inner_blind(setup: Setup) -> Iterator[tuple[str, str]]:
     plan = setup.plan
-    if setup.is_tuned and plan.keeps_groups and plan.inner_keeps_groups is False:
+    blind = [
+        name
+        for name, share in plan.known.items()
+        if share == 0.0 and plan.inner_known.get(name, 0.0) > 0.0
+    ]
+    if setup.is_tuned and blind:
+        whole = "groups" if blind[0] == plan.group_name else repr(blind[0])
         yield (
             "warn",
-            f"the outer split keeps groups whole but {plan.inner} inside does not, so "
+            f"the outer split keeps {whole} whole but {plan.inner} inside does not, so "
             "parameters are tuned for known groups and scored on new ones; leave "
             "split_in=None or use 'GroupKFold'.",
         )
@@ -204,8 +212,7 @@ def _identical_rows(setup: Setup) -> Iterator[tuple[str, str]]:
     if codes.max() + 1 == len(codes):
         return
     shared = max(
-        float(_are_known(codes, fold.train)[codes[fold.test]].mean())
-        for fold in setup.plan
+        float(are_known(codes, fold.train, fold.test).mean()) for fold in setup.plan
     )
     if shared:
         yield (
@@ -298,6 +305,15 @@ def _classes_missing(setup: Setup) -> Iterator[tuple[str, str]]:
     yield from classes_missing(setup.dataset, setup.plan)
 
 
+def _time_unnamed(setup: Setup) -> Iterator[tuple[str, str]]:
+    yield from time_unnamed(setup.dataset, setup.plan)
+
+
+def _inner_split_late(setup: Setup) -> Iterator[tuple[str, str]]:
+    if setup.is_tuned:
+        yield from inner_split_late(setup.dataset, setup.plan)
+
+
 def _weights_unread(setup: Setup) -> Iterator[tuple[str, str]]:
     yield from weights_unread(setup.dataset, setup.specs)
 
@@ -311,6 +327,8 @@ CHECKS: dict[str, Check] = {
     "groups-missing": _groups_missing,
     "other-groups": _other_groups,
     "inner-split-blind": _inner_blind,
+    "time-unnamed": _time_unnamed,
+    "inner-split-late": _inner_split_late,
     "scaling-differs": _scaling_differs,
     "identical-rows": _identical_rows,
     "classes-told": _classes_told,
@@ -321,13 +339,6 @@ CHECKS: dict[str, Check] = {
     "uneven-folds": _uneven_folds,
     "merf-left-out": _merf_left_out,
 }
-
-
-def _are_known(codes: IntArray, rows: IntArray) -> BoolArray:
-    """Tell for each code whether any of the rows has it."""
-    known = np.zeros(int(codes.max()) + 1, dtype=bool)
-    known[codes[rows]] = True
-    return known
 
 
 def _correlation(values: npt.NDArray[Any], target: npt.NDArray[Any]) -> float:

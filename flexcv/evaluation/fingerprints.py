@@ -19,13 +19,18 @@ from .tuning import TuningSettings
 def run_fingerprints(
     dataset: Dataset, plan: Plan, scaling: ScalingSettings, seed: int
 ) -> dict[str, str]:
-    """Fingerprint what all units of a run share, part by part."""
+    """Fingerprint what all units of a run share, part by part.
+
+    Extra columns count where a splitter sees them.
+    """
     prints = {
         "data": data_identity(dataset).text,
         "plan": identify(plan.fingerprint).text,
         "seed": str(seed),
         "scaling": repr(scaling),
     }
+    if dataset.extra is not None and plan.reads:
+        prints["extra columns"] = identify(dataset.extra[list(plan.reads)]).text
     if dataset.weights is not None:
         prints["weights"] = identify(dataset.weights).text
     return prints

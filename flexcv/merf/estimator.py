@@ -44,6 +44,7 @@ from flexcv.models.contract.responses import AbstractFamilyModel, new_row_interv
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import require_identifiable
 from flexcv.models.design.binary_labels import encoded_classes
+from flexcv.models.design.columns import RandomDesign
 from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.gaussian.conditional import (
     Uncertainty,
@@ -51,13 +52,15 @@ from flexcv.models.gaussian.conditional import (
 from flexcv.models.gaussian.residual_effects import (
     SOLVERS,
     RandomColumns,
+    ResidualEffects,
     average_part,
     columns_of,
     distinct_columns,
 )
 from flexcv.models.laplace.families import Family, family_of
-from flexcv.typing import Callback, Folds, KnownGroups, Seed
+from flexcv.typing import Between, Callback, Folds, KnownGroups, Seed
 
+from .group_learner import GroupLearner, learn_groups
 from .learners import (
     chosen_learner,
     on_its_scale,
@@ -76,6 +79,7 @@ LEARNED = (
     "learner_",
     "random_part_",
     "uncertainty_",
+    "group_learner_",
     "_state",
 )  # forgotten before a fit
 
@@ -140,6 +144,12 @@ class MERF(IteratedModel, AbstractFamilyModel):
     known_groups
         ``"conditional"`` predicts known levels with their random effects,
         ``"population"`` every row without.
+    between
+        Whether features tell of groups as well as of rows: the effects of groups are
+        then b_i = h(mean of x_i) + u_i, h learnt by a clone of the learner from one
+        row per group, which serves new groups. ``"auto"`` is yes where
+        `flexcv.preprocessing.contextual_effects` finds that slopes differ within and
+        between groups. With a family, group means are features of the learner.
     folds
         For cross-fitting: how many folds over shuffled rows, or a splitter, which
         is passed the first factor's levels as groups.
@@ -160,6 +170,9 @@ class MERF(IteratedModel, AbstractFamilyModel):
         target around the learner, then ``learner_.learner_``.
     fit_prediction_
         Which fitted values were used.
+    group_learner_
+        With `between`, what predicts the effects of new groups; None where features
+        tell nothing of them. `variance_components_` then holds what it leaves.
     average_effects_
         What the learner missed of the average effects, added to its predictions.
     learner_slope_
@@ -197,10 +210,12 @@ class MERF(IteratedModel, AbstractFamilyModel):
 
     keep_random_effects: bool
     learner_: Any
+    group_learner_: GroupLearner | None
     learner_slope_: float
     average_effects_: pd.Series
     uncertainty_: Uncertainty
     trace_: pd.DataFrame
+    _has_group_learner: bool
     _effects_kept: dict[int, pd.DataFrame]
     _feature_names: list[Any]
 
@@ -224,6 +239,7 @@ class MERF(IteratedModel, AbstractFamilyModel):
         callbacks: Callback | Sequence[Callback] | None = None,
         random_state: Seed = None,
         known_groups: KnownGroups = "conditional",
+        between: Between = False,
         folds: Folds = 5,
         warm_start: bool = False,
         keep_random_effects: bool = False,
@@ -243,6 +259,7 @@ class MERF(IteratedModel, AbstractFamilyModel):
         self.callbacks = callbacks
         self.random_state = random_state
         self.known_groups = known_groups
+        self.between = between
         self.folds = folds
         self.warm_start = warm_start
         self.keep_random_effects = keep_random_effects
@@ -338,6 +355,7 @@ class MERF(IteratedModel, AbstractFamilyModel):
         target = target if is_plain else on_grid(target)
         rows = LearnerRows(table, random, target, self._fit_params)
         generator = generator_from(self.random_state)
+        self._group_seed = int(generator.randint(2**31 - 1))
         given = chosen_learner(self.estimator, self._family_name())
         learner = on_its_scale(seeded(given, generator), self._family_name())
         if not is_plain:
@@ -345,7 +363,7 @@ class MERF(IteratedModel, AbstractFamilyModel):
         train, valid = rows.split(self.validation_fraction, generator)
         for name in LEARNED:
             self.__dict__.pop(name, None)
-        self.trace_ = trace_frame([], random)
+        self.trace_, self.group_learner_ = trace_frame([], random), None
         self.converged_ = self.stopped_ = False
         self._effects_kept: dict[int, pd.DataFrame] = {}
         refits = self._refits(learner, train)
@@ -377,9 +395,45 @@ class MERF(IteratedModel, AbstractFamilyModel):
                 kept.append(trace_row(finished, random, loss))
                 if self._is_done(kept):
                     break
+            self._learn_groups(refits, outcome)
         finally:
             self._finish(kept, outcome, random)
         self._warn_unsettled(kept)
+
+    def _learn_group_means(
+        self, table: pd.DataFrame, target: FloatArray, left_out: Sequence[Any]
+    ) -> None:
+        super()._learn_group_means(table, target, left_out)
+        self._has_group_learner = self._is_normal() and self.group_means_ is not None
+        if self._has_group_learner:
+            self.group_means_ = None
+
+    def _learn_groups(self, refits: LearnerRefits, outcome: Outcome) -> None:
+        """Learn what features of groups tell of their effects; the rest is random."""
+        self.group_learner_, rows = None, refits.rows
+        factor = rows.design.factors[0]
+        intercept = [column is rows.random.ones for column in factor.columns]
+        if not self._has_group_learner or not any(intercept):
+            return
+        column, state = intercept.index(True), self._state
+        variance = float(state.covariances[0][column, column])
+        if not variance > 0.0:
+            return
+        levels, codes, counts = np.unique(
+            factor.codes, return_inverse=True, return_counts=True
+        )
+        reliable = counts * variance / (counts * variance + state.sigma2)
+        shown = state.effects[0][levels, column] / reliable
+        found = learn_groups(
+            refits.learner, rows.X, codes, shown, reliable, self._group_seed
+        )
+        if found is None:
+            return
+        self.group_learner_, honest = found
+        state = outcome.solve(self.fitted_ + honest[codes], state)
+        total = state.effects[0].copy()
+        total[levels, column] += honest
+        self._keep_effects(state, (total, *state.effects[1:]))
 
     def _is_done(self, rows: Sequence[Mapping[str, float]]) -> bool:
         """Call the callbacks, then look whether to stop."""
@@ -420,16 +474,22 @@ class MERF(IteratedModel, AbstractFamilyModel):
         self.learner_, self.fitted_ = refit.learner, refit.fitted
         self.fit_prediction_ = refit.kind
         self.n_iter_ = finished.iteration
-        self.sigma_ = float(np.sqrt(state.sigma2))
-        self.random_part_ = RandomPart(state.effects, state.covariances)
         names = pd.Index(random.names, name="effect")
         self.average_effects_ = pd.Series(state.average, index=names)
-        self.learner_slope_, self.loglik_ = state.slope, state.loglik
-        self._state = state
+        self._keep_effects(state, state.effects)
         if self.keep_random_effects:
             self._effects_kept[finished.iteration] = pd.concat(
                 self.random_effects_, names=["group", "level"]
             )
+
+    def _keep_effects(
+        self, state: ResidualEffects, effects: tuple[FloatArray, ...]
+    ) -> None:
+        self.sigma_ = float(np.sqrt(state.sigma2))
+        self.random_part_ = RandomPart(effects, state.covariances)
+        self.average_effects_[:] = state.average
+        self.learner_slope_, self.loglik_ = state.slope, state.loglik
+        self._state = state
 
     def _finish(
         self,
@@ -484,6 +544,18 @@ class MERF(IteratedModel, AbstractFamilyModel):
             columns = columns_of(self.random_encoder_, source)
             predicted += average_part(columns, self._average())
         return predicted
+
+    def _linear(self, source: Columns, design: RandomDesign) -> FloatArray:
+        """Add what features tell of groups that are new, or taken for new."""
+        linear = super()._linear(source, design)
+        if self.group_learner_ is None:
+            return linear
+        new = np.flatnonzero(design.factors[0].codes < 0)
+        table = source.table.iloc[new]
+        labels = table.groupby(list(self._terms()[0].columns), dropna=False).ngroup()
+        codes = np.unique(labels.to_numpy(), return_inverse=True)[1]
+        linear[new] += self.group_learner_.values(self._learner_table(table), codes)
+        return linear
 
     def _average(self) -> FloatArray:
         return np.asarray(self.average_effects_, dtype=np.float64)

@@ -53,7 +53,7 @@ from flexcv.models.trees.settings import (
 )
 from flexcv.models.trees.splits import TreeShape
 from flexcv.models.trees.trace import boosting_frame, boosting_row
-from flexcv.typing import Callback, Folds, KnownGroups, Seed
+from flexcv.typing import Between, Callback, Folds, KnownGroups, Seed
 
 
 def _is_gaussian(model: MixedEffectsBoosting) -> bool:
@@ -124,6 +124,10 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
     known_groups
         ``"conditional"`` predicts known levels with their random effects,
         ``"population"`` every row without.
+    between
+        Whether group means of the features are features too, for slopes that differ
+        within and between groups: ``"auto"`` is yes where
+        `flexcv.preprocessing.contextual_effects` finds that they do.
     monotonic_cst
         Per feature 1 where the fixed part must rise, -1 where it must fall, 0 where it
         is free: a mapping by name, or one number per feature in the table's order
@@ -200,6 +204,7 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         callbacks: Callback | Sequence[Callback] | None = None,
         random_state: Seed = None,
         known_groups: KnownGroups = "conditional",
+        between: Between = False,
         monotonic_cst: Mapping[Any, int] | Sequence[int] | None = None,
     ) -> None:
         self.groups = groups
@@ -222,6 +227,7 @@ class MixedEffectsBoosting(IteratedModel, AbstractFamilyModel):
         self.callbacks = callbacks
         self.random_state = random_state
         self.known_groups = known_groups
+        self.between = between
         self.monotonic_cst = monotonic_cst
 
     @available_if(_is_gaussian)  # type: ignore[untyped-decorator]

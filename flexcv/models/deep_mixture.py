@@ -51,7 +51,7 @@ from flexcv.models.mixtures.settings import (
 )
 from flexcv.models.mixtures.sums import SubjectSums, subject_sums
 from flexcv.models.mixtures.units import learn_units
-from flexcv.typing import Callback, KnownGroups, Seed
+from flexcv.typing import Between, Callback, KnownGroups, Seed
 
 EXACT_VARIANCE = 1e-12  # of the residuals, relative to the target's: rounding
 
@@ -126,6 +126,10 @@ class DeepMixtureLMM(AbstractCurveMixture):
     known_groups
         ``"conditional"`` predicts known subjects by their curves, ``"population"``
         every row by the population.
+    between
+        Whether group means of the features are features too, for slopes that differ
+        within and between groups: ``"auto"`` is yes where
+        `flexcv.preprocessing.contextual_effects` finds that they do.
 
     Attributes
     ----------
@@ -197,6 +201,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         callbacks: Callback | Sequence[Callback] | None = None,
         random_state: Seed = None,
         known_groups: KnownGroups = "conditional",
+        between: Between = False,
     ) -> None:
         self.groups = groups
         self.time = time
@@ -222,6 +227,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         self.callbacks = callbacks
         self.random_state = random_state
         self.known_groups = known_groups
+        self.between = between
 
     # -- columns --
 

@@ -41,7 +41,7 @@ from flexcv.models.laplace.fit import fit_laplace
 from flexcv.models.laplace.problem import LaplaceProblem
 from flexcv.models.laplace.separation import looks_separated, separating_columns
 from flexcv.models.laplace.unbounded import grows_without_end, warn_without_end
-from flexcv.typing import KnownGroups, NaAction
+from flexcv.typing import Between, KnownGroups, NaAction
 
 FEW_STEPS = 20  # of a search whose end is infinitely far
 
@@ -94,6 +94,10 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
     known_groups
         ``"conditional"`` predicts known levels with their random effects,
         ``"population"`` every row as if its levels were new.
+    between
+        Whether group means of the features are features too, for slopes that differ
+        within and between groups: ``"auto"`` is yes where
+        `flexcv.preprocessing.contextual_effects` finds that they do.
     na_action
         ``"raise"`` refuses missing values; ``"drop"`` leaves out rows that lack a value
         which the model reads, counts them in ``n_dropped_rows_`` and predicts NaN.
@@ -144,6 +148,7 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         offset: str | None = None,
         n_quadrature: int = 1,
         known_groups: KnownGroups = "conditional",
+        between: Between = False,
         na_action: NaAction = "raise",
     ) -> None:
         self.groups = groups
@@ -156,6 +161,7 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         self.offset = offset
         self.n_quadrature = n_quadrature
         self.known_groups = known_groups
+        self.between = between
         self.na_action = na_action
 
     def fit(

@@ -47,7 +47,7 @@ from flexcv.models.gaussian.summary import (
     fixed_effects_table,
     intraclass_shares,
 )
-from flexcv.typing import KnownGroups, NaAction, Seed
+from flexcv.typing import Between, KnownGroups, NaAction, Seed
 
 
 @readable
@@ -83,6 +83,10 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
     known_groups
         ``"conditional"`` predicts known levels with their random effects,
         ``"population"`` every row without.
+    between
+        Whether group means of the features are features too, for slopes that differ
+        within and between groups: ``"auto"`` is yes where
+        `flexcv.preprocessing.contextual_effects` finds that they do.
     na_action
         ``"raise"`` refuses missing values; ``"drop"`` leaves out rows that lack a value
         which the model reads, counts them in ``n_dropped_rows_`` and predicts NaN.
@@ -122,6 +126,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         weights: str | None = None,
         offset: str | None = None,
         known_groups: KnownGroups = "conditional",
+        between: Between = False,
         na_action: NaAction = "raise",
     ) -> None:
         self.groups = groups
@@ -132,6 +137,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         self.weights = weights
         self.offset = offset
         self.known_groups = known_groups
+        self.between = between
         self.na_action = na_action
 
     @property

@@ -24,7 +24,7 @@ from flexcv.models.contract.responses import mean_at, new_row_interval
 from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.laplace.families import Binomial, Family, Poisson
 from flexcv.models.networks.fitting import AbstractNeuralModel
-from flexcv.typing import Callback, KnownGroups, Seed
+from flexcv.typing import Between, Callback, KnownGroups, Seed
 
 FAMILIES: dict[str, Family | None] = {"gaussian": None, "poisson": Poisson()}
 
@@ -90,6 +90,10 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
     known_groups
         ``"conditional"`` predicts known levels with their random effects,
         ``"population"`` every row without.
+    between
+        Whether group means of the features are features too, for slopes that differ
+        within and between groups: ``"auto"`` is yes where
+        `flexcv.preprocessing.contextual_effects` finds that they do.
 
     Attributes
     ----------
@@ -144,6 +148,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         callbacks: Callback | Sequence[Callback] | None = None,
         random_state: Seed = None,
         known_groups: KnownGroups = "conditional",
+        between: Between = False,
     ) -> None:
         super().__init__(
             groups,
@@ -164,6 +169,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
             callbacks=callbacks,
             random_state=random_state,
             known_groups=known_groups,
+            between=between,
         )
         self.family = family
 

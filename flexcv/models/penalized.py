@@ -31,7 +31,7 @@ from flexcv.models.penalties.fit import (
 )
 from flexcv.models.penalties.rounds import PenalisedRound, penalised_rounds
 from flexcv.models.penalties.units import Units, learn_units
-from flexcv.typing import Callback, Folds, KnownGroups
+from flexcv.typing import Between, Callback, Folds, KnownGroups
 
 
 @readable
@@ -83,6 +83,10 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
     known_groups
         ``"conditional"`` predicts known levels with their random effects,
         ``"population"`` every row without.
+    between
+        Whether group means of the features are features too, for slopes that differ
+        within and between groups: ``"auto"`` is yes where
+        `flexcv.preprocessing.contextual_effects` finds that they do.
 
     Attributes
     ----------
@@ -135,6 +139,7 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         tol: float = 1e-5,
         callbacks: Callback | Sequence[Callback] | None = None,
         known_groups: KnownGroups = "conditional",
+        between: Between = False,
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -151,6 +156,7 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         self.tol = tol
         self.callbacks = callbacks
         self.known_groups = known_groups
+        self.between = between
 
     def path(
         self, X: pd.DataFrame | ArrayLike, y: ArrayLike, alphas: ArrayLike | None = None

@@ -39,7 +39,7 @@ from flexcv.models.penalties.laplace_rounds import (
 from flexcv.models.penalties.likelihood import LikelihoodRows, likelihood_rows
 from flexcv.models.penalties.rounds import PenalisedRound
 from flexcv.models.penalties.units import Units
-from flexcv.typing import Callback, Folds, KnownGroups
+from flexcv.typing import Between, Callback, Folds, KnownGroups
 
 FAMILIES = ("binomial", "poisson")
 
@@ -86,6 +86,10 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
     known_groups
         ``"conditional"`` predicts known levels with their random effects and averages
         over the random effects of new ones, ``"population"`` averages for every row.
+    between
+        Whether group means of the features are features too, for slopes that differ
+        within and between groups: ``"auto"`` is yes where
+        `flexcv.preprocessing.contextual_effects` finds that they do.
 
     Attributes
     ----------
@@ -138,6 +142,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         callbacks: Callback | Sequence[Callback] | None = None,
         offset: str | None = None,
         known_groups: KnownGroups = "conditional",
+        between: Between = False,
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -158,6 +163,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         self.callbacks = callbacks
         self.offset = offset
         self.known_groups = known_groups
+        self.between = between
 
     def fit(
         self,

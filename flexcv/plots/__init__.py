@@ -15,6 +15,7 @@ from .effects import plot_effect_distribution as plot_effect_distribution
 from .effects import plot_fixed_effects as plot_fixed_effects
 from .effects import plot_importance as plot_importance
 from .effects import plot_random_effects as plot_random_effects
+from .effects import plot_within_and_between as plot_within_and_between
 from .findings import DRAWINGS as DRAWINGS
 from .residuals import plot_base_against_mixed as plot_base_against_mixed
 from .residuals import plot_predicted_against_actual as plot_predicted_against_actual
@@ -50,4 +51,5 @@ __all__ = [
     "plot_traces",
     "plot_trajectories",
     "plot_tuning",
+    "plot_within_and_between",
 ]

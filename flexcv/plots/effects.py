@@ -61,6 +61,58 @@ def plot_fixed_effects(effects: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def plot_within_and_between(slopes: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw, feature by feature, the slope within groups and the one between them.
+
+    Both are per standard deviation of the feature, with 95 % intervals.
+
+    Parameters
+    ----------
+    slopes
+        The table of `flexcv.preprocessing.contextual_effects`: columns `within`,
+        `within_se`, `between`, `between_se` and `sd`; a row per feature.
+    ax
+        Axes to draw on; new ones by default.
+
+    Examples
+    --------
+    >>> slopes = pd.DataFrame(
+    ...     {
+    ...         "within": [0.2],
+    ...         "within_se": [0.1],
+    ...         "between": [2.0],
+    ...         "between_se": [0.2],
+    ...         "sd": [1.0],
+    ...     },
+    ...     index=["age"],
+    ... )
+    >>> [text.get_text() for text in plot_within_and_between(slopes).get_legend().texts]
+    ['within groups', 'between groups']
+    """
+    names = ["within", "within_se", "between", "between_se", "sd"]
+    check_columns("slopes", slopes, names)
+    ax = axes_or_new(ax, rows_height(len(slopes)))
+    rows = np.arange(len(slopes))
+    sd = slopes["sd"].to_numpy(float)
+    for number, (kind, shift) in enumerate([("within", -0.12), ("between", 0.12)]):
+        slope = slopes[kind].to_numpy(float) * sd
+        half = stats.norm.ppf(0.975) * slopes[f"{kind}_se"].to_numpy(float) * sd
+        ax.errorbar(
+            slope,
+            rows + shift,
+            xerr=half,
+            fmt="os"[number],
+            color=colour(number),
+            linewidth=2,
+            label=f"{kind} groups",
+        )
+    zero_line(ax)
+    name_rows(ax, list(slopes.index))
+    ax.set_xlabel("slope per standard deviation")
+    add_legend(ax, ["within", "between"])
+    return ax
+
+
 def plot_random_effects(
     effects: pd.DataFrame,
     name: str | None = None,

@@ -4,10 +4,10 @@ from .grouped import BalancedGroupKFold as BalancedGroupKFold
 from .grouped import ContinuousStratifiedGroupKFold as ContinuousStratifiedGroupKFold
 from .plan import Fold as Fold
 from .plan import Plan as Plan
-from .plan import Split as Split
 from .plan import SplitSettings as SplitSettings
 from .plan import make_plan as make_plan
 from .registry import CrossValMethod as CrossValMethod
+from .splitting import Split as Split
 from .stratified import ConcatenatedStratifiedKFold as ConcatenatedStratifiedKFold
 from .stratified import ContinuousStratifiedKFold as ContinuousStratifiedKFold
 

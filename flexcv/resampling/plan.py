@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from flexcv._checks import check_flag, check_integer
+from flexcv._checks import check_choice, check_flag, check_integer
 from flexcv.arrays import IntArray
 from flexcv.dataset import Dataset
 from flexcv.errors import PlanError
 
+from .clock import WITHIN
+from .questions import known_shares, plan_name, question
 from .registry import (
     CrossValMethod,
     FixedPairs,
     SplitMethod,
     inside_of,
-    make_splitter,
     needs_groups,
     title_of,
+)
+from .splitting import (
+    Split,
+    clock_of,
+    columns_read,
+    is_in_row_order,
+    refuse_later,
+    splits_by,
 )
 
 SEED_RANGE = 2**31 - 1  # what every random_state accepts
@@ -40,25 +47,25 @@ class SplitSettings:
     n_splits_in: int = 5
     n_repeats: int = 1
     first_fold_only: bool = False
+    time: str | None = None
+    time_within: str = "table"
 
     def __post_init__(self) -> None:
         check_integer("n_splits_out", self.n_splits_out, 2)
         check_integer("n_splits_in", self.n_splits_in, 2)
         check_integer("n_repeats", self.n_repeats, 1)
         check_flag("break_cross_val", self.first_fold_only)
+        check_choice("time_within", self.time_within, WITHIN)
+        if self.time is None and self.time_within != "table":
+            raise ValueError(
+                f"time_within={self.time_within!r} says whose clock `time` is but no "
+                "`time` is set; name the column, or leave `time_within` out."
+            )
         if isinstance(self.inner, FixedPairs):
             raise TypeError(
                 "`split_in` must be a splitter, because each outer fold has other "
                 "training rows; got index pairs, pass a name or a splitter object."
             )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Split:
-    """Row positions, in the whole table, of one training and one test part."""
-
-    train: IntArray
-    test: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,19 +89,25 @@ class Fold:
 class Plan:
     """Hold all folds of a run, in order.
 
-    Iterate over it for the folds. `outer` and `inner` name the strategies and
-    `keeps_groups` says whether every outer split keeps groups whole (None without
-    groups): then the run answers how well *new* groups are predicted, else how well
-    *known* ones are.
+    Iterate over it for the folds. `outer` and `inner` name the strategies. `known` is
+    counted from the outer splits: the share of test rows whose group has rows in the
+    training part, by grouping column, so 0.0 means that every group is new. It is
+    empty without groups. `inner_known` is the same of the inner splits.
+
+    `time` names the column whose order the outer splits keep, `time_within` says
+    whether the table has one clock or each group its own, and `reads` names the extra
+    columns that splitters see.
     """
 
     folds: tuple[Fold, ...]
     outer: str
     inner: str
     n_rows: int
-    group_name: str | None = None
-    keeps_groups: bool | None = None
-    inner_keeps_groups: bool | None = None
+    known: Mapping[str, float] = field(default_factory=dict)
+    inner_known: Mapping[str, float] = field(default_factory=dict)
+    time: str | None = None
+    time_within: str = "table"
+    reads: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Fold]:
         return iter(self.folds)
@@ -103,11 +116,29 @@ class Plan:
         return len(self.folds)
 
     @property
+    def group_name(self) -> str | None:
+        """Name the first grouping column, which splits; None without groups."""
+        return next(iter(self.known), None)
+
+    @property
+    def keeps_groups(self) -> bool | None:
+        """Whether outer splits keep the first factor's groups whole; None without."""
+        return _keeps_groups(self.known)
+
+    @property
+    def inner_keeps_groups(self) -> bool | None:
+        """Whether inner splits keep the first factor's groups whole; None without."""
+        return _keeps_groups(self.inner_known)
+
+    @property
+    def name(self) -> str:
+        """Return a short name for what the outer splits answer."""
+        return plan_name(self.known)
+
+    @property
     def question(self) -> str:
-        """Return which question the outer splits answer."""
-        if self.keeps_groups is None:
-            return "new rows"
-        return "new groups" if self.keeps_groups else "known groups"
+        """Return which question the outer splits answer, as it was counted."""
+        return question(self.known)
 
     @property
     def n_repeats(self) -> int:
@@ -146,13 +177,21 @@ class Plan:
         repeats = f", {self.n_repeats} repeats" if self.n_repeats > 1 else ""
         return (
             f"<Plan: {len(self)} folds by {self.outer}{repeats}, inside {self.inner}, "
-            f"{self.n_rows} rows; answers: how good for {self.question}>"
+            f"{self.n_rows} rows{self._order}; answers: how good for {self.question}>"
         )
+
+    @property
+    def _order(self) -> str:
+        """Say whose order in time the folds keep, if any."""
+        if self.time is None:
+            return ""
+        whose = f" of each {self.group_name!r}" if self.time_within == "groups" else ""
+        return f" in the order of {self.time!r}{whose}"
 
     def _repr_html_(self) -> str:
         head = (
-            f"<p><b>Plan</b>: {len(self)} folds by {self.outer}, inside {self.inner}; "
-            f"answers how well <b>{self.question}</b> are predicted.</p>"
+            f"<p><b>Plan</b>: {len(self)} folds by {self.outer}, inside {self.inner}"
+            f"{self._order}; answers how well <b>{self.question}</b> are predicted.</p>"
         )
         outer = self.to_frame().query("inner == -1").drop(columns="inner")
         return head + outer.to_html(index=False, max_rows=20)
@@ -171,7 +210,9 @@ def make_plan(
     Parameters
     ----------
     dataset
-        The table; its first grouping column reaches outer and inner splitters.
+        The table. A splitter object sees all its columns but the target as `X`
+        (features, grouping columns, extra ones) and the first grouping column as
+        `groups`.
     settings
         What to split by.
     seed
@@ -183,7 +224,7 @@ def make_plan(
     ------
     PlanError
         When the splits cannot be made: more folds than groups, repeats that would be
-        identical, pairs outside the table.
+        identical, pairs outside the table, a training row later than a test row.
 
     Examples
     --------
@@ -201,9 +242,8 @@ def make_plan(
         for repeat, repeat_seed in enumerate(root.spawn(settings.n_repeats))
     ]
     _refuse_equal_repeats(repeats, settings)
-    codes = dataset.group_codes()
-    keeps = _keeps_groups([split for splits, _ in repeats for split in splits], codes)
-    inner = _inner_method(settings, keeps)
+    known = known_shares(dataset.groups, [s for splits, _ in repeats for s in splits])
+    inner = _inner_method(settings, _keeps_groups(known))
     folds = []
     for repeat, (splits, seeds) in enumerate(repeats):
         for index, (split, fold_seed) in enumerate(zip(splits, seeds, strict=True)):
@@ -219,15 +259,24 @@ def make_plan(
             folds.append(Fold(repeat, index, number, split.train, split.test, inside))
     if settings.first_fold_only:
         folds = folds[:1]
+        known = known_shares(dataset.groups, folds)
+    methods = (settings.outer, inner) if with_inner else (settings.outer,)
     return Plan(
         tuple(folds),
         title_of(settings.outer),
         title_of(inner),
         len(dataset),
-        dataset.group_names[0] if codes is not None else None,
-        keeps,
-        _keeps_groups([s for fold in folds for s in fold.inner], codes),
+        known,
+        known_shares(dataset.groups, [s for fold in folds for s in fold.inner]),
+        settings.time,
+        settings.time_within,
+        columns_read(dataset, methods, settings.time),
     )
+
+
+def _keeps_groups(known: Mapping[str, float]) -> bool | None:
+    """Whether no group of the first factor is known; None without groups."""
+    return next((share == 0.0 for share in known.values()), None)
 
 
 def _refuse_missing_groups(dataset: Dataset, settings: SplitSettings) -> None:
@@ -250,9 +299,13 @@ def _outer_splits(
     spawned: np.random.SeedSequence,
 ) -> tuple[list[Split], list[np.random.SeedSequence]]:
     number = _splitter_seed(seed, repeat, spawned.spawn(1)[0])
-    splits = _splits(
-        dataset, settings.outer, settings.n_splits_out, number, "split_out"
+    clock = clock_of(dataset, settings.time, settings.time_within)
+    splits = splits_by(
+        dataset, settings.outer, settings.n_splits_out, number, "split_out", clock
     )
+    if clock is not None:
+        has_groups = dataset.groups is not None
+        refuse_later(splits, clock, title_of(settings.outer), has_groups=has_groups)
     return splits, spawned.spawn(len(splits))
 
 
@@ -269,6 +322,8 @@ def _inner_method(settings: SplitSettings, keeps: bool | None) -> SplitMethod:
     named = inside_of(settings.outer)
     if named is not None:
         return named
+    if settings.time is not None:
+        return CrossValMethod.TIME_SERIES_SPLIT
     return CrossValMethod.GROUP_KFOLD if keeps else CrossValMethod.KFOLD
 
 
@@ -280,71 +335,16 @@ def _inner_splits(
     seed: int,
     address: str,
 ) -> tuple[Split, ...]:
+    part = dataset.take(outer.train)
+    clock = clock_of(part, settings.time, settings.time_within)
     try:
-        inside = _splits(
-            dataset.take(outer.train), method, settings.n_splits_in, seed, "split_in"
-        )
+        inside = splits_by(part, method, settings.n_splits_in, seed, "split_in", clock)
     except PlanError as error:
         error.add_note(f"while making the inner splits of {address}")
         raise
     return tuple(
         Split(outer.train[split.train], outer.train[split.test]) for split in inside
     )
-
-
-def _splits(
-    dataset: Dataset, method: SplitMethod, n_splits: int, seed: int, argument: str
-) -> list[Split]:
-    splitter = make_splitter(method, n_splits, seed)
-    groups = dataset.splitting_groups
-    labels = None if groups is None else groups.to_numpy()
-    try:
-        with warnings.catch_warnings():
-            # That a splitter ignores groups is for the pre-flight checks to say.
-            warnings.filterwarnings("ignore", "The groups parameter is ignored")
-            # Our own splitters see classes as a category, and do not bin them.
-            is_ours = isinstance(method, CrossValMethod)
-            keep = is_ours and dataset.task.is_classification
-            target = dataset.target if keep else dataset.target.to_numpy()
-            pairs = list(splitter.split(dataset.features, target, labels))
-    except (TypeError, ValueError) as error:
-        raise PlanError(
-            f"`{argument}`: {title_of(method)} cannot split these "
-            f"{len(dataset)} rows: {error}"
-        ) from error
-    splits = [Split(_rows(train), _rows(test)) for train, test in pairs]
-    _check_splits(splits, len(dataset), argument, title_of(method))
-    return splits
-
-
-def _rows(positions: Any) -> IntArray:
-    return np.asarray(positions, dtype=np.intp)
-
-
-def _check_splits(splits: list[Split], n_rows: int, argument: str, title: str) -> None:
-    if not splits:
-        raise PlanError(f"`{argument}`: {title} gave no folds; pass at least one.")
-    for number, split in enumerate(splits):
-        where = f"`{argument}`: fold {number} of {title}"
-        if len(split.train) == 0 or len(split.test) == 0:
-            raise PlanError(f"{where} has an empty training or test part.")
-        both = np.concatenate([split.train, split.test])
-        outside = both[(both < 0) | (both >= n_rows)]
-        if len(outside):
-            raise PlanError(
-                f"{where} names row {outside[0]} of a table with {n_rows} rows; "
-                "use positions from 0."
-            )
-        seen = np.zeros(n_rows, dtype=bool)
-        seen[split.train] = True
-        if seen[split.test].any():
-            raise PlanError(
-                f"{where} has rows in training and test at once; make them disjoint."
-            )
-        tested = np.zeros(n_rows, dtype=bool)
-        tested[split.test] = True
-        if np.count_nonzero(tested) < len(split.test):
-            raise PlanError(f"{where} names a test row more than once.")
 
 
 def _refuse_equal_repeats(
@@ -357,23 +357,17 @@ def _refuse_equal_repeats(
     if len(first) == len(second) and all(
         np.array_equal(a.test, b.test) for a, b in zip(first, second, strict=True)
     ):
+        if settings.time is not None or is_in_row_order(settings.outer):
+            raise PlanError(
+                f"`n_repeats` is {settings.n_repeats} but {title_of(settings.outer)} "
+                "follows the order in time, of which there is one, so every repeat "
+                "would give the same folds; set n_repeats=1."
+            )
         raise PlanError(
             f"`n_repeats` is {settings.n_repeats} but {title_of(settings.outer)} gives "
             "the same folds each time; set n_repeats=1, or pass a splitter that "
             "shuffles with random_state=None."
         )
-
-
-def _keeps_groups(splits: list[Split], codes: IntArray | None) -> bool | None:
-    if codes is None or not splits:
-        return None
-    n_groups = int(codes.max()) + 1
-    for split in splits:
-        seen = np.zeros(n_groups, dtype=bool)
-        seen[codes[split.train]] = True
-        if seen[codes[split.test]].any():
-            return False
-    return True
 
 
 def seed_number(seed: np.random.SeedSequence) -> int:

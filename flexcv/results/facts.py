@@ -27,6 +27,8 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
         "groups": [str(name) for name in dataset.group_names],
         "slopes": list(dataset.slopes),
     }
+    if dataset.extra_names:
+        facts["extra"] = list(dataset.extra_names)
     if dataset.weights is not None:
         facts["weights_in"] = list(dataset.weights.reach)
     labels = dataset.splitting_groups

@@ -16,6 +16,7 @@ from flexcv.dataset import Task
 from flexcv.errors import NotPerformedError, StorageError
 from flexcv.metrics import Metric
 from flexcv.records import FoldResult
+from flexcv.resampling.questions import plan_name
 from flexcv.storage.folder import is_of_first_version, is_run
 
 from ._wording import counted, why_nothing
@@ -196,15 +197,17 @@ class PlansCompared(Mapping[str, R]):
         tables = self._asked(lambda results: results.interval(metric, **settings))
         return pd.concat(tables, names=[PLAN, "model"])
 
-    def by_known_group(self, *, pooled: bool = False) -> pd.DataFrame:
+    def by_known_group(
+        self, *, pooled: bool = False, factor: str | None = None
+    ) -> pd.DataFrame:
         """Score rows of known and of new groups apart; columns are (plan, model).
 
         Parameters
         ----------
-        pooled
+        pooled, factor
             As in `CrossValidationResults.by_known_group`.
         """
-        tables = self._asked(lambda results: results.by_known_group(pooled=pooled))
+        tables = self._asked(lambda r: r.by_known_group(pooled=pooled, factor=factor))
         return pd.concat(tables, axis=1, names=[PLAN])
 
     # -- what every plan has of its own, by plan --
@@ -278,6 +281,11 @@ class PlansCompared(Mapping[str, R]):
     def rows(self) -> pd.DataFrame:
         """Target and splitting group of each row of the table."""
         return self._first.rows
+
+    @property
+    def groups(self) -> pd.DataFrame | None:
+        """The grouping columns of the table, in its order; None without any."""
+        return self._first.groups
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -421,9 +429,17 @@ def plan_folders(folder: Path) -> list[Path]:
 
 def named_by_question(results: list[R]) -> dict[str, R]:
     """Name results by their question, or by their split where questions repeat."""
-    questions = [str(r.information.get("question", "plan")) for r in results]
+    questions = [_answered(r.information) for r in results]
     splits = [str(r.information.get("splits", "plan")) for r in results]
     return dict(zip(plan_names(questions, splits), results, strict=True))
+
+
+def _answered(information: Mapping[str, Any]) -> str:
+    """Name what a plan answers; a run that counted no shares has its question only."""
+    known = information.get("known_groups")
+    return (
+        str(information.get("question", "plan")) if known is None else plan_name(known)
+    )
 
 
 def plan_names(questions: list[str], splits: list[str]) -> list[str]:

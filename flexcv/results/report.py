@@ -19,6 +19,7 @@ from . import page
 from .asked import RunResults
 from .class_tables import calibration_of, confusion_of, roc_of
 from .first_look import FirstLook
+from .known_groups import groups_treated
 from .pictures import Pictures
 
 MOST_POINTS = 1000  # rows of a model that a picture shows
@@ -196,8 +197,8 @@ class _Report:
             if len(sizes) and part in sizes.index.get_level_values("part"):
                 mean = float(sizes.xs(part, level="part").mean())
                 about[f"{part} rows per fold"] = round(mean, 1)
-        question = results.information.get("question", "new rows")
-        return page.facts(about) + f"<p>{escape(_GROUPS_TREATED.get(question, ''))}</p>"
+        treated = groups_treated(results.information)
+        return page.facts(about) + f"<p>{escape(treated)}</p>"
 
     def _data(self) -> str:
         facts = self._results.facts
@@ -216,6 +217,7 @@ class _Report:
             else f"{facts['smallest_group']} to {facts['largest_group']}, median "
             f"{page.number(facts['median_group'])}",
             "random slopes": ", ".join(facts.get("slopes", [])),
+            "columns for the splits only": ", ".join(facts.get("extra", [])),
         }
         names = facts.get("features", [])
         text = f"{len(names)} feature(s): {', '.join(names[:40])}"
@@ -297,16 +299,6 @@ class _Report:
             **versions,
         }
         return page.facts(about)
-
-
-_GROUPS_TREATED = {
-    "new groups": "Every group is whole in the training or in the test part, so scores "
-    "tell how well rows of groups never seen before are predicted.",
-    "known groups": "Rows of a group lie in the training and in the test part, so "
-    "scores tell how well further rows of groups already seen are predicted. For new "
-    "groups expect worse.",
-    "new rows": "The table has no groups: rows are taken as independent.",
-}
 
 
 def _target_facts(facts: Mapping[str, Any]) -> dict[str, str]:

@@ -36,7 +36,7 @@ from .displays import Estimators, ModelFolds, SentenceFrame
 from .facts import data_facts
 from .findings import FoldFindings, collect_findings
 from .kept import kept
-from .known_groups import COUNT, scores_by_known_group
+from .known_groups import COUNT, factors_meant, scores_by_known_group
 from .plans import PlansCompared, named_by_question, plan_folders
 from .scorable import labels_of, metric_meant, scorable, scorable_by, truth
 from .scoring import best_fold, scored, scores_by_name, undefined
@@ -104,7 +104,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         self.metrics = tuple(metrics)
         self.task = dataset.task
         self._target = dataset.target
-        self._groups = dataset.splitting_groups
+        self._groups = dataset.groups
         self.weights = dataset.weights_for("scores", np.arange(len(dataset)))
         what = self.metrics, self._target, self.task, self.weights
         self.folds = tuple(scored(fold, *what) for fold in folds)
@@ -178,10 +178,12 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
 
         Columns: model, repeat, fold, row (its position in the table), group,
         known_group (whether the group was in the fold's training part), y_true,
-        y_pred, part. Where classes are predicted, y_true and y_pred are categories,
-        and ``proba_<class>`` holds the probability of each class; where a model of two
-        classes gives none, ``decision`` holds its decision function. Where scores have
-        weights, there is a column weight.
+        y_pred, part. Of several grouping columns, group and known_group are about the
+        first, and ``known_<name>`` about each further one. Where classes are
+        predicted, y_true and y_pred are categories, and ``proba_<class>`` holds the
+        probability of each class; where a model of two classes gives none,
+        ``decision`` holds its decision function. Where scores have weights, there is a
+        column weight.
         """
         roles = self._target, self._groups, self.task, self.weights
         return predictions_table(self.folds, *roles)
@@ -191,8 +193,13 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         """Target and splitting group of each row of the table, in its order."""
         rows = self._target.rename("y_true").to_frame().reset_index(drop=True)
         if self._groups is not None:
-            rows["group"] = self._groups.array
+            rows["group"] = self._groups.iloc[:, 0].array
         return rows
+
+    @property
+    def groups(self) -> pd.DataFrame | None:
+        """The grouping columns of the table, in its order; None without any."""
+        return None if self._groups is None else self._groups.reset_index(drop=True)
 
     @property
     def params(self) -> pd.DataFrame:
@@ -339,21 +346,29 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         table = fold_scores(self.scores, predictions, chosen.name, function)
         return table.assign(part="test", metric=chosen.name)
 
-    def by_known_group(self, *, pooled: bool = False) -> pd.DataFrame:
+    def by_known_group(
+        self, *, pooled: bool = False, factor: str | None = None
+    ) -> pd.DataFrame:
         """Score the rows of known and of new groups apart, models across.
 
-        The index is (Groups, Metric); the metric ``"n_rows"`` counts the rows. A model
-        that failed on a fold has no scores here, as in the summary's averages.
+        The index is (Groups, Metric); the metric ``"n_rows"`` counts the rows. Of
+        several grouping columns every combination has its rows, such as ``"new
+        lecturer, known student"``. A model that failed on a fold has no scores here,
+        as in the summary's averages.
 
         Parameters
         ----------
         pooled
             Score all folds of a repeat together instead of averaging over folds.
+        factor
+            One grouping column, to tell its groups apart alone; None takes all.
         """
         self._require_units()
         rows = require_predictions(self.predictions)
         predictions, metrics = scorable(rows, self.metrics, self.task)
-        table = scores_by_known_group(predictions, metrics, pooled)
+        names = () if self._groups is None else self._groups.columns
+        factors = factors_meant(names, factor)
+        table = scores_by_known_group(predictions, metrics, pooled, factors)
         failed = self.scores.loc[self.scores["n_rows"].eq(0), "model"].unique()
         is_score = table.index.get_level_values("Metric") != COUNT
         table.loc[is_score, table.columns.isin(failed)] = np.nan

@@ -13,16 +13,18 @@ import pandas as pd
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.dataset import REGRESSION, Task
 from flexcv.records import ADDRESS, FoldResult, Predictions, address
+from flexcv.resampling.questions import are_known
 
 AVERAGES = ("mean", "median", "std")
 DECISION = "decision"  # what ranks the rows of a model without probabilities
 WEIGHT = "weight"  # of a row in scores
 COUNT = "n_folds"  # of each average, where some fold has no score
+KNOWN = "known_group"  # the column that tells it of the first grouping column
 PREDICTION_COLUMNS = [
     *ADDRESS,
     "row",
     "group",
-    "known_group",
+    KNOWN,
     "y_true",
     "y_pred",
     "part",
@@ -89,15 +91,17 @@ def _fold_labels(scores: pd.DataFrame) -> pd.Series[Any]:
 def predictions_table(
     folds: Iterable[FoldResult],
     target: pd.Series[Any],
-    groups: pd.Series[Any] | None,
+    groups: pd.DataFrame | None,
     task: Task = REGRESSION,
     weights: FloatArray | None = None,
 ) -> pd.DataFrame:
     """Stack all predictions: a row per model, fold and predicted row.
 
-    Of classes there is a column of probabilities for each, before the part, then one
-    of decision functions, where a model of two classes gives no probabilities, and one
-    of weights, where scores have weights.
+    Of several grouping columns the first is shown, and `known_columns` names the
+    columns that say of each whether the row's group is known. Of classes there is a
+    column of probabilities for each, before the part, then one of decision functions,
+    where a model of two classes gives no probabilities, and one of weights, where
+    scores have weights.
     """
     parts = [
         (fold, part, predictions)
@@ -107,8 +111,12 @@ def predictions_table(
     ]
     weighted = {} if weights is None else {WEIGHT: weights}
     decided = _decisions(parts)
-    extra = [*task.columns, *decided, *weighted]
-    columns = [*PREDICTION_COLUMNS[:-1], *extra, PREDICTION_COLUMNS[-1]]
+    known = known_columns(() if groups is None else groups.columns)
+    more = [name for name in known.values() if name not in PREDICTION_COLUMNS]
+    scored = [*task.columns, *decided, *weighted]
+    columns = [*PREDICTION_COLUMNS[:-1], *scored, PREDICTION_COLUMNS[-1]]
+    after = columns.index(KNOWN) + 1
+    columns[after:after] = more
     if not parts:
         return _no_predictions(columns, target, task)
     rows = np.concatenate([predictions.rows for *_, predictions in parts])
@@ -121,7 +129,7 @@ def predictions_table(
         "fold": np.repeat([fold.fold for fold, *_ in parts], sizes),
         "row": rows,
         "group": _labels(groups, rows),
-        "known_group": _known_groups(parts, groups),
+        **_known(parts, groups, known),
         "y_true": y_true[rows],
         "y_pred": _predicted(parts, target, task),
         **_probabilities(parts, sizes, task),
@@ -160,10 +168,10 @@ def _repeated(names: list[str], values: list[str], sizes: list[int]) -> Any:
     return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))
 
 
-def _labels(groups: pd.Series[Any] | None, rows: IntArray) -> Any:
+def _labels(groups: pd.DataFrame | None, rows: IntArray) -> Any:
     if groups is None:
         return pd.array([pd.NA] * len(rows), dtype="object")
-    return groups.iloc[rows].array
+    return groups.iloc[:, 0].iloc[rows].array
 
 
 def _predicted(parts: list[Part], target: pd.Series[Any], task: Task) -> Any:
@@ -184,6 +192,32 @@ def _probabilities(
         for size, given in zip(sizes, (p.probabilities for *_, p in parts), strict=True)
     ]
     return dict(zip(task.columns, np.concatenate(tables).T, strict=True))
+
+
+def known_columns(factors: Iterable[Any]) -> dict[str, str]:
+    """Name the columns of predictions that say whether a row's group is known.
+
+    Parameters
+    ----------
+    factors
+        Names of the grouping columns.
+
+    Returns
+    -------
+    The column of each: `known_group` of the first, `known_<name>` of the others.
+
+    Examples
+    --------
+    >>> known_columns(["lecturer", "student"])
+    {'lecturer': 'known_group', 'student': 'known_student'}
+    """
+    names: dict[str, str] = {}
+    for place, factor in enumerate(factors):
+        name = f"known_{factor}" if place else KNOWN
+        while name in names.values():
+            name += "_"
+        names[str(factor)] = name
+    return names
 
 
 def _decisions(parts: list[Part]) -> dict[str, npt.NDArray[Any]]:
@@ -215,18 +249,23 @@ def with_decisions(predictions: pd.DataFrame, task: Task) -> pd.DataFrame:
     return predictions.assign(**filled)
 
 
-def _known_groups(parts: list[Part], groups: pd.Series[Any] | None) -> Any:
-    """Say for each row whether its group was in the fold's training part."""
+def _known(
+    parts: list[Part], groups: pd.DataFrame | None, names: dict[str, str]
+) -> dict[str, Any]:
+    """Say for each row whether its groups were in the fold's training part."""
     if groups is None:
         n_rows = sum(len(predictions.rows) for *_, predictions in parts)
-        return pd.array([pd.NA] * n_rows, dtype="boolean")
-    codes, labels = pd.factorize(groups)
-    found = []
-    for fold, _, predictions in parts:
-        seen = np.zeros(len(labels), dtype=bool)
-        if fold.train is not None:
-            seen[codes[fold.train.rows]] = True
-        found.append(seen[codes[predictions.rows]])
+        return {KNOWN: pd.array([pd.NA] * n_rows, dtype="boolean")}
+    return {name: _known_groups(parts, groups[key]) for key, name in names.items()}
+
+
+def _known_groups(parts: list[Part], groups: pd.Series[Any]) -> Any:
+    codes = pd.factorize(groups)[0].astype(np.intp)
+    nobody = np.empty(0, dtype=np.intp)
+    found = [
+        are_known(codes, nobody if f.train is None else f.train.rows, part.rows)
+        for f, _, part in parts
+    ]
     return pd.array(np.concatenate(found), dtype="boolean")
 
 

@@ -69,6 +69,11 @@ class RunTables(Protocol):
         """Target and splitting group of each row of the table."""
         ...
 
+    @property
+    def groups(self) -> pd.DataFrame | None:
+        """The grouping columns of the table, in its order; None without any."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Description:
@@ -139,7 +144,11 @@ def describe(
 
 def write_table(folder: Path, results: RunTables) -> str:
     """Write target and groups of the table; returns the checksum."""
-    content = {"rows": results.rows, "classes": tuple(results.task.classes)}
+    content: dict[str, Any] = {
+        "rows": results.rows,
+        "groups": results.groups,
+        "classes": tuple(results.task.classes),
+    }
     if results.weights is not None:
         content["weights"] = results.weights
     return write_record(folder / TABLE_FILE, "table", content)
@@ -320,12 +329,14 @@ def _dataset(folder: Path, description: Description) -> Dataset:
     content, digest = read_record(file, "table")
     if digest != description.table:
         raise damaged(file, f"it is not the table of {RESULTS_FILE}")
-    rows, groups = content["rows"], content["rows"].iloc[:, 1:]
+    rows, groups = content["rows"], content.get("groups")
+    if groups is None and rows.shape[1] > 1:  # written when the first was kept only
+        groups = rows.iloc[:, 1:]
     weights = content.get("weights")
     return Dataset(
         pd.DataFrame(index=rows.index),
         rows.iloc[:, 0],
-        groups if groups.shape[1] else None,
+        groups,
         task=Task(content["classes"]),
         weights=None if weights is None else Weights(pd.Series(weights), ("scores",)),
     )

@@ -27,7 +27,8 @@ from flexcv.errors import StorageError
 
 from .base import FIRST_METRIC, TEST_ROWS
 from .facts import DIRECTION, GREATER
-from .mlflow import PARENT, ROOT, clean_key
+from .keys import key_of
+from .mlflow import PARENT, ROOT
 from .quiet_mlflow import OFF, mlflow
 
 HOST = "127.0.0.1"
@@ -250,7 +251,7 @@ def _directions(run: Any) -> dict[str, bool]:
         for key, value in run.data.params.items()
         if key.startswith(DIRECTION)
     }
-    first = clean_key(run.data.tags.get(FIRST_METRIC, ""))
+    first = key_of(run.data.tags.get(FIRST_METRIC, ""))
     return {name: told[name] for name in sorted(told, key=lambda n: (n != first, n))}
 
 

@@ -65,12 +65,14 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
         }
     if dataset.slopes:
         facts["data/slopes"] = ", ".join(dataset.slopes)
+    if dataset.extra_names:
+        facts["data/extra"] = ", ".join(dataset.extra_names)
     return facts
 
 
 def dataset_rows(dataset: Dataset) -> pd.DataFrame:
-    """Return the table itself: the row's number, features, groups and target."""
-    parts = [dataset.table(dataset.group_names), dataset.target]
+    """Return the table itself: the row's number, every column and the target."""
+    parts = [dataset.whole_table(), dataset.target]
     rows: pd.DataFrame = pd.concat(parts, axis=1).reset_index(drop=True)
     return rows.rename_axis("row").reset_index(names=_unused("row", rows))
 

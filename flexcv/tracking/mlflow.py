@@ -7,7 +7,6 @@ With a run folder the identifiers are kept there, and a run that stopped goes on
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import time
 import urllib.request
@@ -22,6 +21,7 @@ from mlflow.exceptions import MlflowException
 
 from .base import RESUMED, Tracker, png_bytes
 from .fanout import NullTracker
+from .keys import FOLDERS, PATHS, key_of
 from .ledger import (
     LEDGER_FILE,
     RUNNING,
@@ -39,17 +39,18 @@ if TYPE_CHECKING:
 
 DEFAULT_STORE = "mlflow.db"
 ARTIFACT_FOLDER = "mlartifacts"
-NOT_ALLOWED = re.compile(r"[^\w\-./ ]")  # in the names of metrics and parameters
 MOST_METRICS = 1000  # in one batch, and likewise below: limits of the server
 MOST_PARAMS = 100
 LONGEST_VALUE = 5000
-LONGEST_NAME = 250
 FLUSH_SECONDS = 2.0  # how far a chart may lie behind the fit
 ANSWER_SECONDS = 5.0  # that a server may take to say that it is there
 STATUSES = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 PARENT = "mlflow.parentRunId"
 ROOT = "flexcv.run"  # the cross-validation that a run belongs to
 GONE = "RESOURCE_DOES_NOT_EXIST"
+DELETED = "deleted"
+LONGEST_EXPERIMENT = 500
+LONGEST_FOLDER = 60  # file systems count bytes, of which a letter may have four
 Item = TypeVar("Item")
 
 
@@ -81,13 +82,32 @@ def open_run(
         directory, which is where ``python -m flexcv ui`` looks.
     """
     client = mlflow.MlflowClient(tracking_uri=uri or default_uri())
-    found = client.get_experiment_by_name(experiment)
+    return MlflowTracker(client, _experiment(client, experiment), name)
+
+
+def _experiment(client: mlflow.MlflowClient, name: str) -> str:
+    """Return the identifier of an experiment, which is made when missing."""
+    if not 0 < len(name) <= LONGEST_EXPERIMENT:
+        raise ValueError(
+            f"`experiment` must be a name of 1 to {LONGEST_EXPERIMENT} characters for "
+            f"MLflow, got {len(name)}; a run folder's name is taken for it."
+        )
+    found = client.get_experiment_by_name(name)
     if found is None:
-        place = _artifact_place(client.tracking_uri, experiment)
-        number = client.create_experiment(experiment, artifact_location=place)
-    else:
-        number = found.experiment_id
-    return MlflowTracker(client, number, name)
+        place = _artifact_place(client.tracking_uri, name)
+        try:
+            return str(client.create_experiment(name, artifact_location=place))
+        except MlflowException:
+            found = client.get_experiment_by_name(name)
+            if found is None:  # else another process was faster
+                raise
+    if found.lifecycle_stage == DELETED:
+        raise ValueError(
+            f"the experiment {name!r} was deleted in this store, and MLflow keeps its "
+            f"name; client.restore_experiment({found.experiment_id!r}) brings it back, "
+            "or take another name, which is that of the run folder."
+        )
+    return str(found.experiment_id)
 
 
 def default_uri() -> str:
@@ -144,7 +164,6 @@ class MlflowTracker:
         self._known = _Known()
         self._points: list[Metric] = []
         self._flushed = time.monotonic()
-        self._keys: dict[str, str] = {}
 
     @property
     def run_id(self) -> str:
@@ -198,7 +217,7 @@ class MlflowTracker:
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Note settings."""
         entries = [
-            Param(self._key(name), str(value)[:LONGEST_VALUE])
+            Param(key_of(name), str(value)[:LONGEST_VALUE])
             for name, value in params.items()
         ]
         run = self.run_id
@@ -236,11 +255,11 @@ class MlflowTracker:
 
     def log_text(self, key: str, text: str) -> None:
         """Keep a text; MLflow shows a page whose key ends in ``.html``."""
-        self._client.log_text(self.run_id, text, _artifact_path(key))
+        self._client.log_text(self.run_id, text, key_of(key, PATHS))
 
     def log_artifact(self, key: str, path: Path) -> None:
         """Keep a copy of a file."""
-        target = Path(_artifact_path(key))
+        target = Path(key_of(key, PATHS))
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / target.name
             copy.write_bytes(Path(path).read_bytes())
@@ -252,7 +271,7 @@ class MlflowTracker:
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Mark the run."""
         entries = [
-            RunTag(clean_key(name), str(value)[:LONGEST_VALUE])
+            RunTag(key_of(name), str(value)[:LONGEST_VALUE])
             for name, value in tags.items()
         ]
         for part in _batches(entries, MOST_PARAMS):
@@ -299,7 +318,7 @@ class MlflowTracker:
     def _hold(self, points: Iterable[tuple[str, float, int | None]]) -> None:
         run, now = self.run_id, int(time.time() * 1000)
         for name, value, step in points:
-            key = self._key(name)
+            key = key_of(name)
             if step is None and self._known.single.get(key) == value:
                 continue
             if step is not None and step in self._steps_known(run, key):
@@ -321,14 +340,6 @@ class MlflowTracker:
         self._flushed = time.monotonic()
         for part in _batches(points, MOST_METRICS):
             self._client.log_batch(self.run_id, metrics=part)
-
-    def _key(self, name: str) -> str:
-        """Rewrite a name to what MLflow takes; two names never become one."""
-        clean = clean_key(name)
-        number = 2
-        while self._keys.setdefault(clean, name) != name:
-            clean, number = f"{clean_key(name)}_{number}", number + 1
-        return clean
 
 
 def end_killed(file: Path, kept: Container[Address | None]) -> None:
@@ -367,37 +378,12 @@ def _found(client: mlflow.MlflowClient, run: str) -> Run | None:
     return found if found.info.lifecycle_stage == "active" else None
 
 
-def clean_key(name: str) -> str:
-    """Return a name of allowed characters that is a plain path.
-
-    Examples
-    --------
-    >>> clean_key("convergence/var(subject)"), clean_key("/a//../b[0]")
-    ('convergence/var_subject', 'a/b_0')
-    """
-    swapped = NOT_ALLOWED.sub("_", name)
-    parts = [part.strip("_ ") or "_" for part in swapped.split("/") if part.strip(". ")]
-    return "/".join(parts)[:LONGEST_NAME] or "_"
-
-
-def _artifact_path(key: str) -> str:
-    """Return a path below the run's artifacts, whatever the key is.
-
-    Examples
-    --------
-    >>> _artifact_path("../findings/effects of (a).csv")
-    'findings/effects of (a).csv'
-    """
-    swapped = re.sub(r'[\x00-\x1f<>:"|?*\\#%]', "_", key)
-    return "/".join(part for part in swapped.split("/") if part.strip(". ")) or "_"
-
-
 def _artifact_place(uri: str, experiment: str) -> str | None:
     """Put artifacts beside a database in a file; a server has its own place."""
     if not uri.startswith("sqlite:///"):
         return None
     base = Path(uri.removeprefix("sqlite:///")).resolve().parent / ARTIFACT_FOLDER
-    return (base / re.sub(r"[^\w\-. ]", "_", experiment)).as_uri()
+    return (base / key_of(experiment, FOLDERS, LONGEST_FOLDER)).as_uri()
 
 
 def _batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:

@@ -11,12 +11,14 @@ import wandb
 from PIL import Image
 
 from .base import png_bytes
+from .keys import PANELS, PATHS, PROJECTS, key_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 STEP = "step"  # the horizontal axis of every curve
+LONGEST_TITLE = 128  # of a project and of a run
 EXIT_CODES = {"finished": 0}
 PLACES = {"html": "pages", "svg": "figures"}  # of texts that are shown as panels
 
@@ -29,13 +31,15 @@ def open_run(
     Parameters
     ----------
     experiment
-        Name of the project, unless the options name one.
+        Name of the project, unless the options name one; what W&B refuses in it is
+        written as `key_of` does.
     name
         The run's name.
     options
         Those of `wandb.init`, such as ``mode="offline"``, ``dir`` and ``entity``.
     """
-    chosen = {"project": experiment, **options}
+    project = key_of(experiment, PROJECTS, LONGEST_TITLE)
+    chosen = {"project": project, **options}
     return WandbTracker(name, "cross-validation", {}, chosen)
 
 
@@ -50,7 +54,11 @@ class WandbTracker:
         settings = wandb.Settings(silent=True, console="off", disable_code=True)
         given = {"settings": settings, **self._options}
         self._run: Any = wandb.init(
-            name=name, job_type=kind, reinit="create_new", config=dict(tags), **given
+            name=name[:LONGEST_TITLE],
+            job_type=kind,
+            reinit="create_new",
+            config=_keyed(tags),
+            **given,
         )
         self._options.setdefault("group", self._run.id)
         self._folder = Path(self._run.dir)
@@ -62,23 +70,25 @@ class WandbTracker:
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Note settings in the run's configuration."""
-        self._run.config.update(dict(params), allow_val_change=True)
+        self._run.config.update(_keyed(params), allow_val_change=True)
 
     def log_metrics(
         self, metrics: Mapping[str, float], step: int | None = None
     ) -> None:
         """Note single numbers in the summary, or add a point to series."""
         if step is None:
-            self._run.summary.update(dict(metrics))
+            self._run.summary.update(_keyed(metrics))
             return
-        for key in metrics:
+        points = _keyed(metrics)
+        for key in points:
             self._run.define_metric(key, step_metric=STEP)
-        self._run.log({STEP: int(step), **metrics})
+        self._run.log({STEP: int(step), **points})
 
     def log_series(
         self, key: str, values: Sequence[float], steps: Sequence[int]
     ) -> None:
         """Note a curve."""
+        key = key_of(key, PANELS)
         self._run.define_metric(key, step_metric=STEP)
         for value, step in zip(values, steps, strict=True):
             self._run.log({STEP: int(step), key: float(value)})
@@ -113,7 +123,7 @@ class WandbTracker:
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Note tags in the run's configuration."""
-        self._run.config.update(dict(tags), allow_val_change=True)
+        self._run.config.update(_keyed(tags), allow_val_change=True)
 
     def finish(self, status: str) -> None:
         """Close the run."""
@@ -124,8 +134,11 @@ class WandbTracker:
         return f"<WandbTracker {self._name!r}>"
 
     def _keep(self, key: str, content: bytes) -> None:
-        parts = [part for part in key.split("/") if part.strip(". ")]
-        path = self._folder.joinpath(*(parts or ["unnamed"]))
+        path = self._folder / key_of(key, PATHS)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         self._run.save(str(path), base_path=str(self._folder), policy="now")
+
+
+def _keyed(entries: Mapping[str, Any]) -> dict[str, Any]:
+    return {key_of(name, PANELS): value for name, value in entries.items()}

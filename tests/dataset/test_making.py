@@ -237,7 +237,8 @@ REFUSED = {
     "nothing left": (
         (X4, "x"),
         ValueError,
-        "no feature is left once target and groups are taken out of `X`; "
+        "no feature is left once target, groups and extra columns are taken out of "
+        "`X`; "
         "pass at least one more column.",
     ),
 }

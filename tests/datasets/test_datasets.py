@@ -22,6 +22,7 @@ SHAPES = {
     "verbagg": (7584, {"id": 316, "item": 24}),
     "cbpp": (56, {"herd": 15}),
     "grouseticks": (403, {"INDEX": 403, "BROOD": 118, "LOCATION": 63}),
+    "pbc": (1863, {"patient": 312}),  # pbcseq of survival 3.5
 }
 SOURCES = {
     "sleepstudy": "sleepstudy.csv",

@@ -178,3 +178,42 @@ def test_a_further_grouping_column_that_is_not_kept_whole_is_noted(table):
 
 def test_a_constant_feature_is_not_taken_for_the_target(table):
     assert "target-inside" not in found(chain(table.assign(flat=1.0)))
+
+
+def test_how_often_the_other_groups_are_known_is_counted(table):
+    crossed = table.assign(item=np.tile(np.arange(6), 10))
+    crossed.loc[0, "item"] = 99  # one row of a level that stands nowhere else
+    cv = CrossValidation().set_data(crossed, "y", ["group", "item"])
+    cv = cv.set_splits("GroupKFold", n_splits_out=5).add_model(GroupMean)
+    assert cv.check().set_index("name").loc["other-groups", "message"] == (
+        "levels of 'item' stand in training and test: the split keeps only 'group' "
+        "whole, so 'item' is known in 98 % of the test rows."
+    )
+
+
+def test_a_split_that_ignores_one_of_two_factors_says_the_question_of_both(table):
+    crossed = table.assign(item=np.tile(np.arange(6), 10))
+    cv = CrossValidation().set_data(crossed, "y", ["group", "item"]).add_model(Ridge)
+    message = cv.check().set_index("name").loc["groups-ignored", "message"]
+    assert message == (
+        "KFold puts rows of one 'group' into training and test: this run answers how "
+        "well rows of a known group and a known item are predicted; for new groups use "
+        "split_out='GroupKFold'."
+    )
+
+
+def test_an_inner_split_is_blind_for_a_second_factor_that_the_outer_one_keeps(table):
+    class ByItem:
+        def split(self, X, y=None, groups=None):
+            for item in range(3):
+                yield (
+                    np.flatnonzero(X["item"] != item),
+                    np.flatnonzero(X["item"] == item),
+                )
+
+    crossed = table.assign(item=np.tile(np.arange(6), 10))
+    cv = CrossValidation().set_data(crossed, "y", ["group", "item"])
+    cv = cv.set_splits(ByItem(), n_splits_in=2)
+    cv = cv.add_model(Ridge, params={"alpha": FloatDistribution(0.1, 1.0)})
+    message = cv.check().set_index("name").loc["inner-split-blind", "message"]
+    assert message.startswith("the outer split keeps 'item' whole but KFold inside")

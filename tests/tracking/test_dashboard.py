@@ -180,8 +180,8 @@ def test_runs_are_sorted_by_what_was_told_of_the_first_metric(store):
     assert sorted(orders) == [
         ("classes", "attributes.run_name", True),
         ("failed", "attributes.run_name", True),
-        ("own metrics", "metrics.`mean/test/odd loss _mine`", False),
-        ("own metrics", "metrics.`test/odd loss _mine`", False),
+        ("own metrics", "metrics.`mean/test/odd loss _0x28_mine_0x29_`", False),
+        ("own metrics", "metrics.`test/odd loss _0x28_mine_0x29_`", False),
     ]
 
 

@@ -5,7 +5,8 @@ import pytest
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
 
 from flexcv.testing import check_tracker  # noqa: E402
-from flexcv.tracking import open_tracker  # noqa: E402
+from flexcv.tracking import name_of, open_tracker  # noqa: E402
+from flexcv.tracking.keys import key_of  # noqa: E402
 from flexcv.tracking.mlflow import sqlite_uri  # noqa: E402
 
 # mlflow 3.17 with sqlalchemy 2.1
@@ -63,9 +64,69 @@ def test_points_are_held_back_until_the_run_closes(client, tracker):
 
 
 def test_names_that_mlflow_refuses_are_rewritten_and_never_merged(client, tracker):
-    tracker.log_metrics({"var(a)": 1.0, "var[a]": 2.0})
+    told = {"var(a)": 1.0, "var[a]": 2.0, "var_a": 3.0, "/var//a": 4.0}
+    tracker.log_metrics(told)
+    tracker.log_params({name: name for name in told})
 
-    assert client.get_run(tracker.run_id).data.metrics == {"var_a": 1.0, "var_a_2": 2.0}
+    data = client.get_run(tracker.run_id).data
+    assert {name_of(key): value for key, value in data.metrics.items()} == told
+    assert {name_of(key): value for key, value in data.params.items()} == {n: n for n in told}  # fmt: skip
+
+
+def test_a_name_has_the_same_key_in_every_run(client, tracker):
+    tracker.log_metrics({"var[a]": 2.0})
+    other = tracker.child("Ridge", "model", {})
+    other.log_metrics({"var(a)": 1.0, "var[a]": 2.0})
+
+    for run in (tracker, other):
+        assert client.get_run(run.run_id).data.metrics[key_of("var[a]")] == 2.0
+
+
+def test_an_experiment_that_was_deleted_is_told(uri, client):
+    number = client.create_experiment("gone")
+    client.delete_experiment(number)
+
+    with pytest.raises(ValueError, match="was deleted") as refusal:
+        open_tracker("mlflow", experiment="gone", uri=uri)
+
+    assert str(refusal.value) == (
+        "the experiment 'gone' was deleted in this store, and MLflow keeps its name; "
+        f"client.restore_experiment({number!r}) brings it back, or take another name, "
+        "which is that of the run folder."
+    )
+    client.restore_experiment(number)
+    assert open_tracker("mlflow", experiment="gone", uri=uri).run_id
+
+
+@pytest.mark.parametrize("name", ["", "a" * 501])
+def test_a_name_that_mlflow_refuses_is_told(uri, name):
+    with pytest.raises(ValueError) as refusal:
+        open_tracker("mlflow", experiment=name, uri=uri)
+    assert str(refusal.value) == (
+        "`experiment` must be a name of 1 to 500 characters for MLflow, got "
+        f"{len(name)}; a run folder's name is taken for it."
+    )
+
+
+@pytest.mark.parametrize("name", ["a/b: 1 %", "étude #2", "  ", "../up", "a" * 500])
+def test_any_other_name_is_an_experiment(uri, client, name):
+    tracker = open_tracker("mlflow", experiment=name, uri=uri)
+    tracker.log_text("note.txt", "text")
+    assert client.get_run(tracker.run_id).info.experiment_id == (
+        client.get_experiment_by_name(name).experiment_id
+    )
+
+
+def test_two_processes_may_make_an_experiment_at_once(uri, client, monkeypatch):
+    client.create_experiment("at once")
+    found = mlflow.MlflowClient.get_experiment_by_name
+    answers = iter([None])
+    monkeypatch.setattr(
+        mlflow.MlflowClient,
+        "get_experiment_by_name",
+        lambda self, name: next(answers, found(self, name)),
+    )
+    assert open_tracker("mlflow", experiment="at once", uri=uri).run_id
 
 
 def test_a_status_is_told(client, tracker):

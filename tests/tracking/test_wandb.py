@@ -8,7 +8,8 @@ wandb = pytest.importorskip("wandb", reason="wandb is not installed")
 from wandb.proto import wandb_internal_pb2  # noqa: E402
 
 from flexcv.testing import check_tracker  # noqa: E402
-from flexcv.tracking import open_tracker  # noqa: E402
+from flexcv.tracking import name_of, open_tracker  # noqa: E402
+from flexcv.tracking.keys import PANELS, key_of  # noqa: E402
 
 
 @pytest.fixture
@@ -36,6 +37,23 @@ def test_a_fold_is_a_run_of_its_own_with_its_series(offline, tmp_path):
     files = list(tmp_path.glob(f"wandb/offline-run-*-{run.id}/run-{run.id}.wandb"))
     assert len(files) == 1
     assert recorded(files[0], "tuning/value") == [(0, 3.0), (1, 2.0)]
+
+
+@pytest.mark.slow
+def test_a_project_may_have_any_name_and_two_metrics_never_share_a_key(
+    offline, tmp_path
+):
+    tracker = open_tracker("wandb", experiment="a/b: 50 % #1", **offline)
+    tracker.log_metrics({"f*": 1.0, "f_0x2A_": 2.0, "step": 3.0}, 4)
+    tracker.log_series("a*b", [5.0], [6])
+    run = tracker._run
+    tracker.finish("finished")
+
+    assert name_of(run.project) == "a/b: 50 % #1"
+    [file] = tmp_path.glob(f"wandb/offline-run-*-{run.id}/run-{run.id}.wandb")
+    told = {"f*": (4, 1.0), "f_0x2A_": (4, 2.0), "step": (4, 3.0), "a*b": (6, 5.0)}
+    for name, point in told.items():
+        assert recorded(file, key_of(name, PANELS)) == [point]
 
 
 def recorded(path, key):

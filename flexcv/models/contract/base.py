@@ -28,7 +28,9 @@ from flexcv.models.design.validate import require_column, sample_weights, target
 from flexcv.models.gaussian.covariance import correlations
 from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.unbounded import grows_without_end, warn_without_end
-from flexcv.typing import KnownGroups
+from flexcv.preprocessing import ContextualEffects, GroupMeans
+from flexcv.preprocessing.between import learn_group_means
+from flexcv.typing import Between, KnownGroups
 
 RESIDUAL = "Residual"
 COMPONENT = ("group", "name", "variance", "sd")
@@ -88,8 +90,16 @@ class RandomPart:
 class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """A fixed part plus random effects of the grouping columns that it names.
 
-    Subclasses take at least the parameters `groups`, `slopes`, `random` and
-    `known_groups`, and set ``random_part_`` and ``sigma_`` in `_fit_design`.
+    Subclasses take at least the parameters `groups`, `slopes`, `random`,
+    `known_groups` and `between`, and set ``random_part_`` and ``sigma_`` in
+    `_fit_design`.
+
+    Attributes
+    ----------
+    group_means_
+        The step that adds group means of features, None where there is none.
+    contextual_effects_
+        With ``between="auto"``, what was found of slopes within and between groups.
     """
 
     column_roles: ClassVar[tuple[str, ...]] = ()
@@ -98,6 +108,9 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     slopes: str | Sequence[str] | None
     random: RandomSpecification | None
     known_groups: KnownGroups
+    between: Between
+    group_means_: GroupMeans | None
+    contextual_effects_: ContextualEffects | None
     random_encoder_: RandomEncoder
     random_part_: RandomPart
     sigma_: float
@@ -176,9 +189,25 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
             if not used.all():
                 table, target = table.loc[used], target[used]
                 sample_weight = sample_weight[used]
-        source = Columns(table)
+        self._learn_group_means(table, target, left_out)
+        source = Columns(self._with_group_means(table))
         self.random_encoder_, design = learn_random(source, terms)
         return Training(source, terms, design, target, left_out, sample_weight)
+
+    def _learn_group_means(
+        self, table: pd.DataFrame, target: FloatArray, left_out: Sequence[Any]
+    ) -> None:
+        """Decide whether group means of features count, and learn which."""
+        features = [name for name in table.columns if name not in left_out]
+        self.group_means_, self.contextual_effects_ = learn_group_means(
+            self.between, table, target, self.grouping_columns(), features
+        )
+
+    def _with_group_means(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Put the group means of the rows at hand beside the features."""
+        if self.group_means_ is None:
+            return table
+        return pd.concat([table, self.group_means_.means(table)], axis=1)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "random_part_")
@@ -250,7 +279,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
 
     def _source(self, X: Any) -> Columns:
         """Return the columns of a table to predict."""
-        return Columns(prediction_table(self, X))
+        return Columns(self._with_group_means(prediction_table(self, X)))
 
     def _known_design(self, source: Columns) -> RandomDesign:
         """Return the random part of rows to predict; warn where it can tell nothing."""

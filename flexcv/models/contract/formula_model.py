@@ -197,9 +197,21 @@ class AbstractFormulaModel(AbstractMixedModel):
         return learn_fixed(
             training.source,
             leave_out=training.left_out,
-            formula=self.formula,
+            formula=self._formula_with_means(),
             polynomial=True,
         )
+
+    def _formula_with_means(self) -> str | None:
+        """Return the formula, with the group means of the features that it names."""
+        if self.formula is None or self.group_means_ is None:
+            return self.formula
+        said = names_in(tree_of(self.formula or "1"))
+        added = [
+            mean
+            for name, mean in self.group_means_.named
+            if said is not None and name in said
+        ]
+        return " + ".join([self.formula, *(f"`{mean}`" for mean in added)])
 
     def _categories(self) -> set[Any]:
         """Return the columns whose levels have fixed effects of a formula."""
@@ -292,7 +304,9 @@ class AbstractFormulaModel(AbstractMixedModel):
     def _columns_read(self) -> set[Any]:
         """Return the columns that the formula, the groups and the offset name."""
         fixed, random = self.fixed_encoder_.used, self.random_encoder_.used
-        return {*fixed, *random, self.offset}
+        means = () if self.group_means_ is None else self.group_means_.named
+        used = {*fixed, *random, self.offset}
+        return used - {mean for _, mean in means} | {name for name, _ in means}
 
     def _has_offset(self) -> bool:
         return self.offset is not None or bool(self.fixed_encoder_.offsets)

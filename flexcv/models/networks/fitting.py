@@ -32,7 +32,7 @@ from flexcv.models.gaussian.residual_effects import (
     distinct_columns,
 )
 from flexcv.models.laplace.families import Family
-from flexcv.typing import Callback, KnownGroups, Seed
+from flexcv.typing import Between, Callback, KnownGroups, Seed
 
 from .gaussian import GaussianResponse
 from .generalized import GeneralizedResponse
@@ -81,6 +81,7 @@ class AbstractNeuralModel(IteratedModel, AbstractMixedModel):
         callbacks: Callback | Sequence[Callback] | None = None,
         random_state: Seed = None,
         known_groups: KnownGroups = "conditional",
+        between: Between = False,
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -100,6 +101,7 @@ class AbstractNeuralModel(IteratedModel, AbstractMixedModel):
         self.callbacks = callbacks
         self.random_state = random_state
         self.known_groups = known_groups
+        self.between = between
 
     def _has_residual(self) -> bool:
         return self._family() is None
