@@ -29,6 +29,7 @@ from flexcv.chain.design import Design, MerfSettings, outer_methods
 from flexcv.chain.perform import perform_jobs, tune_job, warn_about_failures
 from flexcv.chain.setters import chained, setter
 from flexcv.dataset import column_meant, make_dataset
+from flexcv.dataset.weighting import EVERYWHERE, Reach
 from flexcv.errors import NotPerformedError, OlderChainWarning
 from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
 from flexcv.evaluation.search import Points, as_points
@@ -105,6 +106,9 @@ class CrossValidation:
         dataset_name: str = "",
         *,
         extra: str | Sequence[str] | pd.DataFrame | pd.Series | None = None,
+        weights: str | ArrayLike | None = None,
+        weights_in: Reach | Sequence[Reach] = EVERYWHERE,
+        positive: str | float | None = None,
     ) -> None:
         """Set the table: features, target, groups and random slopes, row by row.
 
@@ -130,6 +134,16 @@ class CrossValidation:
             Columns that splitters see and no model does, such as a date: names of
             columns of `X`, which are then moved out of the features, or a Series or
             DataFrame.
+        weights
+            A weight for each row, zero or more, shape (n_rows,), or the name of a
+            column of `X`, which is then no feature.
+        weights_in
+            What the weights reach: ``"fit"`` (models, as `sample_weight`),
+            ``"objective"`` (inner folds of a tuning) and ``"scores"`` (metrics,
+            intervals and comparisons). Scaling and post-processors take rows alike.
+        positive
+            The positive one of two classes, for every metric, table and picture; None
+            is the last as scikit-learn sorts them.
 
         Raises
         ------
@@ -137,7 +151,8 @@ class CrossValidation:
             When rows do not fit together or values cannot be used.
         """
         names = target_name, dataset_name
-        dataset = make_dataset(X, y, groups, slopes, *names, extra=extra)
+        more = extra, weights, weights_in, positive
+        dataset = make_dataset(X, y, groups, slopes, *names, *more)
         self._design = changed(self._design, dataset=dataset)
 
     @setter
@@ -221,6 +236,8 @@ class CrossValidation:
         *,
         n_trials: int | None = None,
         add_merf: bool | None = None,
+        early_stopping: float | None = None,
+        threshold: float | Literal["youden", "inner"] | None = None,
         replace: bool = False,
     ) -> None:
         """Add a model to compare.
@@ -245,11 +262,22 @@ class CrossValidation:
         model_kwargs
             Parameters of the estimator.
         fit_kwargs
-            Arguments of `fit`; those with a value per row are cut to each fold.
+            Arguments of `fit`; those with a value per row are cut to each fold. Tables
+            such as an `eval_set` are refused.
         n_trials
             Trials of its tuning; None takes those of `set_inner_cv`.
         add_merf
             Whether to add MERF around it; None takes what `set_merf` says.
+        early_stopping
+            Of boosting (XGBoost, LightGBM, CatBoost, scikit-learn): a share of the
+            groups that a fold trains on, or a number of them (of rows, without
+            groups), to hold out; the model stops where these are predicted best, and
+            the rounds it keeps are among its `params`.
+        threshold
+            Of two classes: from which probability on the positive one is predicted. A
+            number; or chosen on the inner folds of each training part, by Youden's
+            index (``"youden"``) or by the objective of `set_inner_cv` (``"inner"``).
+            `results.params` shows it as ``decision_threshold``.
         replace
             Whether it takes the place of a model of that name, as a cell that is run
             again means it; otherwise a second model of one name is refused.
@@ -265,6 +293,8 @@ class CrossValidation:
             fit_kwargs,
             n_trials,
             add_merf,
+            early_stopping,
+            threshold,
         )
         is_replacing = check_flag("replace", replace)
         self._design = self._design.with_models([spec], is_replacing=is_replacing)

@@ -118,7 +118,8 @@ class Design:
         if self.dataset is None:
             raise ValueError("there are no data yet; call set_data(X, y, ...) first.")
         models = {spec.name: spec.estimator for spec in self.specs}
-        return self.dataset.with_task(decide_task(self.dataset.target, models))
+        data = self.dataset
+        return data.with_task(decide_task(data.target, models, data.positive))
 
     def described(self) -> list[tuple[str, str]]:
         """Say in a few lines what is set, never printing the data."""
@@ -135,9 +136,19 @@ class Design:
         if tuned:
             text = f"{', '.join(tuned)}, {self.tuning.n_trials} trials"
             lines.insert(3, ("tuned", text))
+        if thresholds := self._of_models("threshold"):
+            lines.insert(3, ("threshold", thresholds))
+        stopped = self._of_models("early_stopping")
+        if stopped:
+            lines.insert(3, ("early stopping", f"{stopped} held out"))
         if self.merf.everywhere:
             lines.insert(3, ("MERF", "around every model without random effects"))
         return lines
+
+    def _of_models(self, setting: str) -> str:
+        """Say which models have a setting, and which value."""
+        known = [(spec.name, getattr(spec, setting)) for spec in self.specs]
+        return ", ".join(f"{n} {value}" for n, value in known if value is not None)
 
     def _shown_metrics(self) -> tuple[Metric, ...]:
         """Return the metrics, as far as they are known yet; never an error."""

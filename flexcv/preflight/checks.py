@@ -24,6 +24,7 @@ CHECKS: dict[str, Check] = {
     "target-inside": targets.target_inside,
     "target-means": targets.target_means,
     "unknown-levels": labels.unknown_levels,
+    "weights-unread": rows.weights_unread,
     "groups-ignored": splits.groups_ignored,
     "groups-unused": splits.groups_unused,
     "groups-new": splits.groups_new,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from flexcv._checks import listed
 from flexcv.arrays import FloatArray, IntArray
+from flexcv.evaluation import fit_arguments
 from flexcv.resampling.questions import are_known
 
 from .setup import Levels, Setup, Told, levels_of
@@ -133,3 +134,8 @@ def _is_constant_within(column: pd.Series[Any], codes: IntArray) -> bool:
     first = np.zeros(int(codes.max()) + 1, dtype=np.intp)
     first[codes] = values
     return bool((first[codes] == values).all())
+
+
+def weights_unread(setup: Setup) -> Told:
+    """Stop where rows have weights and the fit of a model takes none."""
+    yield from fit_arguments.weights_unread(setup.dataset, setup.specs)

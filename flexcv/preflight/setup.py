@@ -92,8 +92,8 @@ class Setup:
 
     @property
     def is_tuned(self) -> bool:
-        """Return whether any model is tuned."""
-        return any(spec.is_tuned for spec in self.specs)
+        """Return whether any model is tuned, or its threshold chosen, inside."""
+        return any(spec.looks_inside for spec in self.specs)
 
     @property
     def uses_groups(self) -> bool:
