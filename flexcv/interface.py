@@ -31,7 +31,7 @@ from flexcv.chain.setters import chained, setter
 from flexcv.dataset import column_meant, make_dataset
 from flexcv.dataset.weighting import EVERYWHERE, Reach
 from flexcv.errors import NotPerformedError, OlderChainWarning
-from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
+from flexcv.evaluation import RunSettings, TuningSettings
 from flexcv.evaluation.search import Points, as_points
 from flexcv.evaluation.tuning import Tuned
 from flexcv.metrics import ObjectiveScorer, resolve_metrics, resolve_objective
@@ -44,6 +44,7 @@ from flexcv.results import CrossValidationResults, PlansCompared
 from flexcv.results.displays import SentenceFrame
 from flexcv.tracking import Tracker
 from flexcv.tracking.targets import sort_targets
+from flexcv.typing import Between
 
 Metrics: TypeAlias = MetricChoice | Iterable[MetricChoice] | Mapping[str, MetricChoice]
 Place: TypeAlias = str | os.PathLike[str] | Tracker | Any  # a folder, or whom to tell
@@ -109,6 +110,7 @@ class CrossValidation:
         weights: str | ArrayLike | None = None,
         weights_in: Reach | Sequence[Reach] = EVERYWHERE,
         positive: str | float | None = None,
+        between: Between = False,
     ) -> None:
         """Set the table: features, target, groups and random slopes, row by row.
 
@@ -144,6 +146,11 @@ class CrossValidation:
         positive
             The positive one of two classes, for every metric, table and picture; None
             is the last as scikit-learn sorts them.
+        between
+            Whether models also learn from what differs between groups, by group means
+            of the features (`flexcv.preprocessing`): True, or ``"auto"`` where slopes
+            within and between groups differ. Models with effects of groups do so in
+            their own way, others get the means as features.
 
         Raises
         ------
@@ -153,7 +160,13 @@ class CrossValidation:
         names = target_name, dataset_name
         more = extra, weights, weights_in, positive
         dataset = make_dataset(X, y, groups, slopes, *names, *more)
-        self._design = changed(self._design, dataset=dataset)
+        if between and dataset.groups is None:
+            raise ValueError(
+                "`between` adds means of groups and the data have none; pass `groups`, "
+                "or leave `between` out."
+            )
+        scaling = changed(self._design.scaling, between=between)
+        self._design = changed(self._design, dataset=dataset, scaling=scaling)
 
     @setter
     def set_splits(
@@ -218,7 +231,7 @@ class CrossValidation:
         self._design = changed(
             self._design,
             splits=splits,
-            scaling=ScalingSettings(scale_out, scale_in),
+            scaling=changed(self._design.scaling, outside=scale_out, inside=scale_in),
             metrics=None if metrics is None else resolve_metrics(metrics),
         )
 
@@ -424,6 +437,7 @@ class CrossValidation:
         em_stopping_window: int | None = None,
         *,
         family: str | None = None,
+        between: Between | None = None,
     ) -> None:
         """Set whether MERF is put around the models, and how its EM stops.
 
@@ -445,10 +459,12 @@ class CrossValidation:
         family
             ``"poisson"`` for counts. None is that around learners with Poisson's loss,
             binomial around classifiers, else normal.
+        between
+            As in `flexcv.merf.MERF`; None is what `set_data` says.
         """
         is_fixed = "em_max_iterations" in self._passed["set_merf"]
         stopping = em_max_iterations, em_stopping_threshold, em_stopping_window
-        merf = MerfSettings(add_merf_global, *stopping, is_fixed, family)
+        merf = MerfSettings(add_merf_global, *stopping, is_fixed, family, between)
         self._design = changed(self._design, merf=merf)
 
     @setter

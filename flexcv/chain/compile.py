@@ -26,6 +26,7 @@ from flexcv.preflight import CheckFinding, Setup, run_checks
 from flexcv.resampling import Plan, SplitSettings, make_plan
 from flexcv.resampling.registry import title_of
 from flexcv.results.plans import file_name, plan_names
+from flexcv.typing import Between
 
 from .design import Design, MerfSettings, split_described
 
@@ -88,14 +89,16 @@ class Compiled:
 
     @cached_property
     def specs(self) -> tuple[ModelSpec, ...]:
-        """The models, with the overrides of `set_lmer` and `set_merf` applied."""
+        """The models, with what other methods of the chain say of them applied."""
         design = self.design
         if not design.specs:
             raise ValueError("there is no model yet; call add_model(...) first.")
-        return tuple(
-            with_merf(with_lmer(spec, design.known_groups), design.merf, self.dataset)
-            for spec in design.specs
-        )
+        between, merf = design.scaling.between, design.merf
+        if merf.between is None:
+            merf = replace(merf, between=between)
+        aware = (with_between(spec, between) for spec in design.specs)
+        told = (with_lmer(spec, design.known_groups) for spec in aware)
+        return tuple(with_merf(spec, merf, self.dataset) for spec in told)
 
     @cached_property
     def plans(self) -> dict[str, Plan]:
@@ -247,6 +250,22 @@ def with_lmer(spec: ModelSpec, known_groups: bool | None) -> ModelSpec:
     return replace(spec, estimator=clone(spec.estimator).set_params(**found))
 
 
+def with_between(spec: ModelSpec, between: Between) -> ModelSpec:
+    """Let a model that can add group means add them, where it was not told itself."""
+    found = {
+        name: between
+        for name, value in spec.estimator.get_params(deep=True).items()
+        if _is_between(name) and value is False
+    }
+    if not between or not found:
+        return spec
+    return replace(spec, estimator=clone(spec.estimator).set_params(**found))
+
+
+def _is_between(name: str) -> bool:
+    return name == "between" or name.endswith("__between")
+
+
 def with_merf(spec: ModelSpec, merf: MerfSettings, dataset: Dataset) -> ModelSpec:
     """Add MERF around a model, or say why that cannot be.
 
@@ -303,6 +322,7 @@ def _merf_around(estimator: Any, settings: MerfSettings) -> Any:
         "poisson" if merf.has_poisson_loss(estimator) else None
     )
     given: dict[str, Any] = {"max_iterations": settings.max_iterations}
+    given["between"] = bool(settings.between) and settings.between
     if family is not None:
         given["family"] = family
     if settings.tol is not None or settings.is_fixed:

@@ -20,8 +20,10 @@ from flexcv.dataset import Dataset, decide_task
 from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
 from flexcv.metrics import Metric, default_metrics
 from flexcv.model_mapping import ModelSpec
+from flexcv.preprocessing.between import check_between
 from flexcv.resampling import CrossValMethod, SplitSettings
 from flexcv.resampling.registry import SplitMethod, resolve_method, title_of
+from flexcv.typing import Between
 
 # What users call the parts of a design that have other names.
 SAID = {"dataset": "the data", "specs": "the models", "run": "the settings of the run"}
@@ -37,6 +39,7 @@ class MerfSettings:
     patience: int | None = None
     is_fixed: bool = False  # run all iterations unless `tol` stops them
     family: str | None = None
+    between: Between | None = None  # what `set_data` says
 
     def __post_init__(self) -> None:
         check_flag("add_merf_global", self.everywhere)
@@ -45,6 +48,8 @@ class MerfSettings:
             check_number("em_stopping_threshold", self.tol, 0.0)
         if self.patience is not None:
             check_integer("em_stopping_window", self.patience, 1)
+        if self.between is not None:
+            check_between(self.between)
         if self.family is not None:
             check_choice("family", self.family, ("binomial", "poisson"))
 

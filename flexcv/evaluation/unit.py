@@ -31,13 +31,11 @@ from .early_stopping import fit_part, with_rounds
 from .fit_arguments import fit_arguments
 from .learned import learned_tables
 from .lending import lent
+from .preparing import columns_beside, feature_table
 from .roles import (
     assign_roles,
-    columns_in_their_units,
-    grouping_columns,
     seed_randomness,
 )
-from .scaling import FeatureTable
 from .thresholds import AtThreshold, threshold_of
 from .unit_tuning import (
     UnitSettings,
@@ -248,15 +246,11 @@ def _evaluated(estimator: Any, work: _Work) -> FoldResult:
 def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
     """Fit on the training part, predict both, and let post-processors look."""
     fold, dataset = work.fold, work.dataset
-    groups = grouping_columns(estimator, dataset)
-    whole = dataset.table(groups)
-    table = FeatureTable(
-        work.settings.scaling.outside,
-        columns_in_their_units(estimator, dataset),
-        dataset.is_array and not groups,
-    )
+    groups = columns_beside(estimator, dataset, work.settings.scaling)
+    whole, target = dataset.table(groups), dataset.target.to_numpy()
+    table = feature_table(estimator, dataset, work.settings.scaling)
     start = time.perf_counter()
-    inside = table.fit_cut(whole, fold.train)
+    inside = table.fit_cut(whole, fold.train, target[fold.train])
     cut = time.perf_counter() - start
     threshold = threshold_of(estimator, *work.inside)
     is_lent, fitting, rounds = _fit(estimator, inside, work)

@@ -24,13 +24,12 @@ from .events import Listener, TrialFinished
 from .fit_arguments import fit_arguments
 from .inner_classes import objective_for, usable_splits
 from .journal import TrialStore
+from .preparing import columns_beside, feature_table
 from .roles import (
     assign_roles,
-    columns_in_their_units,
-    grouping_columns,
     seed_randomness,
 )
-from .scaling import FeatureTable, ScalingSettings
+from .scaling import ScalingSettings
 from .tuning import InnerFold, TellTrial, Tuned, TuningSettings, tune
 
 
@@ -176,18 +175,13 @@ def inner_folds(
     fold, spec, dataset, settings
         As `run_unit` takes them.
     """
-    groups = grouping_columns(estimator, dataset)
+    groups = columns_beside(estimator, dataset, settings.scaling)
     whole, target = dataset.table(groups), dataset.target.to_numpy()
-    untouched = columns_in_their_units(estimator, dataset)
     folds = []
     for split in splits:
-        table = FeatureTable(
-            settings.scaling.scales_inside,
-            untouched,
-            dataset.is_array and not groups,
-        )
+        table = feature_table(estimator, dataset, settings.scaling, is_inside=True)
         one = InnerFold(
-            table.fit_cut(whole, split.train),
+            table.fit_cut(whole, split.train, target[split.train]),
             target[split.train],
             table.cut(whole, split.test),
             target[split.test],
