@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal
+
+RULES = ("youden", "inner")  # that choose a threshold inside a fold
+# Arguments of `fit` for a table beside the training rows.
+BESIDE_TRAINING = ("eval_set", "eval_X", "X_val", "X_valid", "validation_data")
 
 
 def near_miss(name: object, known: Iterable[object]) -> str:
@@ -152,3 +156,58 @@ def listed(names: Sequence[object], most: int = 5) -> str:
     shown = ", ".join(repr(name) for name in names[:most])
     rest = len(names) - most
     return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def check_early_stopping(early_stopping: object) -> float | None:
+    """Refuse what is neither a share of the groups nor a number of them."""
+    value = early_stopping
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(
+            "`early_stopping` must be a share of the training groups or a number of "
+            f"them, got {value!r}; 0.2 holds out a fifth."
+        )
+    number = float(value)
+    if isinstance(value, Integral) and number >= 1.0:
+        return int(number)
+    if 0.0 < number < 1.0:
+        return number
+    raise ValueError(
+        "`early_stopping` must lie between 0 and 1, or be a whole number of groups, "
+        f"got {value!r}; 0.2 holds out a fifth."
+    )
+
+
+def check_threshold(threshold: object) -> float | str | None:
+    """Refuse what is neither a probability nor a rule that chooses one."""
+    if threshold is None:
+        return None
+    if isinstance(threshold, str):
+        return str(check_choice("threshold", threshold, RULES))
+    number = check_number("threshold", threshold, 0.0)
+    if not 0.0 < number < 1.0:
+        raise ValueError(
+            "`threshold` must lie between 0 and 1, or be 'youden' or 'inner', got "
+            f"{threshold!r}; 0.5 is where most models stand."
+        )
+    return number
+
+
+def refuse_tables(model: str, fit_params: Mapping[str, Any]) -> None:
+    """Refuse tables beside the training rows: nothing scales or splits them."""
+    for name, value in fit_params.items():
+        if name.rpartition("__")[2] in BESIDE_TRAINING or _holds_tables(value):
+            raise ValueError(
+                f"model {model!r}: `fit_kwargs[{name!r}]` holds a table that would "
+                "reach the model unscaled and may hold test rows; pass "
+                "early_stopping=0.2 to add_model, which holds out a fifth of the "
+                "groups that each fold trains on."
+            )
+
+
+def _holds_tables(value: Any) -> bool:
+    """Whether a list holds tables, at any depth, as (table, target) pairs do."""
+    if not isinstance(value, list | tuple):
+        return False
+    return any(_holds_tables(v) or len(getattr(v, "shape", ())) == 2 for v in value)

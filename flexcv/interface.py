@@ -29,14 +29,15 @@ from flexcv.chain.design import Design, MerfSettings, outer_methods
 from flexcv.chain.perform import perform_jobs, tune_job, warn_about_failures
 from flexcv.chain.setters import chained, setter
 from flexcv.dataset import column_meant, make_dataset
+from flexcv.dataset.weighting import EVERYWHERE, Reach
 from flexcv.errors import NotPerformedError, OlderChainWarning
-from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
-from flexcv.evaluation.checks import check_names
+from flexcv.evaluation import RunSettings, TuningSettings
 from flexcv.evaluation.search import Points, as_points
 from flexcv.evaluation.tuning import Tuned
 from flexcv.metrics import ObjectiveScorer, resolve_metrics, resolve_objective
 from flexcv.metrics.metric import MetricChoice
 from flexcv.model_mapping import ModelSpec, SearchSpace, make_spec, specs_from_mapping
+from flexcv.preflight import check_names
 from flexcv.resampling import Plan, SplitSettings
 from flexcv.resampling.known_rows import check_counts
 from flexcv.resampling.registry import SplitChoice, needs_groups, resolve_method
@@ -44,6 +45,7 @@ from flexcv.results import CrossValidationResults, PlansCompared
 from flexcv.results.displays import SentenceFrame
 from flexcv.tracking import Tracker
 from flexcv.tracking.targets import sort_targets
+from flexcv.typing import Between
 
 Metrics: TypeAlias = MetricChoice | Iterable[MetricChoice] | Mapping[str, MetricChoice]
 Place: TypeAlias = str | os.PathLike[str] | Tracker | Any  # a folder, or whom to tell
@@ -106,6 +108,10 @@ class CrossValidation:
         dataset_name: str = "",
         *,
         extra: str | Sequence[str] | pd.DataFrame | pd.Series | None = None,
+        weights: str | ArrayLike | None = None,
+        weights_in: Reach | Sequence[Reach] = EVERYWHERE,
+        positive: str | float | None = None,
+        between: Between = False,
     ) -> None:
         """Set the table: features, target, groups and random slopes, row by row.
 
@@ -131,6 +137,21 @@ class CrossValidation:
             Columns that splitters see and no model does, such as a date: names of
             columns of `X`, which are then moved out of the features, or a Series or
             DataFrame.
+        weights
+            A weight for each row, zero or more, shape (n_rows,), or the name of a
+            column of `X`, which is then no feature.
+        weights_in
+            What the weights reach: ``"fit"`` (models, as `sample_weight`),
+            ``"objective"`` (inner folds of a tuning) and ``"scores"`` (metrics,
+            intervals and comparisons). Scaling and post-processors take rows alike.
+        positive
+            The positive one of two classes, for every metric, table and picture; None
+            is the last as scikit-learn sorts them.
+        between
+            Whether models also learn from what differs between groups, by group means
+            of the features (`flexcv.preprocessing`): True, or ``"auto"`` where slopes
+            within and between groups differ. Models with effects of groups do so in
+            their own way, others get the means as features.
 
         Raises
         ------
@@ -138,8 +159,15 @@ class CrossValidation:
             When rows do not fit together or values cannot be used.
         """
         names = target_name, dataset_name
-        dataset = make_dataset(X, y, groups, slopes, *names, extra=extra)
-        self._design = changed(self._design, dataset=dataset)
+        more = extra, weights, weights_in, positive
+        dataset = make_dataset(X, y, groups, slopes, *names, *more)
+        if between and dataset.groups is None:
+            raise ValueError(
+                "`between` adds means of groups and the data have none; pass `groups`, "
+                "or leave `between` out."
+            )
+        scaling = changed(self._design.scaling, between=between)
+        self._design = changed(self._design, dataset=dataset, scaling=scaling)
 
     @setter
     def set_splits(
@@ -220,7 +248,7 @@ class CrossValidation:
         self._design = changed(
             self._design,
             splits=splits,
-            scaling=ScalingSettings(scale_out, scale_in),
+            scaling=changed(self._design.scaling, outside=scale_out, inside=scale_in),
             metrics=None if metrics is None else resolve_metrics(metrics),
         )
 
@@ -238,6 +266,8 @@ class CrossValidation:
         *,
         n_trials: int | None = None,
         add_merf: bool | None = None,
+        early_stopping: float | None = None,
+        threshold: float | Literal["youden", "inner"] | None = None,
         replace: bool = False,
     ) -> None:
         """Add a model to compare.
@@ -262,11 +292,22 @@ class CrossValidation:
         model_kwargs
             Parameters of the estimator.
         fit_kwargs
-            Arguments of `fit`; those with a value per row are cut to each fold.
+            Arguments of `fit`; those with a value per row are cut to each fold. Tables
+            such as an `eval_set` are refused.
         n_trials
             Trials of its tuning; None takes those of `set_inner_cv`.
         add_merf
             Whether to add MERF around it; None takes what `set_merf` says.
+        early_stopping
+            Of boosting (XGBoost, LightGBM, CatBoost, scikit-learn): a share of the
+            groups that a fold trains on, or a number of them (of rows, without
+            groups), to hold out; the model stops where these are predicted best, and
+            the rounds it keeps are among its `params`.
+        threshold
+            Of two classes: from which probability on the positive one is predicted. A
+            number; or chosen on the inner folds of each training part, by Youden's
+            index (``"youden"``) or by the objective of `set_inner_cv` (``"inner"``).
+            `results.params` shows it as ``decision_threshold``.
         replace
             Whether it takes the place of a model of that name, as a cell that is run
             again means it; otherwise a second model of one name is refused.
@@ -282,6 +323,8 @@ class CrossValidation:
             fit_kwargs,
             n_trials,
             add_merf,
+            early_stopping,
+            threshold,
         )
         is_replacing = check_flag("replace", replace)
         self._design = self._design.with_models([spec], is_replacing=is_replacing)
@@ -411,6 +454,7 @@ class CrossValidation:
         em_stopping_window: int | None = None,
         *,
         family: str | None = None,
+        between: Between | None = None,
     ) -> None:
         """Set whether MERF is put around the models, and how its EM stops.
 
@@ -432,10 +476,12 @@ class CrossValidation:
         family
             ``"poisson"`` for counts. None is that around learners with Poisson's loss,
             binomial around classifiers, else normal.
+        between
+            As in `flexcv.merf.MERF`; None is what `set_data` says.
         """
         is_fixed = "em_max_iterations" in self._passed["set_merf"]
         stopping = em_max_iterations, em_stopping_threshold, em_stopping_window
-        merf = MerfSettings(add_merf_global, *stopping, is_fixed, family)
+        merf = MerfSettings(add_merf_global, *stopping, is_fixed, family, between)
         self._design = changed(self._design, merf=merf)
 
     @setter

@@ -15,7 +15,14 @@ from optuna import Trial
 from optuna.distributions import BaseDistribution
 from sklearn.base import clone
 
-from flexcv._checks import check_integer, check_mapping, near_miss
+from flexcv._checks import (
+    check_early_stopping,
+    check_integer,
+    check_mapping,
+    check_threshold,
+    near_miss,
+    refuse_tables,
+)
 from flexcv._migration import GONE_ARGUMENTS, GONE_KEYS, instead_of
 from flexcv.errors import MigrationWarning
 
@@ -64,6 +71,12 @@ class ModelSpec:
         Keyword arguments of `fit`; those with a value per row are cut to the fold.
     add_merf
         Whether to add MERF around it; None takes the run's.
+    early_stopping
+        A share of the training groups, or a number of them, to hold out so that they
+        say how many rounds are enough; None fits all rounds to all rows.
+    threshold
+        From which probability on the positive class is predicted: a number, or
+        ``"youden"`` or ``"inner"``, chosen on inner folds; None leaves it to the model.
     """
 
     name: str
@@ -74,11 +87,18 @@ class ModelSpec:
     post_processors: tuple[Any, ...] = ()
     fit_params: Mapping[str, Any] = field(default_factory=dict)
     add_merf: bool | None = None
+    early_stopping: float | None = None
+    threshold: float | str | None = None
 
     @property
     def is_tuned(self) -> bool:
         """Return whether there is something to tune."""
         return bool(self.search_space)
+
+    @property
+    def looks_inside(self) -> bool:
+        """Return whether something is chosen on inner folds."""
+        return self.is_tuned or isinstance(self.threshold, str)
 
     @property
     def consumes_groups(self) -> bool:
@@ -120,6 +140,8 @@ CONFIG_KEYS = (
     "model_kwargs",
     "fit_kwargs",
     "add_merf",
+    "early_stopping",
+    "threshold",
 )
 KEYS_OF_24 = ("n_jobs_model", "n_jobs_cv")  # read as well, see `specs_from_mapping`
 ONE_THREAD = (None, False, 1)  # asks for nothing
@@ -181,6 +203,8 @@ def make_spec(
     fit_kwargs: Mapping[str, Any] | None = None,
     n_trials: int | None = None,
     add_merf: bool | None = None,
+    early_stopping: float | None = None,
+    threshold: float | str | None = None,
 ) -> ModelSpec:
     """Check the settings of one model and make its record.
 
@@ -195,6 +219,7 @@ def make_spec(
     if not isinstance(name, str):
         raise TypeError(f"`model_name` must be a string, got {name!r}.")
     fit_params = check_mapping("fit_kwargs", fit_kwargs)
+    refuse_tables(name, fit_params)
     estimator, fit_params = _with_callbacks(estimator, fit_params, callbacks)
     space = _search_space(estimator, params, requires_inner_cv, name)
     return ModelSpec(
@@ -206,6 +231,8 @@ def make_spec(
         _post_processors(post_processor),
         fit_params,
         add_merf,
+        check_early_stopping(early_stopping),
+        check_threshold(threshold),
     )
 
 
@@ -224,7 +251,7 @@ def _estimator(model: Any, kwargs: dict[str, Any]) -> Any:
     if not callable(getattr(model, "get_params", None)):
         raise TypeError(_not_an_estimator(repr(model)))
     estimator = clone(model)
-    _refuse_unknown(type(model).__name__, kwargs, estimator.get_params())
+    _refuse_unknown(type(model).__name__, kwargs, _parameters_of(estimator))
     return estimator.set_params(**kwargs) if kwargs else estimator
 
 
@@ -233,6 +260,22 @@ def _not_an_estimator(shown: str) -> str:
         "`model_class` must be a scikit-learn estimator, as a class or an instance, "
         f"got {shown}; it needs fit, predict, get_params and set_params."
     )
+
+
+def _parameters_of(estimator: Any) -> list[str]:
+    """Name all parameters, those that `get_params` leaves out included.
+
+    CatBoost lists only what was set; what its classes take stands in their signature.
+    """
+    known = estimator.get_params(deep=True)
+    owners = {"": estimator} | {f"{name}__": part for name, part in known.items()}
+    silent = [
+        prefix + name
+        for prefix, part in owners.items()
+        if callable(getattr(part, "get_params", None)) and not isinstance(part, type)
+        for name in _init_names(type(part)) or ()
+    ]
+    return list(dict.fromkeys([*known, *silent]))
 
 
 def _init_names(model: type) -> list[str] | None:
@@ -297,7 +340,7 @@ def _search_space(
             f"model {name!r} has requires_inner_cv=True but nothing to tune; "
             "pass `params` with at least one Optuna distribution."
         )
-    _refuse_unknown(type(estimator).__name__, space, estimator.get_params(deep=True))
+    _refuse_unknown(type(estimator).__name__, space, _parameters_of(estimator))
     return {} if requires_inner_cv is False else space
 
 

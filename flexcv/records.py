@@ -13,6 +13,7 @@ from flexcv.arrays import FloatArray, IntArray
 
 Key: TypeAlias = tuple[str, int, int]  # model, repeat, fold
 PARTS = ("test", "train")
+THRESHOLD = "decision_threshold"  # its column beside parameters
 
 
 ADDRESS = ["model", "repeat", "fold"]
@@ -50,11 +51,15 @@ class Predictions:
         Numbers; of classes their places among all classes of the task.
     probabilities
         A column per class, or None.
+    decision
+        The decision function of a model of two classes without probabilities, larger
+        for the positive one, or None.
     """
 
     rows: IntArray
     predicted: npt.NDArray[Any]
     probabilities: FloatArray | None = None
+    decision: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,6 +142,9 @@ class FoldResult:
         What the run's metrics say of both parts; written when the unit ends.
     known
         Predictions of test groups given some of their rows; None where none were.
+    threshold
+        From which probability on the positive class is predicted; None where the model
+        decides itself.
     """
 
     model: str
@@ -156,6 +164,14 @@ class FoldResult:
     error: str = ""
     scores: tuple[Score, ...] = ()
     known: KnownPredictions | None = None
+    threshold: float | None = None
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Return what was chosen for this fold: parameters, and the threshold."""
+        if self.threshold is None:
+            return dict(self.params)
+        return {**self.params, THRESHOLD: self.threshold}
 
     @property
     def key(self) -> Key:

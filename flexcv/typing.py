@@ -14,6 +14,7 @@ Callback: TypeAlias = Callable[[Mapping[str, float]], bool | None]
 KnownRows: TypeAlias = tuple[pd.DataFrame | npt.ArrayLike, npt.ArrayLike]
 KnownGroups: TypeAlias = Literal["conditional", "population"]
 NaAction: TypeAlias = Literal["raise", "drop"]
+UnknownLevels: TypeAlias = Literal["refuse", "zero", "missing"]
 Seed: TypeAlias = int | np.random.Generator | np.random.RandomState | None
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MIRRORED = ("models", "evaluation", "results", "resampling", "storage", "chain")
+MIRRORED = (
+    "models",
+    "evaluation",
+    "preflight",
+    "results",
+    "resampling",
+    "storage",
+    "chain",
+)
 # Modules without a test of their own name, and the test that holds them: parts of one
 # estimator or of one run that nobody else calls, protocols, records and style sheets.
 HELD_ELSEWHERE = {
@@ -41,6 +49,7 @@ HELD_ELSEWHERE = {
     "evaluation/events.py": "evaluation/test_runner.py",
     "evaluation/second_look.py": "chain/test_resume_folder.py",
     "evaluation/unit_tuning.py": "evaluation/test_unit.py",
+    "preflight/splits.py": "preflight/test_checks.py",
     "results/asked.py": "results/test_plans.py",
     "results/class_tables.py": "test_classification.py",
     "results/findings.py": "results/test_results.py",

@@ -1,5 +1,6 @@
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import BaggingRegressor, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -142,3 +143,41 @@ def test_unusable_settings_are_refused_in_one_sentence(case):
     with pytest.raises((TypeError, ValueError)) as caught:
         call()
     assert str(caught.value) == message
+
+
+class Taciturn(BaseEstimator):
+    """Lists only the parameters that were set, as CatBoost does."""
+
+    def __init__(self, depth=None, rate=None):
+        self.given = {
+            name: value
+            for name, value in (("depth", depth), ("rate", rate))
+            if value is not None
+        }
+
+    def get_params(self, deep=True):
+        return dict(self.given)
+
+    def set_params(self, **params):
+        self.given |= params
+        return self
+
+    def fit(self, X, y):
+        return self
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [(Taciturn(), "depth"), (make_pipeline(Taciturn()), "taciturn__depth")],
+)
+def test_parameters_that_are_not_listed_can_be_tuned(model, name):
+    space = {name: IntDistribution(1, 3)}
+    assert make_spec(model, params=space).search_space == space
+    assert make_spec(model, model_kwargs={name: 2}).estimator.get_params()[name] == 2
+
+
+def test_parameters_that_nobody_takes_are_refused_still():
+    with pytest.raises(
+        ValueError, match="has no parameter 'dept'; did you mean 'depth'"
+    ):
+        make_spec(Taciturn(), params={"dept": IntDistribution(1, 3)})

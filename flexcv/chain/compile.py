@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -14,15 +15,18 @@ from typing import Any
 from sklearn.base import clone
 
 from flexcv.dataset import Dataset, Task
-from flexcv.dataset.task import gives_probabilities
-from flexcv.evaluation import CheckFinding, run_checks
-from flexcv.evaluation.checks import Setup
+from flexcv.dataset.task import gives_decisions, gives_probabilities
+from flexcv.evaluation.early_stopping import refuse_without_rounds
 from flexcv.metrics import DEFAULT_OBJECTIVE, Metric, default_metrics, try_metrics
-from flexcv.metrics.trying import refuse_without_probabilities
+from flexcv.metrics.objective import ObjectiveScorer
+from flexcv.metrics.trying import refuse_margins, refuse_without_probabilities
+from flexcv.metrics.weights import refuse_without_weights
 from flexcv.model_mapping import ModelSpec, Variant
+from flexcv.preflight import CheckFinding, Setup, run_checks
 from flexcv.resampling import Plan, SplitSettings, make_plan
 from flexcv.resampling.registry import title_of
 from flexcv.results.plans import file_name, plan_names
+from flexcv.typing import Between
 
 from .design import Design, MerfSettings, split_described
 
@@ -85,23 +89,26 @@ class Compiled:
 
     @cached_property
     def specs(self) -> tuple[ModelSpec, ...]:
-        """The models, with the overrides of `set_lmer` and `set_merf` applied."""
+        """The models, with what other methods of the chain say of them applied."""
         design = self.design
         if not design.specs:
             raise ValueError("there is no model yet; call add_model(...) first.")
-        return tuple(
-            with_merf(with_lmer(spec, design.known_groups), design.merf, self.dataset)
-            for spec in design.specs
-        )
+        between, merf = design.scaling.between, design.merf
+        if merf.between is None:
+            merf = replace(merf, between=between)
+        aware = (with_between(spec, between) for spec in design.specs)
+        told = (with_lmer(spec, design.known_groups) for spec in aware)
+        return tuple(with_merf(spec, merf, self.dataset) for spec in told)
 
     @cached_property
     def plans(self) -> dict[str, Plan]:
         """Each plan by the question it answers.
 
-        Inner splits are made when something is tuned, or when no model is known yet.
+        Inner splits are made when something is chosen on them, or when no model is
+        known yet.
         """
         specs, seed = self.design.specs, self.design.run.random_seed
-        with_inner = not specs or any(spec.is_tuned for spec in specs)
+        with_inner = not specs or any(spec.looks_inside for spec in specs)
         plans = [
             make_plan(self.dataset, splits, seed, with_inner=with_inner)
             for splits in self.design.splits
@@ -143,7 +150,7 @@ def _job(
     metrics: tuple[Metric, ...],
     name: str,
 ) -> Job:
-    setup = Setup(dataset, plan, specs, design.scaling)
+    setup = Setup(dataset, plan, specs, design.scaling, metrics)
     findings = tuple(run_checks(setup, design.silence))
     folder = _folder_of(name, design)
     job = Job(design, dataset, specs, splits, plan, metrics, findings, folder)
@@ -160,18 +167,72 @@ def refuse_misfits(job: Job) -> None:
     """
     task, tuning = job.dataset.task, job.design.tuning
     try_metrics(job.metrics, job.dataset.target, task.classes)
-    silent = [spec for spec in job.specs if not gives_probabilities(spec.estimator)]
-    fixed = [spec.name for spec in silent if not spec.is_tuned]
+    _refuse_unweighted(job)
+    for spec in job.specs:
+        if spec.early_stopping is not None:
+            refuse_without_rounds(spec.name, spec.estimator)
+        if spec.threshold is not None:
+            _refuse_threshold(spec, task, tuning.objective)
+    fixed = [spec for spec in job.specs if not spec.is_tuned]
     # What was asked for by name; defaults are NaN for a model without probabilities.
     for metric in job.design.metrics or ():
-        if metric.needs_probabilities:
-            refuse_without_probabilities(f"metric {metric.name!r}", fixed)
+        _refuse_unscored(metric, f"metric {metric.name!r}", fixed, task)
     if tuning.objective is DEFAULT_OBJECTIVE:
         return
-    if tuning.objective.needs_probabilities:
-        tuned = [spec.name for spec in silent if spec.is_tuned]
-        refuse_without_probabilities("the objective of the tuning", tuned)
+    tuned = [spec for spec in job.specs if spec.is_tuned]
+    _refuse_unscored(tuning.objective, "the objective of the tuning", tuned, task)
     tuning.objective.among(task.classes)
+
+
+def _refuse_threshold(spec: ModelSpec, task: Task, objective: ObjectiveScorer) -> None:
+    """Refuse a threshold where there are not two classes or no probabilities."""
+    owner = f"threshold of {spec.name!r}"
+    if task.kind != "binary":
+        found = f"has {len(task.classes)}" if task.classes else "is a number"
+        raise ValueError(
+            f"{owner} is for two classes and the target {found}; leave it out."
+        )
+    if not spec.is_tuned and not gives_probabilities(spec.estimator):
+        refuse_without_probabilities(owner, [spec.name])
+    scores_classes = not (objective.needs_probabilities or objective.needs_train)
+    if spec.threshold == "inner" and (
+        objective is DEFAULT_OBJECTIVE or not scores_classes
+    ):
+        raise ValueError(
+            f"{owner}: 'inner' takes what the objective of set_inner_cv likes best, "
+            "which must score predicted classes; pass for example "
+            "objective_scorer='f1' there, or threshold='youden'."
+        )
+
+
+def _refuse_unscored(
+    scored: Metric | ObjectiveScorer, owner: str, specs: Sequence[ModelSpec], task: Task
+) -> None:
+    """Refuse to score what some models do not give, or what is not kept of them."""
+    if not scored.needs_probabilities:
+        return
+    giving = [spec for spec in specs if gives_probabilities(spec.estimator)]
+    refuse_margins(owner, scored.function, [spec.name for spec in giving])
+    ranking = [
+        spec
+        for spec in specs
+        if scored.ranks and task.kind == "binary" and gives_decisions(spec.estimator)
+    ]
+    able = [spec.name for spec in (*giving, *ranking)]
+    names = [spec.name for spec in specs if spec.name not in able]
+    refuse_without_probabilities(owner, names)
+
+
+def _refuse_unweighted(job: Job) -> None:
+    """Refuse metrics, and an objective, that cannot weigh rows although they shall."""
+    weights, objective = job.dataset.weights, job.design.tuning.objective
+    reach = () if weights is None else weights.reach
+    if "scores" in reach:
+        names = [f"metric {m.name!r}" for m in job.metrics if not m.takes_weights]
+        refuse_without_weights(names, "scores")
+    is_asked = any(spec.is_tuned or spec.threshold == "inner" for spec in job.specs)
+    if "objective" in reach and is_asked and not objective.takes_weights:
+        refuse_without_weights(["the objective of the tuning"], "objective")
 
 
 def with_lmer(spec: ModelSpec, known_groups: bool | None) -> ModelSpec:
@@ -187,6 +248,22 @@ def with_lmer(spec: ModelSpec, known_groups: bool | None) -> ModelSpec:
     if not found:
         return spec
     return replace(spec, estimator=clone(spec.estimator).set_params(**found))
+
+
+def with_between(spec: ModelSpec, between: Between) -> ModelSpec:
+    """Let a model that can add group means add them, where it was not told itself."""
+    found = {
+        name: between
+        for name, value in spec.estimator.get_params(deep=True).items()
+        if _is_between(name) and value is False
+    }
+    if not between or not found:
+        return spec
+    return replace(spec, estimator=clone(spec.estimator).set_params(**found))
+
+
+def _is_between(name: str) -> bool:
+    return name == "between" or name.endswith("__between")
 
 
 def with_merf(spec: ModelSpec, merf: MerfSettings, dataset: Dataset) -> ModelSpec:
@@ -245,6 +322,7 @@ def _merf_around(estimator: Any, settings: MerfSettings) -> Any:
         "poisson" if merf.has_poisson_loss(estimator) else None
     )
     given: dict[str, Any] = {"max_iterations": settings.max_iterations}
+    given["between"] = bool(settings.between) and settings.between
     if family is not None:
         given["family"] = family
     if settings.tol is not None or settings.is_fixed:

@@ -20,8 +20,10 @@ from flexcv.dataset import Dataset, decide_task
 from flexcv.evaluation import RunSettings, ScalingSettings, TuningSettings
 from flexcv.metrics import Metric, default_metrics
 from flexcv.model_mapping import ModelSpec
+from flexcv.preprocessing.between import check_between
 from flexcv.resampling import CrossValMethod, SplitSettings
 from flexcv.resampling.registry import SplitMethod, resolve_method, title_of
+from flexcv.typing import Between
 
 # What users call the parts of a design that have other names.
 SAID = {"dataset": "the data", "specs": "the models", "run": "the settings of the run"}
@@ -37,6 +39,7 @@ class MerfSettings:
     patience: int | None = None
     is_fixed: bool = False  # run all iterations unless `tol` stops them
     family: str | None = None
+    between: Between | None = None  # what `set_data` says
 
     def __post_init__(self) -> None:
         check_flag("add_merf_global", self.everywhere)
@@ -45,6 +48,8 @@ class MerfSettings:
             check_number("em_stopping_threshold", self.tol, 0.0)
         if self.patience is not None:
             check_integer("em_stopping_window", self.patience, 1)
+        if self.between is not None:
+            check_between(self.between)
         if self.family is not None:
             check_choice("family", self.family, ("binomial", "poisson"))
 
@@ -118,7 +123,8 @@ class Design:
         if self.dataset is None:
             raise ValueError("there are no data yet; call set_data(X, y, ...) first.")
         models = {spec.name: spec.estimator for spec in self.specs}
-        return self.dataset.with_task(decide_task(self.dataset.target, models))
+        data = self.dataset
+        return data.with_task(decide_task(data.target, models, data.positive))
 
     def described(self) -> list[tuple[str, str]]:
         """Say in a few lines what is set, never printing the data."""
@@ -135,9 +141,19 @@ class Design:
         if tuned:
             text = f"{', '.join(tuned)}, {self.tuning.n_trials} trials"
             lines.insert(3, ("tuned", text))
+        if thresholds := self._of_models("threshold"):
+            lines.insert(3, ("threshold", thresholds))
+        stopped = self._of_models("early_stopping")
+        if stopped:
+            lines.insert(3, ("early stopping", f"{stopped} held out"))
         if self.merf.everywhere:
             lines.insert(3, ("MERF", "around every model without random effects"))
         return lines
+
+    def _of_models(self, setting: str) -> str:
+        """Say which models have a setting, and which value."""
+        known = [(spec.name, getattr(spec, setting)) for spec in self.specs]
+        return ", ".join(f"{n} {value}" for n, value in known if value is not None)
 
     def _shown_metrics(self) -> tuple[Metric, ...]:
         """Return the metrics, as far as they are known yet; never an error."""

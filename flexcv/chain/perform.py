@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
 from flexcv._checks import check_choice
@@ -25,7 +26,6 @@ from flexcv.errors import (
     StorageError,
 )
 from flexcv.evaluation import (
-    CheckFinding,
     Event,
     Listener,
     UnitFinished,
@@ -46,6 +46,7 @@ from flexcv.evaluation.progress import ProgressBar, count_fits
 from flexcv.evaluation.tuning import Tuned
 from flexcv.evaluation.unit_tuning import tune_unit
 from flexcv.metrics.choice import objective_name
+from flexcv.preflight import CheckFinding
 from flexcv.records import FoldResult, Key
 from flexcv.results import CrossValidationResults, PlansCompared
 from flexcv.results.facts import data_facts
@@ -399,7 +400,8 @@ class _Performance:
     def _scored(self, result: FoldResult) -> FoldResult:
         """Add the scores of the run's metrics to what one model did on one fold."""
         dataset = self.job.dataset
-        return scored(result, self.job.metrics, dataset.target, dataset.task)
+        weights = dataset.weights_for("scores", np.arange(len(dataset)))
+        return scored(result, self.job.metrics, dataset.target, dataset.task, weights)
 
     def _refit(self, result: FoldResult) -> Any:
         """Fit again a model that was not kept, with what tuning chose: the same one."""
@@ -410,7 +412,13 @@ class _Performance:
                 break
         fold = next(f for f in job.plan if (f.repeat, f.index) == result.key[1:])
         chosen = clone(spec.estimator).set_params(**result.params)
-        bare = replace(spec, estimator=chosen, search_space={}, post_processors=())
+        bare = replace(
+            spec,
+            estimator=chosen,
+            search_space={},
+            post_processors=(),
+            threshold=result.threshold,
+        )
         settings = UnitSettings(job.design.scaling)
         unit = run_unit(fold, bare, job.dataset, settings)
         return unit[names.index(result.model)].estimator

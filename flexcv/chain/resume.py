@@ -10,8 +10,10 @@ from pathlib import Path
 from flexcv.errors import ResumeWarning, StorageError
 from flexcv.evaluation import Event, UnitFinished
 from flexcv.evaluation.choices import params_from
+from flexcv.evaluation.early_stopping import rounds_parameter
 from flexcv.evaluation.fingerprints import differences
 from flexcv.evaluation.second_look import look_again
+from flexcv.model_mapping import ModelSpec
 from flexcv.records import FoldResult, Key
 from flexcv.resampling import Fold
 from flexcv.storage.estimators import keep_estimators, read_estimators
@@ -139,12 +141,15 @@ def _with_equal_scores(result: FoldResult, before: Marks, now: Marks) -> FoldRes
     return replace(result, scores=kept)
 
 
-def _with_own_choices(result: FoldResult, spec: object) -> FoldResult:
+def _with_own_choices(result: FoldResult, spec: ModelSpec) -> FoldResult:
     """Read what tuning chose from the chain's own search space."""
     if not result.drawn:
         return result
-    space = spec.search_space  # type: ignore[attr-defined]
-    return replace(result, params=params_from(space, result.drawn))
+    params = params_from(spec.search_space, result.drawn)
+    if spec.early_stopping is not None:  # rounds are no choice of the study
+        rounds = rounds_parameter(spec.estimator)
+        params |= {n: v for n, v in result.params.items() if n == rounds}
+    return replace(result, params=params)
 
 
 def open_store(

@@ -19,6 +19,7 @@ from .named import (
     taken_out,
 )
 from .table import Dataset
+from .weighting import EVERYWHERE, checked_weights
 
 LABEL_KINDS = {str, int, float, bool}  # what a category may be
 
@@ -31,6 +32,9 @@ def make_dataset(
     target_name: str = "",
     dataset_name: str = "",
     extra: Any = None,
+    weights: Any = None,
+    weights_in: Any = EVERYWHERE,
+    positive: Any = None,
 ) -> Dataset:
     """Align and check what a user has, row by row.
 
@@ -55,6 +59,13 @@ def make_dataset(
         Columns that splitters see and no model does, such as a date: names of columns
         of `X`, which are then moved out of the features, or a Series, a DataFrame or a
         dictionary of columns.
+    weights
+        A weight for each row: a Series, array or list, or the name of a column of `X`,
+        which is then moved out of the features.
+    weights_in
+        What they reach, see `Weights`.
+    positive
+        The positive one of two classes; None is the last.
 
     Raises
     ------
@@ -63,19 +74,18 @@ def make_dataset(
     """
     X = as_pandas(X, "X")
     given = {"y": y, "groups": groups, "slopes": slopes, "extra": extra}
-    y, groups, slopes, extra = (
+    given["weights"] = weights
+    y, groups, slopes, extra, weights = (
         names_called(as_pandas(value, role), X) for role, value in given.items()
     )
     features = _features(X)
-    if isinstance(y, list) and len(y) == 1 and isinstance(y[0], str):
-        [y] = y if y[0] in features.columns else [y]
     check_text("target_name", target_name)
     check_text("dataset_name", dataset_name)
-    if isinstance(y, str):
-        target = column_called(features, y, "y")
-        features = features.drop(columns=y)
-    else:
-        target = _target(y, features)
+    target, features = _row_values(y, features, "y")
+    weighting = None
+    if weights is not None:
+        values, features = _row_values(weights, features, "weights")
+        weighting = checked_weights(values, weights_in)
     frame, features = taken_out(groups, features, "groups", _groups)
     refuse_grouping(extra, frame)
     others, features = taken_out(extra, features, "extra", read_extra)
@@ -99,6 +109,8 @@ def make_dataset(
         dataset_name,
         is_array,
         extra=others,
+        weights=weighting,
+        positive=positive,
     )
 
 
@@ -128,23 +140,35 @@ def _features(X: Any) -> pd.DataFrame:
     return frame
 
 
-def _target(y: Any, features: pd.DataFrame) -> pd.Series[Any]:
-    if isinstance(y, pd.DataFrame):
-        if y.shape[1] != 1:
+def _row_values(
+    given: Any, features: pd.DataFrame, role: str
+) -> tuple[pd.Series[Any], pd.DataFrame]:
+    """Return a value per row, and the features without the column that held them."""
+    if isinstance(given, list) and len(given) == 1 and isinstance(given[0], str):
+        [given] = given if given[0] in features.columns else [given]
+    if isinstance(given, str):
+        return column_called(features, given, role), features.drop(columns=given)
+    return _series(given, features, role), features
+
+
+def _series(given: Any, features: pd.DataFrame, role: str) -> pd.Series[Any]:
+    if isinstance(given, pd.DataFrame):
+        if given.shape[1] != 1:
+            wanted = "to predict" if role == "y" else "that holds them"
             raise ValueError(
-                f"`y` must be one column, got a DataFrame with {y.shape[1]}; "
-                "pass the column to predict."
+                f"`{role}` must be one column, got a DataFrame with {given.shape[1]}; "
+                f"pass the column {wanted}."
             )
-        y = y.iloc[:, 0]
-    if isinstance(y, pd.Series):
-        series = y.copy(deep=False)
+        given = given.iloc[:, 0]
+    if isinstance(given, pd.Series):
+        series = given.copy(deep=False)
     else:
-        values = np.asarray(y)
+        values = np.asarray(given)
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
         if values.ndim != 1:
             raise ValueError(
-                f"`y` must have one value per row of `X`, "
+                f"`{role}` must have one value per row of `X`, "
                 f"got an array of shape {values.shape}."
             )
         # From a list, None becomes a missing number rather than an object.
@@ -152,8 +176,8 @@ def _target(y: Any, features: pd.DataFrame) -> pd.Series[Any]:
         series = pd.Series(values.tolist() if is_mixed else values.copy())
         if len(series) == len(features):
             series.index = features.index
-    check_rows(series, features, "y")
-    return series.rename("y" if series.name is None else str(series.name))
+    check_rows(series, features, role)
+    return series.rename(role if series.name is None else str(series.name))
 
 
 def _groups(groups: Any, features: pd.DataFrame) -> pd.DataFrame:

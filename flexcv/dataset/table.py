@@ -14,6 +14,7 @@ from flexcv._secrets import redact
 from flexcv.arrays import FloatArray, IntArray
 
 from .task import REGRESSION, Task
+from .weighting import Reach, Weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,10 @@ class Dataset:
         Whether the target is a number or a class; `with_task` sets it.
     extra
         Columns that splitters see and no model does, such as a date, or None.
+    weights
+        A weight for each row and what it reaches, or None.
+    positive
+        The positive one of two classes, as the user said it; None is the last.
 
     Examples
     --------
@@ -57,6 +62,8 @@ class Dataset:
     is_array: bool = False
     task: Task = REGRESSION
     extra: pd.DataFrame | None = None
+    weights: Weights | None = None
+    positive: Any = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -78,7 +85,21 @@ class Dataset:
             self.is_array,
             self.task,
             None if self.extra is None else self.extra.iloc[rows],
+            None if self.weights is None else self.weights.take(rows),
+            self.positive,
         )
+
+    def weights_for(self, purpose: Reach, rows: IntArray) -> FloatArray | None:
+        """Return the weights of some rows; None where there are none for the purpose.
+
+        Parameters
+        ----------
+        purpose
+            ``"fit"``, ``"objective"`` or ``"scores"``.
+        rows
+            Positions in this dataset.
+        """
+        return None if self.weights is None else self.weights.of(purpose, rows)
 
     def with_task(self, task: Task) -> Dataset:
         """Return the dataset with its task set, and a target of classes as a category.
@@ -148,8 +169,12 @@ class Dataset:
             parts.append(f"slopes {listed(self.slopes)}")
         if self.extra is not None:
             parts.append(f"extra {listed(self.extra_names)}")
+        if self.weights is not None:
+            parts.append(f"weights in {' and '.join(self.weights.reach)}")
         kind = ""
         if self.task.is_classification:
             kind = f" of {len(self.task.classes)} classes"
+        if self.positive is not None:
+            kind += f", positive {self.positive!r}"
         target = f"target {self.target.name!r}{kind}"
         return f"<Dataset{title}: {target}, {', '.join(parts)}>"

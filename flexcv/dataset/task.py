@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import is_classifier, is_regressor
 
-from flexcv._checks import listed
+from flexcv._checks import listed, near_miss
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Task:
     ----------
     classes
         All classes of the target, sorted as scikit-learn sorts them; empty when the
-        target is a number. Of two classes the last is the positive one.
+        target is a number. Of two classes the last is the positive one, and one that
+        the user calls positive is put last.
 
     Examples
     --------
@@ -78,7 +79,9 @@ def label_array(classes: Sequence[Any]) -> npt.NDArray[Any]:
     return np.asarray(classes, dtype=object) if has_text else np.asarray(classes)
 
 
-def decide_task(target: pd.Series[Any], models: Mapping[str, Any]) -> Task:
+def decide_task(
+    target: pd.Series[Any], models: Mapping[str, Any], positive: Any = None
+) -> Task:
     """Decide whether numbers or classes are predicted.
 
     The models decide: classifiers predict classes, anything else numbers, so that a
@@ -91,6 +94,8 @@ def decide_task(target: pd.Series[Any], models: Mapping[str, Any]) -> Task:
         The target, without missing values.
     models
         Estimators by name.
+    positive
+        The positive one of two classes; None takes the last.
 
     Raises
     ------
@@ -115,6 +120,11 @@ def decide_task(target: pd.Series[Any], models: Mapping[str, Any]) -> Task:
         )
     if others:
         _refuse_labels(target, others[0])
+        if positive is not None:
+            raise ValueError(
+                f"`positive` names a class, {positive!r}, but {others[0]!r} predicts "
+                "numbers; leave it out, or use classifiers."
+            )
         return REGRESSION
     if not models and not _are_labels(target):
         return REGRESSION
@@ -126,7 +136,38 @@ def decide_task(target: pd.Series[Any], models: Mapping[str, Any]) -> Task:
             f"the target {target.name!r} has one class only, {classes[0]!r}; a "
             "classifier needs at least two."
         )
-    return Task(classes)
+    return Task(classes if positive is None else with_last(classes, positive))
+
+
+def with_last(classes: tuple[Any, ...], positive: Any) -> tuple[Any, ...]:
+    """Put the positive one of two classes last.
+
+    Parameters
+    ----------
+    classes
+        Both of them.
+    positive
+        One of them, or how it is written.
+
+    Examples
+    --------
+    >>> with_last(("case", "control"), "case")
+    ('control', 'case')
+    """
+    if len(classes) != 2:
+        raise ValueError(
+            f"`positive` is for two classes and the target has {len(classes)}; leave "
+            "it out."
+        )
+    found = [label for label in classes if label == positive]
+    found += [label for label in classes if str(label) == positive]
+    if found:
+        return (*(label for label in classes if label != found[0]), found[0])
+    hint = near_miss(positive, [str(label) for label in classes])
+    raise ValueError(
+        f"`positive` is no class of the target, got {positive!r}"
+        f"{hint or f'; it has {listed(classes)}.'}"
+    )
 
 
 def predicts_classes(estimator: Any) -> bool:
@@ -153,6 +194,11 @@ def _kind_said(estimator: Any) -> str | None:
 def gives_probabilities(estimator: Any) -> bool:
     """Return whether an estimator has `predict_proba`, as far as it knows yet."""
     return callable(getattr(estimator, "predict_proba", None))
+
+
+def gives_decisions(estimator: Any) -> bool:
+    """Return whether an estimator has `decision_function`, as far as it knows yet."""
+    return callable(getattr(estimator, "decision_function", None))
 
 
 def classes_of(target: pd.Series[Any]) -> tuple[Any, ...]:

@@ -3,8 +3,6 @@
 import flexcv._quiet_optuna  # noqa: F401
 
 # isort: split
-from .checks import CheckFinding as CheckFinding
-from .checks import run_checks as run_checks
 from .events import Event as Event
 from .events import Listener as Listener
 from .events import RunFailed as RunFailed
@@ -25,7 +23,6 @@ from .unit import run_unit as run_unit
 from .unit_tuning import UnitSettings as UnitSettings
 
 __all__ = [
-    "CheckFinding",
     "Event",
     "FeatureTable",
     "FittedFold",
@@ -43,6 +40,5 @@ __all__ = [
     "UnitSettings",
     "UnitStarted",
     "run",
-    "run_checks",
     "run_unit",
 ]

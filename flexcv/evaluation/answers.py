@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.dataset import Task
-from flexcv.dataset.task import gives_probabilities
+from flexcv.dataset.task import gives_decisions, gives_probabilities
 from flexcv.records import Predictions
 
 
@@ -38,7 +38,9 @@ def answer(model: Any, X: Any, rows: IntArray, task: Task, name: str) -> Predict
     if not task.is_classification:
         return Predictions(rows, _numbers(model.predict(X), len(rows), name))
     codes = _codes(_flat(model.predict(X), len(rows), name, "class"), task, name)
-    return Predictions(rows, codes, class_probabilities(model, X, task.classes, name))
+    table = class_probabilities(model, X, task.classes, name)
+    decision = decision_values(model, X, task.classes) if table is None else None
+    return Predictions(rows, codes, table, decision)
 
 
 def class_probabilities(
@@ -82,6 +84,38 @@ def class_probabilities(
             raise ValueError(_stranger(name, label, classes))
         table[:, places[label]] = given[:, column]
     return table
+
+
+def decision_values(model: Any, X: Any, classes: Sequence[Any]) -> FloatArray | None:
+    """Return the decision function, larger for the positive one of two classes.
+
+    Parameters
+    ----------
+    model
+        Fitted; one without `decision_function`, or of other than two classes, gives
+        None.
+    X, classes
+        As in `class_probabilities`.
+    """
+    known = np.asarray(getattr(model, "classes_", classes), dtype=object).tolist()
+    if not gives_decisions(model) or len(classes) != 2 or set(known) != set(classes):
+        return None
+    values = np.asarray(model.decision_function(X), dtype=float)
+    return values if known[-1] == classes[-1] else -values
+
+
+def ranking_values(
+    model: Any, X: Any, classes: Sequence[Any], name: str
+) -> FloatArray | None:
+    """Return probabilities, or the decision function of a model without them.
+
+    Parameters
+    ----------
+    model, X, classes, name
+        As in `class_probabilities`.
+    """
+    table = class_probabilities(model, X, classes, name)
+    return decision_values(model, X, classes) if table is None else table
 
 
 def _numbers(predicted: Any, n_rows: int, name: str) -> FloatArray:

@@ -31,6 +31,8 @@ def run_fingerprints(
     }
     if dataset.extra is not None and plan.reads:
         prints["extra columns"] = identify(dataset.extra[list(plan.reads)]).text
+    if dataset.weights is not None:
+        prints["weights"] = identify(dataset.weights).text
     return prints
 
 
@@ -86,6 +88,12 @@ def model_identity(spec: ModelSpec, tuning: TuningSettings) -> Identity:
         *((f"fit argument `{name}`", spec.fit_params[name]) for name in arguments),
         *((f"variant {each.name!r}", each.wrap) for each in spec.variants),
     ]
+    if spec.early_stopping is not None:
+        parts.append(("early stopping", spec.early_stopping))
+    if spec.threshold is not None:
+        parts.append(("threshold", spec.threshold))
+    if spec.threshold == "inner":
+        parts.append(("objective of the threshold", tuning.objective))
     if spec.is_tuned:
         parts.append(("search space", spec.search_space))
         parts += _tuning_parts(spec, tuning)

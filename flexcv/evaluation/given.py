@@ -18,6 +18,7 @@ from flexcv.resampling import Fold
 
 from .answers import answer
 from .scaling import FeatureTable
+from .thresholds import AtThreshold
 
 
 def _has_shares(given: GivenRows) -> bool:
@@ -57,6 +58,8 @@ class GivenRows:
 
 def takes_known(model: Any) -> bool:
     """Whether a model, or the last step of a pipeline, can be told of known rows."""
+    if isinstance(model, AtThreshold):
+        model = model.estimator_
     last = model[-1] if isinstance(model, Pipeline) else model
     predict = getattr(last, "predict", None)
     if predict is None or "known" not in inspect.signature(predict).parameters:
@@ -110,12 +113,20 @@ def answer_given(
             found.append(_at(test, given.asked))
             continue
         rows = fold.test[~np.isin(fold.test, known)]
-        told = GivenRows(model, table.cut(whole, known), target[known])
+        told = _told(model, table.cut(whole, known), target[known])
         part = answer(told, table.cut(whole, rows), rows, dataset.task, name)
         found.append(_at(part, given.asked))
     shares = tuple(p.probabilities for p in found if p.probabilities is not None)
     values = tuple(part.predicted for part in found)
     return KnownPredictions(given.counts, given.asked, values, shares)
+
+
+def _told(model: Any, table: Any, y: Any) -> Any:
+    """Return a model that has known rows at hand, with the threshold that it has."""
+    if not isinstance(model, AtThreshold):
+        return GivenRows(model, table, y)
+    inside = GivenRows(model.estimator_, table, y)
+    return AtThreshold.around(inside, model.threshold, model.classes)
 
 
 def _at(part: Predictions, asked: IntArray) -> Predictions:

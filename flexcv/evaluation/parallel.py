@@ -149,11 +149,11 @@ def _without_rows(result: FoldResult) -> FoldResult:
 def _bare(predictions: Predictions | None) -> Predictions | None:
     if predictions is None:
         return None
-    probabilities = predictions.probabilities
+    scores = predictions.probabilities, predictions.decision
     return Predictions(
         np.empty(0, dtype=np.intp),
         np.array(predictions.predicted),
-        None if probabilities is None else np.array(probabilities),
+        *(None if values is None else np.array(values) for values in scores),
     )
 
 

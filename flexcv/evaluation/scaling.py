@@ -15,18 +15,26 @@ from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_flag
 from flexcv.arrays import IntArray
+from flexcv.preprocessing.between import check_between, learn_group_means
+from flexcv.typing import Between
 
 BLOCK = 2**18  # values copied or scaled at a time: they fit into a core's cache
 
 
 @dataclass(frozen=True, slots=True)
 class ScalingSettings:
-    """Whether features are scaled outside and inside; None inside follows outside."""
+    """Whether features are scaled outside and inside; None inside follows outside.
+
+    `between` says whether group means are added to the features, see
+    `flexcv.preprocessing`.
+    """
 
     outside: bool = True
     inside: bool | None = None
+    between: Between = False
 
     def __post_init__(self) -> None:
+        check_between(self.between)
         check_flag("scale_out", self.outside)
         if self.inside is not None:
             check_flag("scale_in", self.inside)
@@ -53,6 +61,9 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Columns that are never scaled, such as groups.
     as_array
         Whether to hand on an array, as the user gave one; it is also faster.
+    between, groups
+        Whether group means of the features are added, and the column of groups, which
+        is then not handed on.
 
     Examples
     --------
@@ -68,13 +79,18 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         scale: bool = True,
         passthrough: Sequence[str] = (),
         as_array: bool = False,
+        between: Between = False,
+        groups: str | None = None,
     ) -> None:
         self.scale = scale
         self.passthrough = passthrough
         self.as_array = as_array
+        self.between = between
+        self.groups = groups
 
-    def fit(self, X: pd.DataFrame, y: Any = None) -> FeatureTable:  # noqa: ARG002
+    def fit(self, X: pd.DataFrame, y: Any = None) -> FeatureTable:
         """Learn the columns, and the mean and scale of the numeric ones."""
+        X = self._learn_means(X, y)
         self._learn_columns(X)
         numbers = _columns(X, self.scaled_)
         blocks = _blocks(*numbers.shape) if self.scaled_ else ()
@@ -84,13 +100,17 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: Any) -> Any:
         """Return the known columns of `X`, scaled; `X` is not changed."""
         check_is_fitted(self)
-        return self._cut(self._known_columns(X), None)
+        return self._cut(self._with_means(self._known_columns(X)), None)
 
-    def fit_cut(self, X: pd.DataFrame, rows: IntArray) -> Any:
-        """Return ``fit_transform(X.iloc[rows])``, holding one copy of the rows.
+    def fit_cut(self, X: pd.DataFrame, rows: IntArray, y: Any = None) -> Any:
+        """Return ``fit_transform(X.iloc[rows], y)``, holding one copy of the rows.
 
         Tables may be large: rows are copied once and scaled where they lie.
         """
+        if self.between:
+            part = X.iloc[rows]
+            return self.fit(part, y).transform(part)
+        self._learn_means(X, y)
         self._learn_columns(X)
         if not self.scaled_:
             return self._cut(X, rows)
@@ -101,7 +121,29 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def cut(self, X: pd.DataFrame, rows: IntArray) -> Any:
         """Return ``transform(X.iloc[rows])``, holding one copy of the rows."""
         check_is_fitted(self)
+        if self.between:
+            return self.transform(X.iloc[rows])
         return self._cut(self._known_columns(X), rows)
+
+    def _learn_means(self, X: pd.DataFrame, y: Any) -> pd.DataFrame:
+        """Learn which features get group means; gives the table with them."""
+        self.inputs_ = list(X.columns)
+        self.means_ = None
+        if self.between:
+            features = [name for name in X.columns if name != self.groups]
+            target = None if y is None else _as_numbers(y)
+            self.means_ = learn_group_means(
+                self.between, X, target, [self.groups], features
+            )[0]
+        return self._with_means(X)
+
+    def _with_means(self, X: pd.DataFrame) -> pd.DataFrame:
+        if not self.between:
+            return X
+        features = X.drop(columns=[self.groups])
+        if self.means_ is None:
+            return features
+        return pd.concat([features, self.means_.means(X)], axis=1)
 
     def _learn_columns(self, X: pd.DataFrame) -> None:
         self.columns_ = list(X.columns)
@@ -148,16 +190,25 @@ class FeatureTable(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not isinstance(X, pd.DataFrame):
             X = pd.DataFrame(X)
             X.columns = pd.Index([f"x{number}" for number in range(X.shape[1])])
-        if list(X.columns) == self.columns_:
+        if list(X.columns) == self.inputs_:
             return X
-        missing = [name for name in self.columns_ if name not in X.columns]
+        missing = [name for name in self.inputs_ if name not in X.columns]
         if missing:
             raise ValueError(
                 f"the model was trained with the column {missing[0]!r}, which the "
                 "table to predict lacks; add it (groups are columns here: "
                 "X.assign(name=groups))."
             )
-        return X[self.columns_]
+        return X[self.inputs_]
+
+
+def _as_numbers(y: Any) -> npt.NDArray[np.float64]:
+    """Return numbers as they are; of classes, whether a row is of the first one."""
+    values = np.asarray(y)
+    if values.dtype.kind in "iuf":
+        return np.asarray(values, dtype=float)
+    codes = pd.factorize(pd.Series(values), sort=True)[0]
+    return np.asarray(codes == 0, dtype=float)
 
 
 def _numeric(X: pd.DataFrame, passthrough: Sequence[str]) -> list[str]:

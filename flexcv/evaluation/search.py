@@ -17,6 +17,7 @@ from scipy import stats
 
 from flexcv._checks import check_mapping, check_number, near_miss
 from flexcv._rounding import ALIKE, first_least, significant
+from flexcv.records import ADDRESS, THRESHOLD
 
 from .choices import Space, Suggesting, drawn_from, params_from, place_of
 
@@ -87,7 +88,7 @@ def as_points(warm_start: Points | None) -> tuple[Mapping[str, Any], ...]:
     if warm_start is None:
         return ()
     if isinstance(warm_start, pd.DataFrame):
-        table = warm_start.drop(columns=["model", "repeat", "fold"], errors="ignore")
+        table = warm_start.drop(columns=[*ADDRESS, THRESHOLD], errors="ignore")
         records = table.astype(object).to_dict("records")
         return tuple(
             {str(n): v for n, v in row.items() if not pd.isna(v)} for row in records

@@ -13,6 +13,7 @@ from flexcv.records import FoldResult
 from flexcv.resampling import Fold
 
 from .roles import grouping_columns
+from .thresholds import without_threshold
 from .unit import FittedFold, findings_of, processors_of, texts_of
 
 
@@ -46,7 +47,8 @@ def look_again(
             continue
         if result.model not in fitted:
             return None
-        pipeline, parts = fitted[result.model], (result.train, result.test)
+        pipeline = without_threshold(fitted[result.model])
+        parts = result.train, result.test
         groups = grouping_columns(pipeline[-1], dataset)
         one = FittedFold.of(result.model, pipeline, groups, parts, fold, dataset)
         with warnings.catch_warnings(record=True) as caught:

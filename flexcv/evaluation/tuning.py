@@ -21,15 +21,14 @@ from sklearn.base import clone
 from flexcv._checks import check_flag, check_integer, check_number
 from flexcv._rounding import GRID_BITS, first_least, significant
 from flexcv._secrets import redact
-from flexcv.errors import (
-    FlexcvError,
-    StorageError,
-)
+from flexcv.arrays import FloatArray, IntArray
+from flexcv.errors import FlexcvError, StorageError
 from flexcv.metrics import DEFAULT_OBJECTIVE, ObjectiveScorer
 from flexcv.storage.values import is_exact
 
-from .answers import class_probabilities
+from .answers import class_probabilities, ranking_values
 from .choices import Space, choices_by_place, params_from
+from .early_stopping import fit_part
 from .failed_trials import (
     refuse_when_all_raised,
     warn_of_failed,
@@ -104,6 +103,14 @@ class InnerFold:
     y_valid: Any
     fit_params: Mapping[str, Any]
     classes: tuple[Any, ...] = ()  # of the whole target, where classes are predicted
+    w_valid: FloatArray | None = None  # weights of rows in the objective
+    w_train: FloatArray | None = None
+    held_out: IntArray | None = None  # training rows that say when to stop
+
+    @property
+    def training(self) -> tuple[Any, Any, Mapping[str, Any], IntArray | None]:
+        """Return what a fit is given."""
+        return self.X_train, self.y_train, self.fit_params, self.held_out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -317,23 +324,24 @@ def _copier(model: Any) -> Callable[[], Any]:
 
 
 def _score(model: Any, fold: InnerFold, objective: ObjectiveScorer) -> float:
-    model.fit(fold.X_train, fold.y_train, **fold.fit_params)
+    fit_part(model, *fold.training)
     predicted = _response(model, fold.X_valid, fold, objective)
     if not objective.needs_train:
-        return objective(fold.y_valid, predicted)
+        return objective(fold.y_valid, predicted, sample_weight=fold.w_valid)
     inside = _response(model, fold.X_train, fold, objective)
-    return objective(fold.y_valid, predicted, fold.y_train, inside)
+    arrays = (fold.y_valid, predicted, fold.y_train, inside)
+    return objective(*arrays, fold.w_valid, fold.w_train)
 
 
 def _response(model: Any, X: Any, fold: InnerFold, objective: ObjectiveScorer) -> Any:
     """Predict what the objective scores; of two classes the last one's probability."""
     if not objective.needs_probabilities:
         return model.predict(X)
-    name = type(model).__name__
-    table = class_probabilities(model, X, fold.classes, name)
+    ask = ranking_values if objective.ranks else class_probabilities
+    table = ask(model, X, fold.classes, type(model).__name__)
     if table is None:
         return np.full(len(fold.y_valid), np.nan)
-    return table[:, -1] if len(fold.classes) == 2 else table
+    return table[:, -1] if table.ndim == len(fold.classes) == 2 else table
 
 
 class _Best:

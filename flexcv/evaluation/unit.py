@@ -27,17 +27,24 @@ from flexcv.resampling import Fold
 
 from .advice import add_advice
 from .answers import answer
+from .early_stopping import fit_part, with_rounds
+from .fit_arguments import fit_arguments
 from .given import answer_given
 from .learned import learned_tables
 from .lending import lent
+from .preparing import columns_beside, feature_table
 from .roles import (
     assign_roles,
-    columns_in_their_units,
-    grouping_columns,
     seed_randomness,
 )
-from .scaling import FeatureTable
-from .unit_tuning import UnitSettings, cut_rows, model_seed, prepared, tuned_on
+from .thresholds import AtThreshold, threshold_of
+from .unit_tuning import (
+    UnitSettings,
+    model_seed,
+    prepared,
+    stopping_rows,
+    tuned_on,
+)
 from .watching import trace_of, watched
 
 
@@ -161,6 +168,7 @@ def run_unit(
     if tuned is not None:
         base = clone(base).set_params(**tuned.params)
     work = _Work(spec.name, fold, spec, dataset, settings)
+    around = replace(spec, early_stopping=None)  # runs the rounds that the model kept
     result = _evaluated(base, work)
     results = [
         replace(
@@ -170,16 +178,19 @@ def run_unit(
             seconds={"tune": seconds, **result.seconds},
         )
     ]
+    if spec.early_stopping is not None and spec.variants:
+        if result.error:  # how many rounds to run around it is not known then
+            names = [variant.name for variant in spec.variants]
+            return (*results, *(replace(results[0], model=name) for name in names))
+        base = with_rounds(base, result.params)
     for variant in spec.variants:
         wrapped = assign_roles(variant.wrap(clone(base)), dataset)
         seed_randomness(wrapped, model_seed(fold, spec.name))
-        results.append(_evaluated(wrapped, replace(work, name=variant.name)))
-    if tuned is not None:
-        results = [
-            replace(result, params=tuned.params, drawn=tuned.drawn)
-            for result in results
-        ]
-    return tuple(results)
+        other = replace(work, name=variant.name, spec=around)
+        results.append(_evaluated(wrapped, other))
+    chosen, drawn = ({}, {}) if tuned is None else (tuned.params, tuned.drawn)
+    params = {**chosen, **result.params}
+    return tuple(replace(result, params=params, drawn=drawn) for result in results)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,6 +202,10 @@ class _Work:
     spec: ModelSpec
     dataset: Dataset
     settings: UnitSettings
+
+    @property
+    def inside(self) -> tuple[Fold, ModelSpec, Dataset, UnitSettings]:
+        return self.fold, self.spec, self.dataset, self.settings
 
     @property
     def processors(self) -> tuple[Any, ...]:
@@ -232,27 +247,28 @@ def _evaluated(estimator: Any, work: _Work) -> FoldResult:
 def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
     """Fit on the training part, predict both, and let post-processors look."""
     fold, dataset = work.fold, work.dataset
-    groups = grouping_columns(estimator, dataset)
-    whole = dataset.table(groups)
-    table = FeatureTable(
-        work.settings.scaling.outside,
-        columns_in_their_units(estimator, dataset),
-        dataset.is_array and not groups,
-    )
+    groups = columns_beside(estimator, dataset, work.settings.scaling)
+    whole, target = dataset.table(groups), dataset.target.to_numpy()
+    table = feature_table(estimator, dataset, work.settings.scaling)
     start = time.perf_counter()
-    inside = table.fit_cut(whole, fold.train)
+    inside = table.fit_cut(whole, fold.train, target[fold.train])
     cut = time.perf_counter() - start
-    is_lent, fitting = _fit(estimator, inside, work)
+    threshold = threshold_of(estimator, *work.inside)
+    is_lent, fitting, rounds = _fit(estimator, inside, work)
     if is_lent:
         del inside
         inside = table.cut(whole, fold.train)
-    train = answer(estimator, inside, fold.train, dataset.task, work.name)
+    answering = estimator
+    if threshold is not None:
+        answering = AtThreshold.around(estimator, threshold, dataset.task.classes)
+    train = answer(answering, inside, fold.train, dataset.task, work.name)
     del inside  # tables may be large; the test part can have its place
     inside = table.cut(whole, fold.test)
-    test = answer(estimator, inside, fold.test, dataset.task, work.name)
-    known = answer_given(estimator, test, table, whole, fold, dataset, work.name)
+    test = answer(answering, inside, fold.test, dataset.task, work.name)
+    known = answer_given(answering, test, table, whole, fold, dataset, work.name)
     spent = time.perf_counter() - start - cut
     pipeline = Pipeline([("table", table), ("model", estimator)])
+    whole_model = Pipeline([("table", table), ("model", answering)])
     fitted = FittedFold.of(work.name, pipeline, groups, (train, test), fold, dataset)
     return FoldResult(
         work.name,
@@ -260,27 +276,32 @@ def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
         fold.index,
         train,
         test,
+        params=rounds,
         traces=trace_of(estimator),
         learned=learned_tables(pipeline, whole.iloc[fold.train[:1]]),
         findings=tuple(findings_of(work.processors, fitted)),
         seconds={"fit": fitting, "predict": spent - fitting},
-        estimator=pipeline if work.settings.keep_estimators else None,
+        estimator=whole_model if work.settings.keep_estimators else None,
         known=known,
+        threshold=threshold,
     )
 
 
-def _fit(estimator: Any, inside: Any, work: _Work) -> tuple[bool, float]:
-    """Fit; returns whether the rows were overwritten, and the seconds it took."""
-    rows = work.fold.train
-    target = work.dataset.target.to_numpy()[rows]
-    fit_params = cut_rows(work.spec.fit_params, rows, len(work.dataset))
+def _fit(
+    estimator: Any, inside: Any, work: _Work
+) -> tuple[bool, float, dict[str, int]]:
+    """Fit; returns whether rows were overwritten, the seconds, and the rounds kept."""
+    rows, dataset = work.fold.train, work.dataset
+    target = dataset.target.to_numpy()[rows]
+    fit_params = fit_arguments(estimator, work.spec, dataset, rows)
+    held = stopping_rows(rows, work.fold, work.spec, dataset)
     start = time.perf_counter()
     with (
         lent(estimator, inside) as is_lent,
         watched(estimator, work.name, work.fold, work.settings.watch),
     ):
-        estimator.fit(inside, target, **fit_params)
-    return is_lent, time.perf_counter() - start
+        rounds = fit_part(estimator, inside, target, fit_params, held)
+    return is_lent, time.perf_counter() - start, rounds
 
 
 def findings_of(processors: Iterable[Any], fitted: FittedFold) -> Iterable[Finding]:

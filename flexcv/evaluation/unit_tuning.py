@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.base import clone
 
 from flexcv.arrays import IntArray
@@ -20,16 +19,17 @@ from flexcv.resampling import Fold, Split
 from flexcv.resampling.plan import seed_number
 from flexcv.storage.units import trials_file, unit_name
 
+from .early_stopping import held_out
 from .events import Listener, TrialFinished
+from .fit_arguments import fit_arguments
 from .inner_classes import objective_for, usable_splits
 from .journal import TrialStore
+from .preparing import columns_beside, feature_table
 from .roles import (
     assign_roles,
-    columns_in_their_units,
-    grouping_columns,
     seed_randomness,
 )
-from .scaling import FeatureTable, ScalingSettings
+from .scaling import ScalingSettings
 from .tuning import InnerFold, TellTrial, Tuned, TuningSettings, tune
 
 
@@ -115,13 +115,8 @@ def _tuned_with(
         tuning = replace(tuning, n_trials=spec.n_trials)
     task = dataset.task
     tuning = replace(tuning, objective=objective_for(estimator, tuning.objective, task))
-    groups = grouping_columns(estimator, dataset)
-    untouched = columns_in_their_units(estimator, dataset)
-    scale = settings.scaling.scales_inside
-    folds = [
-        _inner_fold(split, dataset, groups, untouched, scale, spec.fit_params)
-        for split in usable_splits(fold, dataset, tuning.objective)
-    ]
+    splits = usable_splits(fold, dataset, tuning.objective)
+    folds = inner_folds(estimator, splits, fold, spec, dataset, settings)
     return tune(
         estimator,
         spec.search_space,
@@ -161,38 +156,53 @@ def _trial_teller(
     return tell
 
 
-def _inner_fold(
-    split: Split,
+def inner_folds(
+    estimator: Any,
+    splits: Sequence[Split],
+    fold: Fold,
+    spec: ModelSpec,
     dataset: Dataset,
-    groups: tuple[str, ...],
-    untouched: tuple[Any, ...],
-    scale: bool,
-    fit_params: Mapping[str, Any],
-) -> InnerFold:
+    settings: UnitSettings,
+) -> list[InnerFold]:
+    """Cut and scale the data of inner splits, once for all fits to them.
+
+    Parameters
+    ----------
+    estimator
+        What will be fitted.
+    splits
+        Some of the fold's inner splits.
+    fold, spec, dataset, settings
+        As `run_unit` takes them.
+    """
+    groups = columns_beside(estimator, dataset, settings.scaling)
     whole, target = dataset.table(groups), dataset.target.to_numpy()
-    table = FeatureTable(scale, untouched, dataset.is_array and not groups)
-    return InnerFold(
-        table.fit_cut(whole, split.train),
-        target[split.train],
-        table.cut(whole, split.test),
-        target[split.test],
-        cut_rows(fit_params, split.train, len(dataset)),
-        dataset.task.classes,
-    )
+    folds = []
+    for split in splits:
+        table = feature_table(estimator, dataset, settings.scaling, is_inside=True)
+        one = InnerFold(
+            table.fit_cut(whole, split.train, target[split.train]),
+            target[split.train],
+            table.cut(whole, split.test),
+            target[split.test],
+            fit_arguments(estimator, spec, dataset, split.train),
+            dataset.task.classes,
+            dataset.weights_for("objective", split.test),
+            dataset.weights_for("objective", split.train),
+            stopping_rows(split.train, fold, spec, dataset),
+        )
+        folds.append(one)
+    return folds
 
 
-def cut_rows(
-    fit_params: Mapping[str, Any], rows: IntArray, n_rows: int
-) -> dict[str, Any]:
-    """Keep the rows of those fit arguments that have one value per row."""
-    return {name: _cut(value, rows, n_rows) for name, value in fit_params.items()}
+def stopping_rows(
+    rows: IntArray, fold: Fold, spec: ModelSpec, dataset: Dataset
+) -> IntArray | None:
+    """Choose which of some training rows say when to stop; None without stopping.
 
-
-def _cut(value: Any, rows: IntArray, n_rows: int) -> Any:
-    if isinstance(value, pd.Series | pd.DataFrame) and len(value) == n_rows:
-        return value.iloc[rows]
-    if isinstance(value, np.ndarray) and value.shape[:1] == (n_rows,):
-        return value[rows]
-    if isinstance(value, list | tuple) and len(value) == n_rows:
-        return [value[row] for row in rows]
-    return value
+    All models of a fold hold out the same groups.
+    """
+    if spec.early_stopping is None:
+        return None
+    seed = model_seed(fold, "early stopping")
+    return held_out(rows, dataset, spec.early_stopping, seed)

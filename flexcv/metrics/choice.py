@@ -111,12 +111,12 @@ class Guarded:
         self._metric = metric
         self.deletion = deletion_of(metric.function)
 
-    def __call__(self, y_true: Any, y_pred: Any) -> float:
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """Score, or return NaN."""
         if self._metric.name == "r2" and len(y_true) < 2:
             return float(np.nan)
         try:
-            return self._metric(y_true, y_pred)
+            return self._metric(y_true, y_pred, sample_weight)
         except UndefinedScoreError:
             return float(np.nan)
 

@@ -83,15 +83,17 @@ class RowSums:
         codes: IntArray,
         n_groups: int,
         classes: Sequence[Any] = (),
+        weights: FloatArray | None = None,
     ) -> Scores:
-        """Return all scores, as `Deletion` says."""
+        """Return all scores, as `Deletion` says; weights take the place of rows."""
         known = {"classes": classes} if len(classes) else {}
+        one = np.ones(len(codes)) if weights is None else weights / weights.mean()
 
         def by_group(predicted: Rows) -> FloatArray:
             terms = self.terms(y_true, predicted, **known)
-            return _group_sums(terms, codes, n_groups)
+            return _group_sums(terms * one[:, None], codes, n_groups)
 
-        counts = np.bincount(codes, minlength=n_groups).astype(np.float64)
+        counts = np.bincount(codes, one, n_groups).astype(np.float64)
         own = by_group(y_pred)
         total, n_rows = own.sum(axis=0), np.asarray(counts.sum())
         rest = n_rows - counts
@@ -104,6 +106,13 @@ class RowSums:
                 total - own + by_group(other), np.full(n_groups, n_rows)
             )
         return float(self.combine(total, n_rows)), without, swapped
+
+
+def weighs_sums(deletion: Deletion | None) -> bool:
+    """Whether a deletion takes weights: one that is made of sums over rows does."""
+    while isinstance(deletion, functools.partial):
+        deletion = deletion.func
+    return isinstance(deletion, RowSums)
 
 
 def _group_sums(terms: FloatArray, codes: IntArray, n_groups: int) -> FloatArray:

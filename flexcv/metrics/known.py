@@ -15,11 +15,11 @@ from flexcv.errors import UndefinedScoreError
 
 from . import classes
 from .limits import ERROR
-from .metric import Metric
+from .metric import RANKING, Metric
 from .scorers import is_scorer_object, metric_of
 
 
-def poisson_deviance(y_true: Any, y_pred: Any) -> float:
+def poisson_deviance(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
     r"""Average the Poisson deviance of counts from their predicted means.
 
     .. math:: \frac{2}{n} \sum_i \Big( y_i \log\frac{y_i}{\mu_i} - y_i + \mu_i \Big)
@@ -30,6 +30,8 @@ def poisson_deviance(y_true: Any, y_pred: Any) -> float:
         Counts, zero or more, shape (n_rows,).
     y_pred
         Predicted means, above zero, shape (n_rows,).
+    sample_weight
+        Of each row, shape (n_rows,); None weighs all alike.
 
     Examples
     --------
@@ -49,7 +51,7 @@ def poisson_deviance(y_true: Any, y_pred: Any) -> float:
         )
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(counts > 0, counts / means, 1.0)
-    return float(2.0 * np.mean(xlogy(counts, ratio) - counts + means))
+    return 2.0 * classes.averaged(xlogy(counts, ratio) - counts + means, sample_weight)
 
 
 NUMBER_METRICS = {
@@ -72,7 +74,7 @@ CLASS_METRICS = {
     for metric in (
         Metric("log_loss", classes.log_loss, False, _PROBA, takes_classes=True),
         Metric("brier", classes.brier, False, _PROBA, takes_classes=True),
-        Metric("roc_auc", classes.roc_auc, True, _PROBA, takes_classes=True),
+        Metric("roc_auc", classes.roc_auc, True, RANKING, takes_classes=True),
         Metric("roc_auc_ovr", classes.roc_auc_ovr, True, _PROBA, takes_classes=True),
         Metric(
             "balanced_accuracy", classes.balanced_accuracy, True, takes_classes=True

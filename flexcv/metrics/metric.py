@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from .limits import limits_of
+from .positive import with_positive
+from .weights import takes_weights, weighing
 
-RESPONSES = ("predict", "predict_proba")
+RANKING = "decision_function"  # of models that give them, probabilities
+RESPONSES = ("predict", "predict_proba", RANKING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +24,16 @@ class Metric:
     name
         The row it has in the summary.
     function
-        Takes true and predicted values, each of shape (n_rows,), gives a number.
+        Takes true and predicted values, each of shape (n_rows,), gives a number; and
+        `sample_weight`, where rows have weights.
     greater_is_better
         The direction; None when unknown.
     response
         The method of the model that it scores: ``"predict"``, or ``"predict_proba"``.
         The function is then given probabilities as scikit-learn gives them: of two
-        classes that of the last one, shape (n_rows,), of more all of them, shape
-        (n_rows, n_classes), sorted by class.
+        classes that of the positive one, shape (n_rows,), of more all of them, shape
+        (n_rows, n_classes), sorted by class. ``"decision_function"`` is for scores of
+        ranks: of a model without probabilities its decision function is taken.
     takes_classes
         Whether the function is also passed ``classes``, all classes of the target in
         order; a fold may lack some.
@@ -75,8 +80,13 @@ class Metric:
 
     @property
     def needs_probabilities(self) -> bool:
-        """Return whether it scores probabilities."""
-        return self.response == "predict_proba"
+        """Return whether it scores probabilities, or what stands for them."""
+        return self.response != "predict"
+
+    @property
+    def ranks(self) -> bool:
+        """Return whether only the order counts, so that decision functions will do."""
+        return self.response == RANKING
 
     def among(self, classes: Sequence[Any]) -> Metric:
         """Return the metric with the classes filled in, where it takes them.
@@ -87,13 +97,21 @@ class Metric:
             All classes of the target, sorted; none when it is a number.
         """
         if not self.takes_classes:
-            return self
+            function = with_positive(self.function, classes)
+            return (
+                self if function is self.function else replace(self, function=function)
+            )
         filled = functools.partial(self.function, classes=tuple(classes))
         return replace(self, function=filled, takes_classes=False)
 
-    def __call__(self, y_true: Any, y_pred: Any) -> float:
+    @property
+    def takes_weights(self) -> bool:
+        """Return whether its function takes `sample_weight`."""
+        return takes_weights(self.function)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """Score predictions against the truth."""
-        return float(self.function(y_true, y_pred))
+        return float(self.function(y_true, y_pred, **weighing(sample_weight)))
 
 
 MetricChoice: TypeAlias = str | Metric | Callable[..., float]
@@ -103,6 +121,6 @@ def check_response(owner: str, response: object) -> None:
     """Refuse a response that no model gives."""
     if response not in RESPONSES:
         raise ValueError(
-            f"{owner}: `response` must be 'predict' or 'predict_proba', "
-            f"got {response!r}."
+            f"{owner}: `response` must be {', '.join(map(repr, RESPONSES[:-1]))} or "
+            f"{RESPONSES[-1]!r}, got {response!r}."
         )

@@ -15,9 +15,11 @@ from flexcv.errors import UndefinedScoreError
 
 from .classes import error_rate, log_loss
 from .known import named_metric, one_metric
-from .metric import Metric, check_response
+from .metric import RANKING, Metric, check_response
+from .positive import with_positive
 from .scorers import is_scorer_object
 from .trying import certain_probabilities, refuse_misfit
+from .weights import ARGUMENT, OF_TRAINING, takes_weights, weighing
 
 FOUR_ARRAYS = 4  # y_valid, y_pred, y_train_in, y_pred_train
 
@@ -32,12 +34,14 @@ class ObjectiveScorer:
         Takes (y_valid, y_pred, y_train_in, y_pred_train), or only the first two:
         true and predicted values of the validation part, then of the inner training
         part, each of shape (n_rows,). Gives a number. The training part is predicted
-        only for a function of four.
+        only for a function of four. Where rows have weights it is also passed
+        `sample_weight`, those of the validation part, and `sample_weight_train`, if it
+        takes them.
     greater_is_better
         Whether tuning maximises instead of minimising.
     response
         What is predicted: ``"predict"``, or ``"predict_proba"`` for probabilities in
-        the form that `Metric` explains.
+        the form that `Metric` explains, or ``"decision_function"``, as there.
     takes_classes
         Whether the function is also passed ``classes``.
 
@@ -69,8 +73,13 @@ class ObjectiveScorer:
 
     @property
     def needs_probabilities(self) -> bool:
-        """Return whether it scores probabilities."""
-        return self.response == "predict_proba"
+        """Return whether it scores probabilities, or what stands for them."""
+        return self.response != "predict"
+
+    @property
+    def ranks(self) -> bool:
+        """Return whether only the order counts, so that decision functions will do."""
+        return self.response == RANKING
 
     def among(self, classes: Sequence[Any]) -> ObjectiveScorer:
         """Return the objective for these classes; what does not fit them is refused.
@@ -87,7 +96,10 @@ class ObjectiveScorer:
                 "numbers; leave objective_scorer out, or use for example 'mse'."
             )
         if not self.takes_classes:
-            return self
+            function = with_positive(self.function, classes)
+            return (
+                self if function is self.function else replace(self, function=function)
+            )
         filled = functools.partial(self.function, classes=tuple(classes))
         return replace(self, function=filled, takes_classes=False)
 
@@ -111,6 +123,11 @@ class ObjectiveScorer:
         return bool(np.isfinite(value))
 
     @property
+    def takes_weights(self) -> bool:
+        """Return whether its function takes `sample_weight`."""
+        return takes_weights(self.function)
+
+    @property
     def needs_train(self) -> bool:
         """Return whether the inner training part must be predicted too."""
         return _count_arguments(self.function) == FOUR_ARRAYS
@@ -121,16 +138,26 @@ class ObjectiveScorer:
         y_pred: Any,
         y_train_in: Any = None,
         y_pred_train: Any = None,
+        sample_weight: Any = None,
+        sample_weight_train: Any = None,
     ) -> float:
         """Score one inner fold."""
+        arrays = [y_valid, y_pred]
+        weights = weighing(sample_weight)
         if self.needs_train:
-            return float(self.function(y_valid, y_pred, y_train_in, y_pred_train))
-        return float(self.function(y_valid, y_pred))
+            arrays += [y_train_in, y_pred_train]
+            if weights and takes_weights(self.function, OF_TRAINING):
+                weights[OF_TRAINING] = sample_weight_train
+        return float(self.function(*arrays, **weights))
 
 
-def mean_squared_error(y_valid: FloatArray, y_pred: FloatArray) -> float:
+def mean_squared_error(
+    y_valid: FloatArray, y_pred: FloatArray, sample_weight: FloatArray | None = None
+) -> float:
     """Average the squared differences, without scikit-learn's input checks."""
     difference = np.asarray(y_valid, dtype=float) - np.asarray(y_pred, dtype=float)
+    if sample_weight is not None:
+        return float(np.average(difference**2, weights=sample_weight))
     return float(difference @ difference / len(difference))
 
 
@@ -167,9 +194,10 @@ def _objective_of(metric: Metric) -> ObjectiveScorer:
 
 
 def _count_arguments(function: Callable[..., Any]) -> int:
-    """Count the arrays a function must or may be given; `classes` is none of them."""
+    """Count the arrays a function must or may be given, beside classes and weights."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = [p for p in _parameters(function) if p.name != "classes"]
+    beside = {"classes", ARGUMENT, OF_TRAINING}
+    parameters = [p for p in _parameters(function) if p.name not in beside]
     required = sum(p.kind in kinds and p.default is p.empty for p in parameters)
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return FOUR_ARRAYS

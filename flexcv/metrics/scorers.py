@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,9 @@ from flexcv.errors import UndefinedScoreError
 
 from .classes import class_codes
 from .limits import limits_of
-from .metric import Metric
+from .metric import RANKING, Metric
+from .positive import ARGUMENT as POSITIVE
+from .weights import takes_weights
 
 # What scikit-learn's scorers of numbers compute; all its others score classes.
 NUMBER_FUNCTIONS = (
@@ -39,6 +42,10 @@ NUMBER_FUNCTIONS = (
 )
 
 
+# Functions that only look at the order of what they score.
+OF_RANKS = ("roc_auc_score", "average_precision_score")
+
+
 class _Echo(BaseEstimator):  # type: ignore[misc]
     """An estimator whose prediction is what it is given, for scorers."""
 
@@ -55,6 +62,9 @@ class _ClassEcho(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Any:
         return X
+
+    def decision_function(self, X: Any) -> Any:
+        return np.array(X, dtype=float)  # scikit-learn may turn its sign
 
     def predict_proba(self, X: Any) -> Any:
         values = np.asarray(X, dtype=float)
@@ -102,43 +112,80 @@ class ScorerFunction:
     def response(self) -> str:
         """Return which method of a model it scores."""
         asked = self._scorer._response_method
+        if RANKING in asked:
+            return RANKING
         return "predict_proba" if "predict_proba" in asked else "predict"
 
-    def __call__(self, y_true: Any, y_pred: Any, classes: Sequence[Any] = ()) -> float:
+    @property
+    def scores_margins(self) -> bool:
+        """Whether the size of a decision function counts, not its rank."""
+        scorer = self._scorer
+        name = getattr(scorer._score_func, "__name__", "")
+        return scorer._response_method == RANKING and name not in OF_RANKS
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether its function takes `sample_weight`."""
+        return takes_weights(self._scorer._score_func)
+
+    def __call__(
+        self,
+        y_true: Any,
+        y_pred: Any,
+        classes: Sequence[Any] = (),
+        sample_weight: Any = None,
+    ) -> float:
         """Score; texts are numbered in their order first, so the last is positive."""
         if not len(classes):
-            return self._of_numbers(y_true, y_pred)
+            return self._of_numbers(y_true, y_pred, sample_weight)
         labels = np.asarray(classes)
-        if labels.dtype.kind not in "iufb":
+        scorer = self._scorer
+        are_numbers = labels.dtype.kind in "iufb" and list(classes) == sorted(classes)
+        if not are_numbers:
+            scorer = _of_codes(scorer, classes)
             y_true = class_codes(y_true, classes)
             if self.response == "predict":
                 y_pred = class_codes(y_pred, classes)
             labels = np.arange(len(classes))
         elif self.response == "predict":
             y_pred = np.asarray(y_pred).astype(labels.dtype)
-        return self._of_classes(y_true, y_pred, labels)
+        return _of_classes(scorer, y_true, y_pred, labels, sample_weight)
 
-    def _of_numbers(self, y_true: Any, y_pred: Any) -> float:
+    def _of_numbers(self, y_true: Any, y_pred: Any, weights: Any) -> float:
         try:
-            return float(self._scorer(_Echo(), y_pred, y_true))
+            return float(self._scorer(_Echo(), y_pred, y_true, sample_weight=weights))
         except ValueError as error:
             if "deviance" not in self.name:
                 raise
             raise UndefinedScoreError(_first_sentence(error)) from error
 
-    def _of_classes(self, y_true: Any, y_pred: Any, labels: Any) -> float:
-        """Score classes; where scikit-learn cannot, say its reason."""
-        scorer, echo = self._scorer, _ClassEcho(labels)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of classes that a fold lacks
-            warnings.simplefilter("error", UndefinedMetricWarning)
-            try:
-                value = float(scorer(echo, y_pred, np.asarray(y_true)))
-            except (ValueError, UndefinedMetricWarning) as error:
-                raise UndefinedScoreError(_first_sentence(error)) from error
-        if np.isnan(value):
-            raise UndefinedScoreError("scikit-learn gives no number for these rows")
-        return value
+
+def _of_classes(
+    scorer: Any, y_true: Any, y_pred: Any, labels: Any, weights: Any
+) -> float:
+    """Score classes; where scikit-learn cannot, say its reason."""
+    echo = _ClassEcho(labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes that a fold lacks
+        warnings.simplefilter("error", UndefinedMetricWarning)
+        try:
+            truth = np.asarray(y_true)
+            value = float(scorer(echo, y_pred, truth, sample_weight=weights))
+        except (ValueError, UndefinedMetricWarning) as error:
+            raise UndefinedScoreError(_first_sentence(error)) from error
+    if np.isnan(value):
+        raise UndefinedScoreError("scikit-learn gives no number for these rows")
+    return value
+
+
+def _of_codes(scorer: Any, classes: Sequence[Any]) -> Any:
+    """Return a scorer of numbered classes: its positive class is numbered, too."""
+    if scorer._kwargs.get(POSITIVE) not in classes:
+        return scorer
+    numbered = copy.copy(scorer)
+    place = list(classes).index(scorer._kwargs[POSITIVE])
+    numbered._kwargs = {**scorer._kwargs, POSITIVE: place}
+    return numbered
 
 
 def _first_sentence(error: Exception) -> str:

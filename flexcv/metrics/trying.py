@@ -125,6 +125,29 @@ def refuse_without_probabilities(owner: str, models: Sequence[str]) -> None:
         )
 
 
+def refuse_margins(owner: str, function: Any, models: Sequence[str]) -> None:
+    """Refuse to score the size of decision functions of models with probabilities.
+
+    Of these only the probabilities are kept.
+
+    Parameters
+    ----------
+    owner
+        What scores them.
+    function
+        Its function.
+    models
+        Names of the models that give probabilities.
+    """
+    is_strict = isinstance(function, ScorerFunction) and function.scores_margins
+    if is_strict and models:
+        raise ValueError(
+            f"{owner} scores values of a decision function, which are kept of models "
+            f"without probabilities only, and {listed(models)} gives probabilities; "
+            "score these, or leave it out."
+        )
+
+
 def certain_probabilities(labels: Any, classes: Sequence[Any]) -> Any:
     """Return probabilities that are 1 for these labels, as a metric is given them."""
     table = np.eye(len(classes))[class_codes(labels, classes)]

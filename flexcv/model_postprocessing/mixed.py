@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from flexcv.evaluation import FittedFold
+from flexcv.evaluation.answers import class_probabilities
 from flexcv.metrics.curves import roc_table
 from flexcv.results import Finding
 
@@ -141,7 +142,10 @@ def _base_and_mixed(fitted: FittedFold, model: Any) -> pd.DataFrame:
                 getattr(fitted, f"predicted_{part}"),
             )
         else:
-            base, mixed = population.predict_proba(inside)[:, -1], table[:, -1]
+            classes, name = fitted.dataset.task.classes, fitted.model
+            known = class_probabilities(population, inside, classes, name)
+            assert known is not None, "a model that gave probabilities a moment ago"
+            base, mixed = known[:, -1], table[:, -1]
         values = {"y_true": truth, "base": base, "mixed": mixed}
         frames.append(pd.DataFrame({"row": rows, "part": part, **values}))
     return pd.concat(frames, ignore_index=True)

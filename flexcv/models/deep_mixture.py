@@ -51,7 +51,7 @@ from flexcv.models.mixtures.settings import (
 )
 from flexcv.models.mixtures.sums import SubjectSums, subject_sums
 from flexcv.models.mixtures.units import learn_units
-from flexcv.typing import Between, Callback, KnownGroups, Seed
+from flexcv.typing import Between, Callback, KnownGroups, Seed, UnknownLevels
 
 EXACT_VARIANCE = 1e-12  # of the residuals, relative to the target's: rounding
 
@@ -130,6 +130,10 @@ class DeepMixtureLMM(AbstractCurveMixture):
         Whether group means of the features are features too, for slopes that differ
         within and between groups: ``"auto"`` is yes where
         `flexcv.preprocessing.contextual_effects` finds that they do.
+    unknown_levels
+        What becomes of a row with a level of a category that training did not show:
+        ``"refuse"`` raises; ``"zero"`` gives the column no effect, its columns of the
+        design being at their averages over training; ``"missing"`` predicts NaN.
 
     Attributes
     ----------
@@ -202,6 +206,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         random_state: Seed = None,
         known_groups: KnownGroups = "conditional",
         between: Between = False,
+        unknown_levels: UnknownLevels = "refuse",
     ) -> None:
         self.groups = groups
         self.time = time
@@ -228,6 +233,7 @@ class DeepMixtureLMM(AbstractCurveMixture):
         self.random_state = random_state
         self.known_groups = known_groups
         self.between = between
+        self.unknown_levels = unknown_levels
 
     # -- columns --
 

@@ -45,7 +45,7 @@ from flexcv.models.laplace.fit import fit_laplace
 from flexcv.models.laplace.problem import LaplaceProblem
 from flexcv.models.laplace.separation import looks_separated, separating_columns
 from flexcv.models.laplace.unbounded import grows_without_end, warn_without_end
-from flexcv.typing import Between, KnownGroups, NaAction
+from flexcv.typing import Between, KnownGroups, NaAction, UnknownLevels
 
 FEW_STEPS = 20  # of a search whose end is infinitely far
 
@@ -105,6 +105,10 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
     na_action
         ``"raise"`` refuses missing values; ``"drop"`` leaves out rows that lack a value
         which the model reads, counts them in ``n_dropped_rows_`` and predicts NaN.
+    unknown_levels
+        What becomes of a row with a level of a category that training did not show:
+        ``"refuse"`` raises; ``"zero"`` gives the column no effect, its columns of the
+        design being at their averages over training; ``"missing"`` predicts NaN.
 
     Notes
     -----
@@ -154,6 +158,7 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         known_groups: KnownGroups = "conditional",
         between: Between = False,
         na_action: NaAction = "raise",
+        unknown_levels: UnknownLevels = "refuse",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -167,6 +172,7 @@ class GeneralizedLinearMixedModel(AbstractFormulaModel, AbstractFamilyModel):
         self.known_groups = known_groups
         self.between = between
         self.na_action = na_action
+        self.unknown_levels = unknown_levels
 
     def fit(
         self,

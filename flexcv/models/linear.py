@@ -51,7 +51,7 @@ from flexcv.models.gaussian.summary import (
     fixed_effects_table,
     intraclass_shares,
 )
-from flexcv.typing import Between, KnownGroups, NaAction, Seed
+from flexcv.typing import Between, KnownGroups, NaAction, Seed, UnknownLevels
 
 
 @readable
@@ -94,6 +94,10 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
     na_action
         ``"raise"`` refuses missing values; ``"drop"`` leaves out rows that lack a value
         which the model reads, counts them in ``n_dropped_rows_`` and predicts NaN.
+    unknown_levels
+        What becomes of a row with a level of a category that training did not show:
+        ``"refuse"`` raises; ``"zero"`` gives the column no effect, its columns of the
+        design being at their averages over training; ``"missing"`` predicts NaN.
 
     Examples
     --------
@@ -132,6 +136,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         known_groups: KnownGroups = "conditional",
         between: Between = False,
         na_action: NaAction = "raise",
+        unknown_levels: UnknownLevels = "refuse",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -143,6 +148,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         self.known_groups = known_groups
         self.between = between
         self.na_action = na_action
+        self.unknown_levels = unknown_levels
 
     @property
     def trace_(self) -> pd.DataFrame:
@@ -276,7 +282,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         for _ in range(n_draws):
             effects = simulated_effects(self.estimate_, sizes, rng)
             noise = sd * rng.normal(size=len(sd))
-            draws.append(fixed + design.effects_sum(effects) + noise)
+            draws.append(source.predicted(fixed + design.effects_sum(effects) + noise))
         return pd.DataFrame(np.column_stack(draws), index=source.table.index)
 
     def profile_intervals(self, level: float = 0.95) -> pd.DataFrame:

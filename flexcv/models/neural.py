@@ -21,12 +21,24 @@ from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.errors import ModelError
 from flexcv.models.contract.known_rows import KnownTarget
-from flexcv.models.contract.responses import mean_at, mean_given, new_row_interval
+from flexcv.models.contract.responses import (
+    labels_at,
+    mean_at,
+    mean_given,
+    new_row_interval,
+)
 from flexcv.models.design.binary_labels import known_classes
 from flexcv.models.design.terms import RandomSpecification
 from flexcv.models.laplace.families import Binomial, Family, Poisson
 from flexcv.models.networks.fitting import AbstractNeuralModel
-from flexcv.typing import Between, Callback, KnownGroups, KnownRows, Seed
+from flexcv.typing import (
+    Between,
+    Callback,
+    KnownGroups,
+    KnownRows,
+    Seed,
+    UnknownLevels,
+)
 
 FAMILIES: dict[str, Family | None] = {"gaussian": None, "poisson": Poisson()}
 
@@ -96,6 +108,10 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         Whether group means of the features are features too, for slopes that differ
         within and between groups: ``"auto"`` is yes where
         `flexcv.preprocessing.contextual_effects` finds that they do.
+    unknown_levels
+        What becomes of a row with a level of a category that training did not show:
+        ``"refuse"`` raises; ``"zero"`` gives the column no effect, its columns of the
+        design being at their averages over training; ``"missing"`` predicts NaN.
 
     Attributes
     ----------
@@ -151,6 +167,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
         random_state: Seed = None,
         known_groups: KnownGroups = "conditional",
         between: Between = False,
+        unknown_levels: UnknownLevels = "refuse",
     ) -> None:
         super().__init__(
             groups,
@@ -172,6 +189,7 @@ class NeuralMixedEffectsRegressor(AbstractNeuralModel):
             random_state=random_state,
             known_groups=known_groups,
             between=between,
+            unknown_levels=unknown_levels,
         )
         self.family = family
 
@@ -312,8 +330,8 @@ class NeuralMixedEffectsClassifier(ClassifierMixin, AbstractNeuralModel):  # typ
         known
             As in `predict_proba`.
         """
-        second = self.predict_proba(X, known)[:, 1] > 0.5
-        return np.asarray(self.classes_[second.astype(np.intp)])
+        second = self.predict_proba(X, known)[:, 1]
+        return labels_at(self.classes_, second)
 
     def predict_proba(
         self, X: pd.DataFrame | ArrayLike, known: KnownRows | None = None

@@ -11,13 +11,15 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from flexcv._checks import check_choice
 from flexcv._migration import attributes_of
 from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
-from flexcv.models.design._effects import Columns
+from flexcv.models.design._effects import UNKNOWN_LEVELS, Columns
 from flexcv.models.design._table import prediction_table, training_table
 from flexcv.models.design.columns import FixedEncoder, RandomEncoder, learn_fixed
 from flexcv.models.design.validate import sample_weights, target_values
+from flexcv.typing import UnknownLevels
 
 
 @readable
@@ -26,6 +28,13 @@ class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     With weights it is weighted least squares. Categorical columns are coded by
     treatment; an intercept is added.
+
+    Parameters
+    ----------
+    unknown_levels
+        What becomes of a row with a level of a category that training did not show:
+        ``"refuse"`` raises; ``"zero"`` gives the column no effect, its columns of the
+        design being at their averages over training; ``"missing"`` predicts NaN.
 
     Attributes
     ----------
@@ -52,6 +61,9 @@ class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     if not TYPE_CHECKING:
         __getattr__ = attributes_of("flexcv.models.LinearModel")
 
+    def __init__(self, *, unknown_levels: UnknownLevels = "refuse") -> None:
+        self.unknown_levels = unknown_levels
+
     def fit(
         self,
         X: pd.DataFrame | ArrayLike,
@@ -70,6 +82,7 @@ class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             Precisions of the rows: a row of weight w has the residual variance
             sigma^2 / w. Rows of weight zero are left out.
         """
+        check_choice("unknown_levels", self.unknown_levels, UNKNOWN_LEVELS)
         table, target = training_table(self, X, y, named=False)
         self.fixed_encoder_ = learn_fixed(table)
         self.random_encoder_ = RandomEncoder(())
@@ -108,9 +121,10 @@ class LinearModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
         """Predict for a table with the training table's columns."""
         check_is_fitted(self)
-        source = Columns(prediction_table(self, X))
+        source = Columns(prediction_table(self, X), self.unknown_levels)
         design = np.column_stack(self.fixed_encoder_.columns(source))
-        return np.asarray(design @ np.append(self.intercept_, self.coef_))
+        coefficients = np.append(self.intercept_, self.coef_)
+        return source.predicted(np.asarray(design @ coefficients))
 
     def summary(self) -> Any:
         """Return statsmodels' summary: a table that prints and shows as HTML."""

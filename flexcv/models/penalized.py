@@ -31,7 +31,7 @@ from flexcv.models.penalties.fit import (
 )
 from flexcv.models.penalties.rounds import PenalisedRound, penalised_rounds
 from flexcv.models.penalties.units import Units, learn_units
-from flexcv.typing import Between, Callback, Folds, KnownGroups
+from flexcv.typing import Between, Callback, Folds, KnownGroups, UnknownLevels
 
 
 @readable
@@ -87,6 +87,10 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         Whether group means of the features are features too, for slopes that differ
         within and between groups: ``"auto"`` is yes where
         `flexcv.preprocessing.contextual_effects` finds that they do.
+    unknown_levels
+        What becomes of a row with a level of a category that training did not show:
+        ``"refuse"`` raises; ``"zero"`` gives the column no effect, its columns of the
+        design being at their averages over training; ``"missing"`` predicts NaN.
 
     Attributes
     ----------
@@ -140,6 +144,7 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         callbacks: Callback | Sequence[Callback] | None = None,
         known_groups: KnownGroups = "conditional",
         between: Between = False,
+        unknown_levels: UnknownLevels = "refuse",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -157,6 +162,7 @@ class PenalizedLinearMixedModel(AbstractPenalizedModel):
         self.callbacks = callbacks
         self.known_groups = known_groups
         self.between = between
+        self.unknown_levels = unknown_levels
 
     def path(
         self, X: pd.DataFrame | ArrayLike, y: ArrayLike, alphas: ArrayLike | None = None

@@ -40,7 +40,7 @@ from flexcv.models.penalties.laplace_rounds import (
 from flexcv.models.penalties.likelihood import LikelihoodRows, likelihood_rows
 from flexcv.models.penalties.rounds import PenalisedRound
 from flexcv.models.penalties.units import Units
-from flexcv.typing import Between, Callback, Folds, KnownGroups
+from flexcv.typing import Between, Callback, Folds, KnownGroups, UnknownLevels
 
 FAMILIES = ("binomial", "poisson")
 
@@ -91,6 +91,10 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         Whether group means of the features are features too, for slopes that differ
         within and between groups: ``"auto"`` is yes where
         `flexcv.preprocessing.contextual_effects` finds that they do.
+    unknown_levels
+        What becomes of a row with a level of a category that training did not show:
+        ``"refuse"`` raises; ``"zero"`` gives the column no effect, its columns of the
+        design being at their averages over training; ``"missing"`` predicts NaN.
 
     Attributes
     ----------
@@ -144,6 +148,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         offset: str | None = None,
         known_groups: KnownGroups = "conditional",
         between: Between = False,
+        unknown_levels: UnknownLevels = "refuse",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -165,6 +170,7 @@ class PenalizedGeneralizedMixedModel(AbstractPenalizedModel, AbstractFamilyModel
         self.offset = offset
         self.known_groups = known_groups
         self.between = between
+        self.unknown_levels = unknown_levels
 
     def fit(
         self,

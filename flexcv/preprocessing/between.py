@@ -26,7 +26,7 @@ def check_between(value: object) -> None:
 def learn_group_means(
     between: Between,
     table: pd.DataFrame,
-    target: ArrayLike,
+    target: ArrayLike | None,
     groups: Sequence[Hashable],
     features: Sequence[Hashable],
 ) -> tuple[GroupMeans | None, ContextualEffects | None]:
@@ -55,7 +55,7 @@ def learn_group_means(
             "grouping column by `groups`."
         )
     found = None
-    if between == "auto":
+    if between == "auto" and target is not None:
         found = contextual_effects(table[list(features)], target, table[groups[0]])
         if not found.differ:
             return None, found

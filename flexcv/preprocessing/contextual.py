@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,6 @@ from scipy import linalg, stats
 from flexcv.arrays import FloatArray
 
 from .group_means import group_codes, means_of, varying_columns
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 LEVEL = 0.05  # of the test that `between="auto"` decides by
 SPARE = 4  # degrees of freedom that a joint test must leave
@@ -70,7 +67,7 @@ class ContextualEffects:
         found = self.table[self.table["p_value"] < LEVEL]
         return list(found.sort_values("p_value").index)
 
-    def plot(self, ax: Axes | None = None) -> Any:
+    def plot(self, ax: Any = None) -> Any:
         """Draw both slopes of each feature, in standard deviations of the feature.
 
         Parameters

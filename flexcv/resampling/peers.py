@@ -82,4 +82,13 @@ class OnGroups:
     ) -> Iterator[tuple[IntArray, IntArray]]:
         """Return (train, test) row positions, fold by fold."""
         check_enough_groups(len(pd.unique(np.asarray(groups))), self.get_n_splits())
-        yield from self.splitter.split(X, y, groups)
+        yield from self.splitter.split(X, y, _sortable(groups))
+
+
+def _sortable(groups: Any) -> Any:
+    """Return labels, or their numbers where numbers and texts have no common order."""
+    try:
+        np.unique(np.asarray(groups))
+    except TypeError:
+        return pd.factorize(np.asarray(groups))[0]
+    return groups

@@ -15,6 +15,7 @@ import pandas as pd
 
 from flexcv._checks import check_integer
 from flexcv.arrays import IntArray
+from flexcv.dataset.task import label_array
 
 MAX_BINS = 10  # quantile bins of a continuous target
 
@@ -55,13 +56,22 @@ def strata_of(target: Any, n_splits: int) -> IntArray:
     """
     is_category = isinstance(getattr(target, "dtype", None), pd.CategoricalDtype)
     if is_category or np.asarray(target).dtype.kind not in "iuf":
-        labels = target if is_category else np.asarray(target)
+        labels = _in_order(target) if is_category else np.asarray(target)
         codes, _ = pd.factorize(labels, sort=True)
         return np.asarray(codes, dtype=np.intp)
     values = np.asarray(target, dtype=float)
     if len(np.unique(values)) <= MAX_BINS:
         return quantile_bins(values, MAX_BINS)
     return quantile_bins(values, max(2, min(MAX_BINS, len(values) // n_splits)))
+
+
+def _in_order(target: Any) -> Any:
+    """Return a category with sorted levels: which class is positive moves no row."""
+    labels = pd.Series(target)
+    if labels.cat.ordered:
+        return labels
+    levels = label_array(labels.cat.categories.tolist())
+    return labels.cat.reorder_categories(np.sort(levels))
 
 
 def deal(strata: IntArray, n_splits: int, rng: np.random.Generator) -> IntArray:

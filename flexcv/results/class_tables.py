@@ -11,7 +11,7 @@ import pandas as pd
 from flexcv.dataset import Task
 from flexcv.metrics.curves import calibration_table, confusion_table, roc_table
 
-from .tables import require_predictions
+from .tables import require_predictions, with_decisions
 
 Compute = Callable[[Any, Any, Any], pd.DataFrame]
 
@@ -20,7 +20,8 @@ def roc_of(
     predictions: pd.DataFrame, task: Task, model: str | None, part: str
 ) -> pd.DataFrame:
     """Return the ROC curves of the rows of all folds, with the model in front."""
-    curves = _of_probabilities(predictions, task, model, part, roc_table)
+    ranked = with_decisions(predictions, task)
+    curves = _of_probabilities(ranked, task, model, part, roc_table)
     if curves.empty:
         raise ValueError(
             f"every row of the {part} part is of one class, so there is no ROC curve; "

@@ -17,6 +17,8 @@ from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import UndefinedScoreError
 from flexcv.metrics.deletion import Rows, Scores, deletion_of
 
+from .tables import WEIGHT
+
 Score = Callable[[Any, Any], float]
 
 MAX_BLOCKS = 200  # more groups than this are merged at random into as many blocks
@@ -37,7 +39,8 @@ class Deleted:
         With each group predicted by another model that saw it in training, shape
         (n_groups, n_swaps).
     sizes
-        Rows of each group, shape (n_groups,).
+        Rows of each group, shape (n_groups,); where rows have weights, their weights,
+        scaled so that they add up to the number of rows.
     n_models
         How many such models there are; no more than 4 of them are swapped in.
     """
@@ -104,8 +107,15 @@ def _of_repeat(
             deleted = at_once(y_true, y_pred, columns, codes, n_groups)
     if deleted is None:
         deleted = _row_by_row(function, y_true, y_pred, others, codes, n_groups)
-    sizes = np.bincount(codes, minlength=n_groups).astype(float)
+    sizes = np.bincount(codes, _weights(test), n_groups).astype(np.float64)
     return Deleted(*deleted, sizes, n_models)
+
+
+def _weights(test: pd.DataFrame) -> FloatArray:
+    if WEIGHT not in test:
+        return np.ones(len(test))
+    weights = test[WEIGHT].to_numpy(dtype=np.float64)
+    return np.asarray(weights / weights.mean())
 
 
 def _row_by_row(

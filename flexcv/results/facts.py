@@ -29,6 +29,8 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
     }
     if dataset.extra_names:
         facts["extra"] = list(dataset.extra_names)
+    if dataset.weights is not None:
+        facts["weights_in"] = list(dataset.weights.reach)
     labels = dataset.splitting_groups
     if labels is not None:
         sizes = labels.value_counts()
@@ -46,7 +48,9 @@ def _target_facts(dataset: Dataset) -> dict[str, Any]:
     target = dataset.target
     if dataset.task.is_classification:
         counts = target.value_counts(sort=False)
-        return {"classes": {str(label): int(n) for label, n in counts.items()}}
+        known: dict[str, Any] = {str(label): int(n) for label, n in counts.items()}
+        said = {} if dataset.positive is None else {"positive": str(counts.index[-1])}
+        return {"classes": known, **said}
     return {
         "target_mean": float(target.mean()),
         "target_std": float(target.std()),

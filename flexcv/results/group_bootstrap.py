@@ -114,7 +114,7 @@ def on_scale(repeats: Sequence[Deleted], limits: tuple[float, float]) -> GroupSc
         The least and the greatest value of the score; where it is there already, or
         outside, the score itself is the scale.
     """
-    scale = Scale(limits, max(int(repeats[0].sizes.sum()), 1))
+    scale = Scale(limits, max(round(float(repeats[0].sizes.sum())), 1))
     if not all(scale.suits(r.whole, _known(r.without), r.swapped) for r in repeats):
         scale = PLAIN
     parts = [_on_scale(repeat, scale) for repeat in repeats]

@@ -123,7 +123,8 @@ def _part(test: Predictions, fold: FoldResult, count: int) -> Predictions:
         return Predictions(known.rows, known.predicted[place], shares)
     places = _places(test.rows, known.rows)
     shares = None if test.probabilities is None else test.probabilities[places]
-    return Predictions(known.rows, test.predicted[places], shares)
+    decision = None if test.decision is None else test.decision[places]
+    return Predictions(known.rows, test.predicted[places], shares, decision)
 
 
 def _places(rows: IntArray, asked: IntArray) -> IntArray:

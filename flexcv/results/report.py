@@ -222,6 +222,8 @@ class _Report:
             "rows": facts.get("n_rows"),
             "target": facts.get("target"),
             **_target_facts(facts),
+            "positive class": facts.get("positive"),
+            "weights in": ", ".join(facts.get("weights_in", [])),
             "groups": ", ".join(facts.get("groups", [])),
             "number of groups": n_groups,
             "rows per group": None

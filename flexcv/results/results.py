@@ -106,9 +106,9 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         self.task = dataset.task
         self._target = dataset.target
         self._groups = dataset.groups
-        self.folds = tuple(
-            scored(fold, self.metrics, self._target, self.task) for fold in folds
-        )
+        self.weights = dataset.weights_for("scores", np.arange(len(dataset)))
+        what = self.metrics, self._target, self.task, self.weights
+        self.folds = tuple(scored(fold, *what) for fold in folds)
         self.information = dict(information or {})
         self.is_partial = is_partial
         self.diagnostics = diagnostics
@@ -182,9 +182,12 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         y_pred, part. Of several grouping columns, group and known_group are about the
         first, and ``known_<name>`` about each further one. Where classes are
         predicted, y_true and y_pred are categories, and ``proba_<class>`` holds the
-        probability of each class.
+        probability of each class; where a model of two classes gives none,
+        ``decision`` holds its decision function. Where scores have weights, there is a
+        column weight.
         """
-        return predictions_table(self.folds, self._target, self._groups, self.task)
+        roles = self._target, self._groups, self.task, self.weights
+        return predictions_table(self.folds, *roles)
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -201,7 +204,11 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
 
     @property
     def params(self) -> pd.DataFrame:
-        """What tuning chose: one row per tuned model, repeat and fold."""
+        """What was chosen inside each fold: a row per model, repeat and fold.
+
+        Parameters that were tuned, rounds that early stopping kept, and
+        ``decision_threshold``.
+        """
         return params_table(self.folds)
 
     @property

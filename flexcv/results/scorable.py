@@ -15,13 +15,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.dataset import Task
 from flexcv.errors import UndefinedScoreError
 from flexcv.metrics import Metric, ignores_labels, response_columns
 from flexcv.metrics.choice import LostFunction, choose_metric, guarded
-from flexcv.metrics.deletion import Deletion, Scores, deletion_of
+from flexcv.metrics.classes import NO_PROBABILITIES
+from flexcv.metrics.deletion import Deletion, Scores, deletion_of, weighs_sums
 from flexcv.metrics.trying import refuse_misfit
 from flexcv.records import Predictions
+
+from .tables import WEIGHT, with_decisions
 
 
 def truth(predictions: Predictions | None, target: pd.Series[Any]) -> npt.NDArray[Any]:
@@ -51,7 +55,9 @@ def response_of(predictions: Predictions, metric: Metric, task: Task) -> Any:
     if not metric.needs_probabilities:
         return labels_of(predictions, task)
     if predictions.probabilities is None:
-        raise UndefinedScoreError("the model gives no probabilities")
+        if metric.ranks and predictions.decision is not None:
+            return predictions.decision
+        raise UndefinedScoreError(NO_PROBABILITIES)
     table = predictions.probabilities
     return table[:, -1] if len(task.classes) == 2 else table
 
@@ -60,6 +66,8 @@ def scorable(
     predictions: pd.DataFrame, metrics: Iterable[Metric], task: Task
 ) -> tuple[pd.DataFrame, list[Metric]]:
     """Return predictions and metrics that score one number a row, NaN where undefined.
+
+    Where rows have weights, the metrics look them up as well.
 
     Parameters
     ----------
@@ -70,12 +78,12 @@ def scorable(
     task
         Whether numbers or classes were predicted.
     """
-    if not task.is_classification:
+    if not task.is_classification and WEIGHT not in predictions:
         return predictions, [guarded(metric) for metric in metrics]
-    frame = predictions.assign(
-        y_true=np.asarray(predictions["y_true"].cat.codes, dtype=np.intp),
-        y_pred=np.arange(len(predictions)),
-    )
+    frame = predictions.assign(y_pred=np.arange(len(predictions)))
+    if task.is_classification:
+        codes = np.asarray(predictions["y_true"].cat.codes, dtype=np.intp)
+        frame = frame.assign(y_true=codes)
     return frame, [_looking_up(metric, predictions, task) for metric in metrics]
 
 
@@ -114,42 +122,57 @@ def metric_meant(metric: Any, metrics: Sequence[Metric], task: Task) -> Metric:
 
 
 def _looking_up(metric: Metric, predictions: pd.DataFrame, task: Task) -> Metric:
-    """Return a metric of (numbers of classes, numbers of rows)."""
+    """Return a metric of (truth or numbers of classes, numbers of rows)."""
     if isinstance(metric.function, LostFunction):
         return metric
     columns = response_columns(metric.response, task.columns)
+    rows = with_decisions(predictions, task) if metric.ranks else predictions
     if ignores_labels(metric):
         task = Task(tuple(range(len(task.classes))))
-    labels, bound = task.labels, guarded(metric.among(task.classes))
+    bound = guarded(metric.among(task.classes))
+    labels = task.labels if task.is_classification else None
+    table: npt.NDArray[Any]
     if metric.needs_probabilities:
-        table = predictions[columns].to_numpy()
+        table = rows[columns].to_numpy()
+    elif labels is None:
+        table = predictions["y_pred"].to_numpy()
     else:
         table = labels[predictions["y_pred"].cat.codes]
-
-    looking = _LookingUp(bound.function, labels, table)
+    weights = predictions[WEIGHT].to_numpy() if WEIGHT in predictions else None
+    looking = _LookingUp(bound.function, labels, table, weights)
     return replace(bound, function=looking, response="predict")
 
 
 class _LookingUp:
-    """A metric's function of (numbers of classes, numbers of rows)."""
+    """A metric's function of (truth or numbers of classes, numbers of rows)."""
 
     def __init__(
         self,
         function: Callable[..., float],
-        labels: npt.NDArray[Any],
+        labels: npt.NDArray[Any] | None,
         table: npt.NDArray[Any],
+        weights: FloatArray | None,
     ) -> None:
         self._function, self._labels, self._table = function, labels, table
+        self._weights = weights
         inner = deletion_of(function)
+        if weights is not None and not weighs_sums(inner):
+            inner = None
         self.deletion = None if inner is None else self._looked_up(inner)
 
     def __call__(self, y_true: Any, places: Any) -> float:
-        return self._function(self._labels[y_true], self._at(places))
+        truth, predicted = self._true(y_true), self._at(places)
+        if self._weights is None:
+            return self._function(truth, predicted)
+        return self._function(truth, predicted, self._weights[_whole(places)])
+
+    def _true(self, y_true: Any) -> Any:
+        return y_true if self._labels is None else self._labels[y_true]
 
     def _at(self, places: Any) -> npt.NDArray[Any]:
-        return np.asarray(self._table[np.asarray(places, dtype=np.intp)])
+        return np.asarray(self._table[_whole(places)])
 
-    def _looked_up(self, inner: Deletion) -> Deletion:
+    def _looked_up(self, inner: Any) -> Deletion:
         def deletion(
             y_true: Any,
             y_pred: Any,
@@ -158,8 +181,16 @@ class _LookingUp:
             n_groups: int,
             classes: Sequence[Any] = (),  # noqa: ARG001  the inner one knows them
         ) -> Scores:
-            truth, predicted = self._labels[y_true], self._at(y_pred)
+            truth, predicted = self._true(y_true), self._at(y_pred)
             swaps = [self._at(other) for other in others]
-            return inner(truth, predicted, swaps, codes, n_groups)
+            own = {}
+            if self._weights is not None:
+                own = {"weights": self._weights[_whole(y_pred)]}
+            scores: Scores = inner(truth, predicted, swaps, codes, n_groups, **own)
+            return scores
 
         return deletion
+
+
+def _whole(places: Any) -> IntArray:
+    return np.asarray(places, dtype=np.intp)

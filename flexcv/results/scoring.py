@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from flexcv.arrays import FloatArray
 from flexcv.dataset import REGRESSION, Task
 from flexcv.errors import UndefinedScoreError
 from flexcv.metrics import Metric, ignores_labels
@@ -26,6 +27,7 @@ def scored(
     metrics: Sequence[Metric],
     target: pd.Series[Any],
     task: Task = REGRESSION,
+    weights: FloatArray | None = None,
 ) -> FoldResult:
     """Add the scores that a fold's result lacks; those it has are kept.
 
@@ -39,6 +41,8 @@ def scored(
         The whole table's target.
     task
         Whether numbers or classes are predicted.
+    weights
+        Of each row of the table, shape (n_rows,); None weighs all alike.
     """
     known = {(score.part, score.metric): score for score in result.scores}
     scores = []
@@ -46,7 +50,9 @@ def scored(
         for metric in metrics:
             kept = known.get((part, metric.name))
             predictions = getattr(result, part)
-            scores.append(kept or _score(part, metric, predictions, target, task))
+            scores.append(
+                kept or _score(part, metric, predictions, target, task, weights)
+            )
     return replace(result, scores=tuple(scores))
 
 
@@ -91,15 +97,20 @@ def _score(
     predictions: Predictions | None,
     target: pd.Series[Any],
     task: Task,
+    weights: FloatArray | None,
 ) -> Score:
     if predictions is None:
         return Score(part, metric.name, NAN, 0)
-    value, reason = _value_or_reason(metric, predictions, target, task)
+    value, reason = _value_or_reason(metric, predictions, target, task, weights)
     return Score(part, metric.name, value, len(predictions.rows), reason)
 
 
 def _value_or_reason(
-    metric: Metric, predictions: Predictions, target: pd.Series[Any], task: Task
+    metric: Metric,
+    predictions: Predictions,
+    target: pd.Series[Any],
+    task: Task,
+    weights: FloatArray | None,
 ) -> tuple[float, str]:
     """Compute a score; NaN and the reason where it has none."""
     if isinstance(metric.function, LostFunction):
@@ -107,7 +118,7 @@ def _value_or_reason(
     if metric.name == "r2" and len(predictions.rows) < 2:
         return NAN, "a single row has no spread"
     try:
-        value = _value(metric, predictions, target, task)
+        value = _value(metric, predictions, target, task, weights)
         return value, "the metric gave no number" if math.isnan(value) else ""
     except UndefinedScoreError as error:
         return NAN, str(error)
@@ -116,14 +127,19 @@ def _value_or_reason(
 
 
 def _value(
-    metric: Metric, predictions: Predictions, target: pd.Series[Any], task: Task
+    metric: Metric,
+    predictions: Predictions,
+    target: pd.Series[Any],
+    task: Task,
+    weights: FloatArray | None,
 ) -> float:
+    own = None if weights is None else weights[predictions.rows]
     if task.is_classification and ignores_labels(metric):
         known: Any = target.array.codes[predictions.rows]
         numbered = Task(tuple(range(len(task.classes))))
         # Where there is no value the labels tell more of the reason than numbers do.
         with contextlib.suppress(UndefinedScoreError):
             response = response_of(predictions, metric, numbered)
-            return metric.among(numbered.classes)(known, response)
+            return metric.among(numbered.classes)(known, response, own)
     response = response_of(predictions, metric, task)
-    return metric.among(task.classes)(truth(predictions, target), response)
+    return metric.among(task.classes)(truth(predictions, target), response, own)

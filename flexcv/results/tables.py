@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from flexcv.arrays import IntArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.dataset import REGRESSION, Task
 from flexcv.records import ADDRESS, FoldResult, Predictions, address
 from flexcv.resampling.questions import are_known
 
 AVERAGES = ("mean", "median", "std")
+DECISION = "decision"  # what ranks the rows of a model without probabilities
+WEIGHT = "weight"  # of a row in scores
 COUNT = "n_folds"  # of each average, where some fold has no score
 KNOWN = "known_group"  # the column that tells it of the first grouping column
 PREDICTION_COLUMNS = [
@@ -91,12 +93,15 @@ def predictions_table(
     target: pd.Series[Any],
     groups: pd.DataFrame | None,
     task: Task = REGRESSION,
+    weights: FloatArray | None = None,
 ) -> pd.DataFrame:
     """Stack all predictions: a row per model, fold and predicted row.
 
     Of several grouping columns the first is shown, and `known_columns` names the
     columns that say of each whether the row's group is known. Of classes there is a
-    column of probabilities for each, before the part.
+    column of probabilities for each, before the part, then one of decision functions,
+    where a model of two classes gives no probabilities, and one of weights, where
+    scores have weights.
     """
     parts = [
         (fold, part, predictions)
@@ -104,9 +109,12 @@ def predictions_table(
         for part, predictions in (("test", fold.test), ("train", fold.train))
         if predictions is not None
     ]
+    weighted = {} if weights is None else {WEIGHT: weights}
+    decided = _decisions(parts)
     known = known_columns(() if groups is None else groups.columns)
     more = [name for name in known.values() if name not in PREDICTION_COLUMNS]
-    columns = [*PREDICTION_COLUMNS[:-1], *task.columns, PREDICTION_COLUMNS[-1]]
+    scored = [*task.columns, *decided, *weighted]
+    columns = [*PREDICTION_COLUMNS[:-1], *scored, PREDICTION_COLUMNS[-1]]
     after = columns.index(KNOWN) + 1
     columns[after:after] = more
     if not parts:
@@ -125,6 +133,8 @@ def predictions_table(
         "y_true": y_true[rows],
         "y_pred": _predicted(parts, target, task),
         **_probabilities(parts, sizes, task),
+        **decided,
+        **{name: values[rows] for name, values in weighted.items()},
         "part": _repeated(["train", "test"], [part for _, part, _ in parts], sizes),
     }
     return pd.DataFrame({name: table[name] for name in columns})
@@ -210,6 +220,35 @@ def known_columns(factors: Iterable[Any]) -> dict[str, str]:
     return names
 
 
+def _decisions(parts: list[Part]) -> dict[str, npt.NDArray[Any]]:
+    """Return the column of decision functions, where some model has one to show."""
+    if all(predictions.decision is None for *_, predictions in parts):
+        return {}
+    values = [
+        np.full(len(p.rows), np.nan) if p.decision is None else p.decision
+        for *_, p in parts
+    ]
+    return {DECISION: np.concatenate(values)}
+
+
+def with_decisions(predictions: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Put decision functions where a model gives no probabilities, for ranks only.
+
+    Parameters
+    ----------
+    predictions
+        Tidy predictions.
+    task
+        Of two classes; others have no column of decisions.
+    """
+    if DECISION not in predictions:
+        return predictions
+    other, positive = task.columns
+    values = predictions[DECISION]
+    filled = predictions[[other, positive]].fillna({other: -values, positive: values})
+    return predictions.assign(**filled)
+
+
 def _known(
     parts: list[Part], groups: pd.DataFrame | None, names: dict[str, str]
 ) -> dict[str, Any]:
@@ -231,12 +270,12 @@ def _known_groups(parts: list[Part], groups: pd.Series[Any]) -> Any:
 
 
 def params_table(folds: Iterable[FoldResult]) -> pd.DataFrame:
-    """Stack what tuning chose: a row per tuned model and fold."""
-    tuned = [fold for fold in folds if fold.params]
-    table = pd.DataFrame([address(fold) for fold in tuned], columns=ADDRESS)
-    names = dict.fromkeys(name for fold in tuned for name in fold.params)
+    """Stack what was chosen inside folds: a row per fold of which something was."""
+    tuned = [(fold, fold.chosen) for fold in folds if fold.chosen]
+    table = pd.DataFrame([address(fold) for fold, _ in tuned], columns=ADDRESS)
+    names = dict.fromkeys(name for _, chosen in tuned for name in chosen)
     for name in names:
-        table[name] = _parameter([fold.params.get(name) for fold in tuned])
+        table[name] = _parameter([chosen.get(name) for _, chosen in tuned])
     return table
 
 

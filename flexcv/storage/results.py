@@ -19,7 +19,9 @@ from typing import Any, Protocol
 import pandas as pd
 
 from flexcv._secrets import redact_frame, redact_value
+from flexcv.arrays import FloatArray
 from flexcv.dataset import Dataset, Task
+from flexcv.dataset.weighting import Weights
 from flexcv.errors import StorageError
 from flexcv.metrics import KNOWN_METRICS, Metric, is_scorer, resolve_metrics
 from flexcv.metrics.choice import LostFunction
@@ -60,6 +62,7 @@ class RunTables(Protocol):
     is_partial: bool
     diagnostics: pd.DataFrame | None
     task: Task
+    weights: FloatArray | None
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -141,11 +144,13 @@ def describe(
 
 def write_table(folder: Path, results: RunTables) -> str:
     """Write target and groups of the table; returns the checksum."""
-    content = {
+    content: dict[str, Any] = {
         "rows": results.rows,
         "groups": results.groups,
         "classes": tuple(results.task.classes),
     }
+    if results.weights is not None:
+        content["weights"] = results.weights
     return write_record(folder / TABLE_FILE, "table", content)
 
 
@@ -327,11 +332,13 @@ def _dataset(folder: Path, description: Description) -> Dataset:
     rows, groups = content["rows"], content.get("groups")
     if groups is None and rows.shape[1] > 1:  # written when the first was kept only
         groups = rows.iloc[:, 1:]
+    weights = content.get("weights")
     return Dataset(
         pd.DataFrame(index=rows.index),
         rows.iloc[:, 0],
         groups,
         task=Task(content["classes"]),
+        weights=None if weights is None else Weights(pd.Series(weights), ("scores",)),
     )
 
 

@@ -212,7 +212,7 @@ class Recorder:
         }
         seconds = {f"seconds/{step}": value for step, value in result.seconds.items()}
         run.log_metrics(scores | seconds)
-        params = {name: readable(value) for name, value in result.params.items()}
+        params = {name: readable(value) for name, value in result.chosen.items()}
         run.log_params(params)
         self._tell_flat(result)
 

@@ -8,7 +8,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from flexcv import CrossValidation
-from flexcv.evaluation.given import takes_known
+from flexcv.evaluation.given import _told, takes_known
+from flexcv.evaluation.thresholds import AtThreshold
 from flexcv.models import GeneralizedLinearMixedModel, LinearMixedEffectsModel
 
 
@@ -84,6 +85,22 @@ def test_probabilities_are_kept_for_every_number(table):
     assert not np.allclose(known.probabilities[0], known.probabilities[2])
     losses = results.by_known_rows("log_loss")["score"]
     assert losses[1:].max() < losses[0]
+
+
+def test_a_threshold_counts_for_known_rows_too(table):
+    y = pd.Series(np.where(table["y"] > 1, "high", "low"), name="y")
+    model = GeneralizedLinearMixedModel("group", family="binomial")
+    inside = table[["x", "group"]]
+    fitted = AtThreshold.around(model.fit(inside, y), 0.9, ("high", "low"))
+    new = inside.head(8).assign(group=77)
+
+    told = _told(fitted, new.head(4), y.head(4).to_numpy())
+
+    shares = model.predict_proba(new, known=(new.head(4), y.head(4)))[:, 1]
+    assert np.array_equal(told.predict_proba(new)[:, 1], shares)
+    labels = np.where(shares >= 0.9, "low", "high")
+    assert told.predict(new).tolist() == labels.tolist()
+    assert takes_known(fitted)
 
 
 def test_workers_bring_the_same_predictions_back(table):

@@ -117,7 +117,8 @@ def test_an_unknown_response_is_refused():
     with pytest.raises(ValueError) as caught:
         Metric("mine", max, response="decide")
     assert str(caught.value) == (
-        "metric 'mine': `response` must be 'predict' or 'predict_proba', got 'decide'."
+        "metric 'mine': `response` must be 'predict', 'predict_proba' or "
+        "'decision_function', got 'decide'."
     )
 
 

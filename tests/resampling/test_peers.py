@@ -91,3 +91,13 @@ def test_later_repeats_and_larger_seeds_are_spawned():
     plan = make_plan(data, SplitSettings(n_repeats=3), seed=2**40)
     tests = {tuple(fold.test) for fold in plan}
     assert len(tests) == len(plan) == 15
+
+
+@pytest.mark.parametrize("name", ["GroupKFold", "StratifiedGroupKFold"])
+def test_labels_of_two_kinds_are_groups_like_any_other(name):
+    groups = np.array([1, "1", 2, "b"] * 5, dtype=object)
+    splitter = resolve_method("split_out", name)
+    data = make_dataset({"x": np.arange(20.0)}, np.arange(20.0), groups=groups)
+    plan = make_plan(data, SplitSettings(splitter, n_splits_out=2), 0, with_inner=False)
+    for fold in plan:
+        assert not set(groups[fold.train]) & set(groups[fold.test])

@@ -64,11 +64,12 @@ def test_pairs_say_what_the_roc_curve_says(n_groups, n_swaps, n_values, seed):
     assert_alike(quick, _row_by_row(area, label, score, table, codes, n_groups))
 
 
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("classes", [("a", "b"), ("a", "b", "c")])
 @pytest.mark.parametrize("name", OF_CLASSES)
-def test_sums_of_classes_say_what_the_metric_says(name, classes):
-    if name == "roc_auc" and len(classes) > 2:
-        pytest.skip("it is for two classes")
+def test_sums_of_classes_say_what_the_metric_says(name, classes, weighted):
+    if name == "roc_auc" and (weighted or len(classes) > 2):
+        pytest.skip("it is for two classes, and counts rows one by one with weights")
     rng = np.random.default_rng(3)
     n_rows, n_classes = 90, len(classes)
     chances = rng.dirichlet(np.ones(n_classes), n_rows)
@@ -89,6 +90,8 @@ def test_sums_of_classes_say_what_the_metric_says(name, classes):
             "part": "test",
         }
     )
+    if weighted:
+        frame["weight"] = rng.exponential(size=n_rows)
     rows, [metric] = scorable(frame, [KNOWN_METRICS[name]], task)
     [quick] = deleted_scores(rows, metric.function, 0)
     [slow] = deleted_scores(rows, metric.function.__call__, 0)

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from flexcv._checks import check_choice
 from flexcv.arrays import FloatArray
-from flexcv.models.design._effects import Columns
+from flexcv.models.design._effects import UNKNOWN_LEVELS, Columns
 from flexcv.models.design._table import prediction_table, training_table
 from flexcv.models.design.columns import RandomDesign, RandomEncoder, learn_random
 from flexcv.models.design.terms import RandomSpecification, RandomTerm, random_terms
@@ -31,7 +31,7 @@ from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.unbounded import grows_without_end, warn_without_end
 from flexcv.preprocessing import ContextualEffects, GroupMeans
 from flexcv.preprocessing.between import learn_group_means
-from flexcv.typing import Between, KnownGroups, KnownRows
+from flexcv.typing import Between, KnownGroups, KnownRows, UnknownLevels
 
 from .known_rows import KnownTarget, predictor_given, stacked_rows
 
@@ -114,6 +114,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     between: Between
     group_means_: GroupMeans | None
     contextual_effects_: ContextualEffects | None
+    unknown_levels: UnknownLevels = "refuse"
     random_encoder_: RandomEncoder
     random_part_: RandomPart
     sigma_: float
@@ -181,6 +182,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     def _training(self, X: Any, y: Any, sample_weight: Any = None) -> Training:
         """Check and learn what the fit needs; rows of weight zero are left out."""
         check_choice("known_groups", self.known_groups, KNOWN_GROUPS)
+        check_choice("unknown_levels", self.unknown_levels, UNKNOWN_LEVELS)
         self._forget()
         terms = self._terms()
         table, target = training_table(self, X, y, named=bool(terms) or self._named())
@@ -301,12 +303,21 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
 
     def _source(self, X: Any, beside: Any = None) -> Columns:
         """Return the columns of a table to predict; group means count `beside`, too."""
+        return Columns(self._table(X, beside), self.unknown_levels)
+
+    def _table(self, X: Any, beside: Any = None) -> pd.DataFrame:
+        """Return the rows of a table to predict, group means beside the features."""
         table = prediction_table(self, X)
         if beside is None or self.group_means_ is None:
-            return Columns(self._with_group_means(table))
+            return self._with_group_means(table)
         others = prediction_table(self, beside)
         joint = stacked_rows(table, others, self.grouping_columns())
-        return Columns(self._with_group_means(joint).iloc[: len(table)])
+        return self._with_group_means(joint).iloc[: len(table)]
+
+    def _observed(self, X: Any, beside: Any = None) -> Columns:
+        """Return the columns of rows with a target, of which none may be missing."""
+        has_zero = self.unknown_levels == "zero"
+        return Columns(self._table(X, beside), "zero" if has_zero else "refuse")
 
     def _known_design(self, source: Columns) -> RandomDesign:
         """Return the random part of rows to predict; warn where it can tell nothing."""
@@ -319,7 +330,7 @@ class AbstractMixedModel(RegressorMixin, BaseEstimator, ABC):  # type: ignore[mi
     def _linear(self, source: Columns, design: RandomDesign) -> FloatArray:
         """Return the fixed part plus the effects of known levels."""
         effects = design.effects_sum(self.random_part_.effects)
-        return self._fixed_part(source) + effects
+        return source.predicted(self._fixed_part(source) + effects)
 
     def _listings(self, values: Sequence[FloatArray]) -> dict[str, pd.DataFrame]:
         """Return arrays of shape (levels, effects) as a table for each factor."""

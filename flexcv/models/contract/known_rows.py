@@ -58,33 +58,38 @@ def predictor_given(model: Any, X: Any, known: Any) -> tuple[FloatArray, RandomD
         design = model._known_design(source)
         return model._linear(source, design), design
     joint = stacked_rows(asked, given, model.grouping_columns())
-    source = Columns(model._with_group_means(joint))
+    source = Columns(model._with_group_means(joint), model.unknown_levels)
     trained = model.random_encoder_.design(source)
     design = _with_new_levels(trained, model.random_encoder_.factors, joint)
     linear, n = model._linear(source, trained), len(asked)
+    known_rows = n + np.flatnonzero(np.isfinite(linear[n:]))
     _heed_unasked(design, n)
-    linear += _moved(model, design, linear[n:], target)
-    return linear[:n], _as_known(design, n)
+    linear += _moved(model, design, known_rows, linear[known_rows], target)
+    return linear[:n], _as_known(design, n, known_rows)
 
 
 def _moved(
     model: Any,
     design: RandomDesign,
+    rows: IntArray,
     before: FloatArray,
     target: KnownTarget,
 ) -> FloatArray:
-    """Return by how much known rows move the linear predictor of every row."""
-    rows = np.arange(len(design) - len(before), len(design))
+    """Return by how much known rows move the linear predictor of every row.
+
+    Those that have none, for want of a level that training showed, tell nothing.
+    """
+    own = rows - (len(design) - len(target.outcome))
+    y, weights = target.outcome[own], target.weights[own]
     covariances = model.random_part_.covariances
     loads = effect_loads(design, rows, covariances, model._level_spread())
     family = model._link_family()
     if family is None:
-        precisions = target.weights / model.sigma_**2
-        u = conditional_mean(loads[rows], target.outcome - before, precisions)
+        precisions = weights / model.sigma_**2
+        u = conditional_mean(loads[rows], y - before, precisions)
     else:
         dispersion = float(getattr(model, "dispersion_", 1.0))
-        own = (loads[rows], target.weights, dispersion)
-        u = conditional_mode(family, target.outcome, before, *own)
+        u = conditional_mode(family, y, before, loads[rows], weights, dispersion)
     return np.asarray(loads @ u)
 
 
@@ -164,12 +169,12 @@ def _all_codes(
     return codes
 
 
-def _as_known(design: RandomDesign, n: int) -> RandomDesign:
+def _as_known(design: RandomDesign, n: int, known: IntArray) -> RandomDesign:
     """Return the first rows, where only levels without a known row are unknown."""
     factors = []
     for factor in design.factors:
         codes = factor.codes
-        is_new = (codes >= factor.n_levels) & ~np.isin(codes, codes[n:])
+        is_new = (codes >= factor.n_levels) & ~np.isin(codes, codes[known])
         own = np.where(is_new, -1, np.minimum(codes, factor.n_levels - 1))
         columns = tuple(column[:n] for column in factor.columns)
         factors.append(replace(factor, codes=own[:n], columns=columns))

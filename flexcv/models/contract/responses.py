@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from flexcv.arrays import FloatArray
 from flexcv.models.design.binary_labels import known_classes
+from flexcv.models.design.gaps import blanked
 from flexcv.models.gaussian.conditional import normal_interval, unknown_variances
 from flexcv.models.laplace.families import Family
 from flexcv.models.laplace.marginal import marginal_mean
@@ -80,9 +81,7 @@ class AbstractFamilyModel(AbstractMixedModel):
             among the rows at hand.
         """
         mean = self._mean(X, known)
-        if not self._has_classes():
-            return mean
-        return np.asarray(self.classes_[(mean > 0.5).astype(np.intp)])
+        return labels_at(self.classes_, mean) if self._has_classes() else mean
 
     @available_if(predicts_classes)  # type: ignore[untyped-decorator]
     def predict_proba(
@@ -185,6 +184,19 @@ class AbstractFamilyModel(AbstractMixedModel):
                 self._is_normal() or self.family == "binomial"
             )
         return tags
+
+
+def labels_at(classes: npt.NDArray[Any], mean: FloatArray) -> npt.NDArray[Any]:
+    """Return the more probable of two classes, and NaN where the mean is NaN.
+
+    Examples
+    --------
+    >>> labels_at(np.array(["no", "yes"]), np.array([0.2, np.nan])).tolist()
+    ['no', nan]
+    """
+    labels: npt.NDArray[Any] = classes[(mean > 0.5).astype(np.intp)]
+    is_lost = np.isnan(mean)
+    return blanked(labels, is_lost) if is_lost.any() else labels
 
 
 def mean_at(model: AbstractMixedModel, X: Any, family: Family) -> FloatArray:

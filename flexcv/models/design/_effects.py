@@ -7,28 +7,44 @@ category, the state of a function) and then gives the same columns for any table
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from formulaic.transforms.contrasts import Contrasts
 
-from flexcv.arrays import FloatArray, IntArray
+from flexcv.arrays import BoolArray, FloatArray, IntArray
 from flexcv.models.design.validate import is_categorical, numeric_values
+from flexcv.typing import UnknownLevels
 
 from ._expressions import Expression
 from ._levels import level_positions, level_text
 
 INTERCEPT = "Intercept"
+UNKNOWN_LEVELS = ("refuse", "zero", "missing")
 
 
 class Columns:
-    """Numeric columns of one table, each converted once."""
+    """Numeric columns of one table, each converted once.
 
-    def __init__(self, table: pd.DataFrame) -> None:
+    Parameters
+    ----------
+    table
+        The rows.
+    unknown_levels
+        What happens to a row with a level that training did not show: ``"refuse"``
+        raises; ``"zero"`` gives the column no effect, so the row counts as the average
+        of training's rows over its levels; ``"missing"`` notes the row in `lost`.
+    """
+
+    def __init__(
+        self, table: pd.DataFrame, unknown_levels: UnknownLevels = "refuse"
+    ) -> None:
         self.table = table
+        self.unknown_levels = unknown_levels
         self.ones = np.ones(len(table))
+        self.lost: BoolArray = np.zeros(len(table), dtype=bool)
         self._known: dict[object, Any] = {}
 
     def numeric(self, name: Any) -> FloatArray:
@@ -43,6 +59,17 @@ class Columns:
         if key not in self._known:
             self._known[key] = make()
         return self._known[key]
+
+    def heed_unknown(self, is_unknown: BoolArray) -> None:
+        """Note rows that cannot be predicted, where they are to be missing."""
+        if self.unknown_levels == "missing":
+            self.lost |= is_unknown
+
+    def predicted(self, values: FloatArray) -> FloatArray:
+        """Return what was predicted of the rows, NaN for those that are lost."""
+        if not self.lost.any():
+            return values
+        return np.where(self.lost, np.nan, values)
 
     def values_of(self, name: Any) -> pd.Series:
         """Return numbers as floats and labels as they are, without the index."""
@@ -120,6 +147,9 @@ class Category:
         formulaic's contrasts; None is treatment, each level against the first.
     labels
         The expression that gives the labels, None for a column.
+    shares
+        Each level's share of training's rows, which stand for a level that it did not
+        show.
     """
 
     name: Any
@@ -128,6 +158,7 @@ class Category:
     label: str
     contrasts: Contrasts | None = None
     labels: Expression | None = None
+    shares: tuple[float, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -148,7 +179,7 @@ class Category:
         return (self.name,) if self.labels is None else self.labels.used
 
     def columns(self, source: Columns) -> list[FloatArray]:
-        """Return the columns; refuse a level that training did not show."""
+        """Return the columns; a level that training did not show has no effect."""
         if not self.full and self.contrasts is not None:
             made: list[FloatArray]
             made = source.once(
@@ -162,14 +193,27 @@ class Category:
         assert self.contrasts is not None
         levels, codes = list(self.levels), self._codes(source)
         matrix = np.asarray(self.contrasts.get_coding_matrix(levels), dtype=np.float64)
+        if self.shares:
+            matrix = np.vstack([matrix, np.array(self.shares) @ matrix])
         return [np.ascontiguousarray(line[codes]) for line in matrix.T]
 
     def _indicator(self, source: Columns, place: int) -> FloatArray:
         """Return one where the row has the level, else zero."""
         key = (self.label, "is", self.levels[place])
-        codes = self._codes(source)
-        values: FloatArray = source.once(key, lambda: (codes == place).astype(float))
+        values: FloatArray = source.once(key, lambda: self._indicated(source, place))
         return values
+
+    def _indicated(self, source: Columns, place: int) -> FloatArray:
+        codes = self._codes(source)
+        values: FloatArray = (codes == place).astype(np.float64)
+        if self.shares:
+            values[codes < 0] = self.shares[place]
+        return values
+
+    def with_shares(self, source: Columns) -> Category:
+        """Return the same category, knowing how often training shows each level."""
+        counts = np.bincount(self._codes(source), minlength=len(self.levels))
+        return replace(self, shares=tuple((counts / counts.sum()).tolist()))
 
     def _codes(self, source: Columns) -> IntArray:
         key = (self.label, "codes", self.levels)
@@ -177,10 +221,17 @@ class Category:
         return codes
 
     def _positions(self, source: Columns) -> IntArray:
+        column, name = self._column(source)
+        refuse = source.unknown_levels == "refuse"
+        places = level_positions(column, self.levels, name, refuse=refuse)
+        source.heed_unknown(places < 0)
+        return places
+
+    def _column(self, source: Columns) -> tuple[pd.Series, Any]:
+        """Return each row's label, and what they are labels of."""
         if self.labels is None:
-            return level_positions(source.table[self.name], self.levels, self.name)
-        column = pd.Series(self.labels.columns(source)[0], name=self.label)
-        return level_positions(column, self.levels, self.label)
+            return source.table[self.name], self.name
+        return pd.Series(self.labels.columns(source)[0], name=self.label), self.label
 
 
 @dataclass(frozen=True, slots=True)

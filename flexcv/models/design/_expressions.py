@@ -15,8 +15,9 @@ import pandas as pd
 from formulaic.utils.stateful_transforms import stateful_eval
 
 from flexcv._checks import near_miss
-from flexcv.arrays import FloatArray
+from flexcv.arrays import BoolArray, FloatArray
 from flexcv.models.design.validate import is_categorical, numeric_values
+from flexcv.typing import UnknownLevels
 
 from ._functions import CONSTANTS, NAMESPACE, function_code
 from ._levels import category_levels, level_positions
@@ -39,6 +40,11 @@ class Source(Protocol):
     """The columns of one table, each checked and converted once."""
 
     table: pd.DataFrame
+    unknown_levels: UnknownLevels
+
+    def heed_unknown(self, is_unknown: BoolArray) -> None:
+        """Note rows that cannot be predicted."""
+        ...
 
     def once(self, key: object, make: Callable[[], Any]) -> Any:
         """Return what `make` gave the first time."""
@@ -96,8 +102,11 @@ class Expression:
         return list(source.once(("call", self.text), lambda: self._calculated(source)))
 
     def _calculated(self, source: Source) -> list[FloatArray]:
+        # What an expression makes of a strange label says nothing, so it is refused.
+        refuse = source.unknown_levels != "missing"
         for name, levels in self.levels.items():
-            level_positions(source.table[name], levels, name)
+            places = level_positions(source.table[name], levels, name, refuse=refuse)
+            source.heed_unknown(places < 0)
         return list(_calculated(self.text, self.code, source, self.state).values())
 
 

@@ -115,7 +115,9 @@ def learn_column(name: Any, source: Columns, *, polynomial: bool) -> Effect:
         return Numeric(name)
     ordered = polynomial and bool(getattr(column.dtype, "ordered", False))
     contrasts = PolyContrasts() if ordered else None
-    return Category(name, category_levels(column), False, str(name), contrasts)
+    levels = category_levels(column)
+    category = Category(name, levels, False, str(name), contrasts)
+    return category.with_shares(source)
 
 
 def _terms_named(name: Any, source: Columns) -> tuple[Term, ...]:
@@ -162,7 +164,8 @@ def _learn_category(call: Call, source: Columns, where: str) -> Category:
         levels = _in_order(given["levels"], levels)
     is_ordered = is_ordered or given["ordered"] or call.function in ORDERED
     contrasts = _contrasts(given["contrasts"], is_ordered, len(levels), call)
-    return Category(name, levels, False, str(call), contrasts, labels)
+    category = Category(name, levels, False, str(call), contrasts, labels)
+    return category.with_shares(source)
 
 
 def _arguments(call: Call) -> tuple[tuple[Token, ...], tuple[Token, ...]]:

@@ -23,11 +23,11 @@ def category_levels(column: pd.Series) -> tuple[object, ...]:
 
 
 def level_positions(
-    column: pd.Series, levels: Sequence[object], name: object
+    column: pd.Series, levels: Sequence[object], name: object, *, refuse: bool = True
 ) -> IntArray:
     """Return each row's place among the levels, matched by value or else by text.
 
-    So ``"2"`` is the level 2, and 2.0 is it, too; a label that is none is refused.
+    So ``"2"`` is the level 2, and 2.0 is it, too.
 
     Parameters
     ----------
@@ -37,17 +37,20 @@ def level_positions(
         What training showed.
     name
         The column's name, for the message.
+    refuse
+        Whether a label that is no level raises; else its place is -1.
     """
     require_no_missing(column, "feature")
     codes, uniques = pd.factorize(column)
     labels = plain_index(uniques)
     places = label_places(labels, pd.Index(list(levels)))
-    if (places < 0).any():
+    if refuse and (places < 0).any():
         label = labels[int(np.argmax(places < 0))]
         plain = label.item() if isinstance(label, np.generic) else label
         raise ValueError(
             f"column {name!r} must hold levels seen in training, got {plain!r}; it has "
-            "no estimated effect."
+            "no estimated effect, so leave these rows out, or let the model predict "
+            "them by unknown_levels='zero' or 'missing'."
         )
     return places[codes]
 

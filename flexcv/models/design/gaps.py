@@ -70,7 +70,21 @@ def with_gaps(
     if kept.all():
         return predict(X)
     found = predict(X[kept]) if kept.any() else np.zeros((0, *width))
-    kind = np.float64 if found.dtype.kind == "f" else object
-    filled = np.full((len(kept), *width), np.nan, dtype=kind)
-    filled[kept] = found
+    places = np.cumsum(kept) - 1
+    if not len(found):
+        return np.full((len(kept), *width), np.nan)
+    return blanked(found[places], ~kept)
+
+
+def blanked(values: npt.NDArray[Any], rows: Rows) -> npt.NDArray[Any]:
+    """Return values with NaN in the given rows; labels become objects.
+
+    Examples
+    --------
+    >>> blanked(np.array(["a", "b"]), np.array([False, True])).tolist()
+    ['a', nan]
+    """
+    kind = np.float64 if values.dtype.kind == "f" else object
+    filled: npt.NDArray[Any] = values.astype(kind)
+    filled[rows] = np.nan
     return filled

@@ -366,7 +366,7 @@ class AbstractCurveMixture(AbstractMixedModel):
         draws = np.where(codes >= 0, codes, codes.max(initial=-1) + 1 + unknown)
         return CurveRows(
             self._design(source),
-            self._fixed(source),
+            source.predicted(self._fixed(source)),
             local,
             subjects,
             np.unique(draws, return_inverse=True)[1],
@@ -426,7 +426,7 @@ class AbstractCurveMixture(AbstractMixedModel):
         self, X: Any, y: Any, levels: pd.Index, role: str, beside: Any = None
     ) -> tuple[SubjectSums, pd.Index]:
         """Sum a table's rows for the subjects in `levels` and then for new ones."""
-        source = self._source(X, beside)
+        source = self._observed(X, beside)
         target = target_values(y, len(source.table))
         self._heed_times(source)
         column = self._subjects(source.table, role)

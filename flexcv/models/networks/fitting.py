@@ -32,7 +32,7 @@ from flexcv.models.gaussian.residual_effects import (
     distinct_columns,
 )
 from flexcv.models.laplace.families import Family
-from flexcv.typing import Between, Callback, KnownGroups, Seed
+from flexcv.typing import Between, Callback, KnownGroups, Seed, UnknownLevels
 
 from .gaussian import GaussianResponse
 from .generalized import GeneralizedResponse
@@ -82,6 +82,7 @@ class AbstractNeuralModel(IteratedModel, AbstractMixedModel):
         random_state: Seed = None,
         known_groups: KnownGroups = "conditional",
         between: Between = False,
+        unknown_levels: UnknownLevels = "refuse",
     ) -> None:
         self.groups = groups
         self.slopes = slopes
@@ -102,6 +103,7 @@ class AbstractNeuralModel(IteratedModel, AbstractMixedModel):
         self.random_state = random_state
         self.known_groups = known_groups
         self.between = between
+        self.unknown_levels = unknown_levels
 
     def _has_residual(self) -> bool:
         return self._family() is None

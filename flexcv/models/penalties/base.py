@@ -104,7 +104,7 @@ class AbstractPenalizedModel(IteratedModel, AbstractMixedModel):
     def _again(self, X: Any, y: Any) -> tuple[Columns, FloatArray, RandomDesign]:
         """Return the columns, target and random part of a table with own groups."""
         check_is_fitted(self)
-        source = self._source(X)
+        source = self._observed(X)
         target = target_values(y, len(source.table))
         return source, target, self.random_encoder_.redrawn(source)
 

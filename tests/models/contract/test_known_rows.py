@@ -262,6 +262,19 @@ def test_a_gap_among_known_rows_is_left_out_where_training_leaves_gaps_out():
     assert np.array_equal(given, fewer)
 
 
+def test_a_known_row_that_cannot_be_predicted_tells_nothing():
+    table, y = table_of()
+    table["kind"] = np.where(np.arange(len(y)) % 3 > 0, "a", "b")
+    model = LinearMixedEffectsModel("g", unknown_levels="missing").fit(table, y)
+    rows = table.head(6).assign(g=99)
+    strange = rows.assign(kind=["c", *rows["kind"][1:]])
+
+    given = model.predict(rows.tail(2), known=(strange.head(4), y.head(4)))
+
+    fewer = model.predict(rows.tail(2), known=(rows[1:4], y[1:4]))
+    assert np.array_equal(given, fewer)
+
+
 def test_weights_of_known_rows_count_as_precisions():
     table, y = table_of()
     table["w"] = 2.0

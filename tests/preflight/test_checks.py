@@ -1,17 +1,18 @@
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from optuna.distributions import FloatDistribution
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
 from flexcv import CrossValidation
 from flexcv.errors import CheckError, CheckWarning, GroupsWarning
-from flexcv.evaluation.checks import CHECKS
-
-from .test_unit import GroupMean
+from flexcv.preflight.checks import CHECKS
+from tests.evaluation.test_unit import GroupMean
 
 
 @pytest.fixture
@@ -51,10 +52,10 @@ def test_groups_that_the_splitter_ignores_are_named_once(table):
     assert caught[0].filename == __file__
 
 
-def test_groups_that_no_model_uses_are_named_once(table):
-    with pytest.warns(GroupsWarning, match="new groups") as caught:
-        chain(table, split="GroupKFold").perform()
-    assert len(caught) == 1
+def test_groups_kept_whole_for_an_ordinary_model_are_only_a_note(table):
+    cv = chain(table, split="GroupKFold")
+    assert found(cv) == {"groups-unused": "note"}
+    cv.perform()  # any warning would be an error
 
 
 def test_a_grouped_split_of_a_mixed_model_is_only_a_note(table):
@@ -140,7 +141,7 @@ def test_a_name_that_no_check_has_is_refused():
 
 
 def test_every_check_stands_in_the_guide():
-    guide = Path(__file__).parents[2] / "guides" / "splits.md"
+    guide = Path(__file__).parents[2] / "guides" / "checks.md"
     text = guide.read_text(encoding="utf-8")
     assert [name for name in CHECKS if f"`{name}`" not in text] == []
 
@@ -155,7 +156,7 @@ def test_other_findings_warn_with_their_own_category(table):
     cv = chain(pd.concat([table, table], ignore_index=True)).set_run(
         silence="groups-ignored"
     )
-    with pytest.warns(CheckWarning, match="also stand in its training part"):
+    with pytest.warns(CheckWarning, match="also stand in their training part"):
         cv.perform()
 
 
@@ -217,3 +218,32 @@ def test_an_inner_split_is_blind_for_a_second_factor_that_the_outer_one_keeps(ta
     cv = cv.add_model(Ridge, params={"alpha": FloatDistribution(0.1, 1.0)})
     message = cv.check().set_index("name").loc["inner-split-blind", "message"]
     assert message.startswith("the outer split keeps 'item' whole but KFold inside")
+
+
+ODD = {
+    "period": pd.period_range("2024-01", periods=60, freq="M"),
+    "lasting": pd.to_timedelta(np.arange(60) % 7, "h"),
+    "zoned": pd.date_range("2024-01-01", periods=60, tz="Europe/Berlin"),
+    "mixed": pd.Series([1, "1", None] * 20, dtype=object),
+    "flag": pd.array([True, False, None] * 20, dtype="boolean"),
+    "whole": pd.array([1, 2, None] * 20, dtype="Int64"),
+    "ordered": pd.Categorical(list("abc") * 20, ordered=True),
+    "pairs": pd.Series([(k % 3, k % 2) for k in range(60)]),
+    "none": [np.nan] * 60,
+    "nothing": pd.Series([None] * 60, dtype=object),
+    "flat": [1.0] * 60,
+    "exact": [Decimal(k % 5) for k in range(60)],
+    "text": pd.Series(["a", "b", None] * 20, dtype="string"),
+}
+
+
+@pytest.mark.parametrize("name", list(ODD))
+@pytest.mark.parametrize("is_class", [True, False])
+def test_whatever_a_column_holds_is_looked_at(name, is_class, table):
+    odd = table.drop(columns="group").assign(odd=ODD[name])
+    if is_class:
+        odd["y"] = np.where(odd["y"] > 0, "yes", "no")
+    model = DummyClassifier if is_class else Ridge
+    for split in ("KFold", "TimeSeriesSplit"):
+        cv = CrossValidation().set_data(odd, "y").set_splits(split).add_model(model)
+        assert set(found(cv)) <= set(CHECKS)

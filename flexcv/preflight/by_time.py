@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+import numpy as np
 import pandas as pd
 
 from flexcv._checks import listed
-from flexcv.dataset import Dataset
 from flexcv.resampling import Plan
 from flexcv.resampling.clock import make_clock
+
+from .kinds import DATE, date_places, kind_of
+from .setup import Setup, Told
 
 ROW_ORDER = "TimeSeriesSplit"  # the split that takes rows as they stand
 
 
-def time_unnamed(dataset: Dataset, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Tell that rows are taken in their order, which nothing calls that of time.
+def is_by_time(plan: Plan) -> bool:
+    """Whether a plan takes rows in an order, by a column or as they stand."""
+    return plan.time is not None or plan.outer.startswith(ROW_ORDER)
 
-    Parameters
-    ----------
-    dataset
-        The table.
-    plan
-        All splits.
 
-    Yields
-    ------
-    (level, message)
-    """
+def time_unnamed(setup: Setup) -> Told:
+    """Tell that rows are taken in their order, which nothing calls that of time."""
+    dataset, plan = setup.dataset, setup.plan
     if plan.time is not None or not plan.outer.startswith(ROW_ORDER):
         return
     dates = _date_columns(dataset.whole_table())
@@ -56,19 +51,10 @@ def time_unnamed(dataset: Dataset, plan: Plan) -> Iterator[tuple[str, str]]:
         )
 
 
-def inner_split_late(dataset: Dataset, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Tell that tuning trains on what is later than the rows it validates on.
-
-    Parameters
-    ----------
-    dataset, plan
-        As in `time_unnamed`.
-
-    Yields
-    ------
-    (level, message)
-    """
-    if plan.time is None:
+def inner_split_late(setup: Setup) -> Told:
+    """Tell that tuning trains on what is later than the rows it validates on."""
+    dataset, plan = setup.dataset, setup.plan
+    if plan.time is None or not setup.is_tuned:
         return
     clock = make_clock(dataset, plan.time, plan.time_within)
     inner = (split for fold in plan for split in fold.inner)
@@ -83,5 +69,9 @@ def inner_split_late(dataset: Dataset, plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _date_columns(table: pd.DataFrame) -> dict[str, bool]:
     """Return the columns of dates, and whether the rows stand in their order."""
-    dates = table.select_dtypes(["datetime", "datetimetz"])
-    return {str(name): dates[name].is_monotonic_increasing for name in dates.columns}
+    names = [name for name in table.columns if kind_of(table[name]) == DATE]
+    places = {str(name): date_places(table[name]) for name in names}
+    return {
+        name: own is not None and bool((np.diff(own) >= 0).all())
+        for name, own in places.items()
+    }
