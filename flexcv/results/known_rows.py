@@ -43,13 +43,18 @@ def known_rows_table(
     task
         Whether numbers or classes were predicted.
     """
+    asked = any(fold.known is not None for fold in folds)
     parts = []
-    for count in counts_of(folds):
+    for count in counts_of(folds) if asked else ():
         own = list(_folds_at(folds, count))
         rows = predictions_table(own, target, groups, task)
         rows = rows[rows["part"].eq("test")]
         rows.insert(len(ADDRESS), COUNT, count)
         parts.append(rows.drop(columns="part"))
+    if not parts:
+        nothing = predictions_table((), target, groups, task).drop(columns="part")
+        nothing.insert(len(ADDRESS), COUNT, pd.Series(dtype=int))
+        return nothing
     return pd.concat(parts, ignore_index=True)
 
 

@@ -228,6 +228,11 @@ class PlansCompared(Mapping[str, R]):
             raise ValueError(NOT_ASKED)
         return _stack(tables)
 
+    @property
+    def known_rows_predictions(self) -> pd.DataFrame:
+        """The predictions given known rows of every plan, the plan first."""
+        return self._stacked(lambda results: results.known_rows_predictions)
+
     # -- what every plan has of its own, by plan --
 
     @property

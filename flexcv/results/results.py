@@ -37,7 +37,7 @@ from .facts import data_facts
 from .findings import FoldFindings, collect_findings
 from .kept import kept
 from .known_groups import COUNT, factors_meant, scores_by_known_group
-from .known_rows import known_rows_curve, known_rows_table
+from .known_rows import counts_of, known_rows_curve, known_rows_table
 from .plans import PlansCompared, named_by_question, plan_folders
 from .scorable import labels_of, metric_meant, scorable, scorable_by, truth
 from .scoring import best_fold, scored, scores_by_name, undefined
@@ -380,7 +380,8 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         """One row per model, fold, number of known rows and scored row.
 
         Of a run with ``set_splits(known_rows=...)``; columns as in `predictions`, with
-        known_rows, how many rows of the group were known, after the address.
+        known_rows, how many rows of the group were known, after the address. Another
+        run has no row.
         """
         self._require_units()
         return known_rows_table(self.folds, self._target, self._groups, self.task)
@@ -415,6 +416,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         """
         chosen = self.metrics[0] if metric is None else metric
         meant = metric_meant(chosen, self.metrics, self.task)
+        counts_of(self.folds)  # refuses a run that has none
         rows = self.known_rows_predictions
         settings = {"level": level, "n_bootstrap": n_bootstrap, "seed": seed}
         return known_rows_curve(rows, meant, self.task, **settings)

@@ -98,6 +98,7 @@ def test_of_several_plans_those_by_groups_take_part():
     results = cv.perform().get_results()
     curve = results.by_known_rows()
     assert curve["plan"].unique().tolist() == ["new groups"]
+    assert next(iter(results.known_rows_predictions)) == "plan"
     assert [axes.get_title() for axes in results.plot.known_rows()] == ["new groups"]
 
 
@@ -117,6 +118,8 @@ def test_a_failed_model_leaves_the_others_their_curve():
 
 def test_a_run_that_asked_for_none_says_how_to():
     results = chain_of(()).perform().get_results()
+    assert results.known_rows_predictions.empty
+    assert "known_rows" in results.known_rows_predictions
 
     with pytest.raises(ValueError) as caught:
         results.by_known_rows()
