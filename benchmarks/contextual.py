@@ -23,7 +23,7 @@ from flexcv.merf import MERF
 from flexcv.models import LinearMixedEffectsModel, MixedEffectsBoosting
 from flexcv.preprocessing import contextual_effects
 
-DRAWS, TABLES = 1000, 20
+DRAWS, TABLES = 2000, 20
 DESIGNS = {
     "40 groups of 5, one feature": {"n_groups": 40, "sizes": (5, 6)},
     "60 groups of 2 to 9, one feature": {"n_groups": 60, "sizes": (2, 10)},
