@@ -25,7 +25,7 @@ def contextual_effects_told(setup: Setup) -> Told:
         return
     if groups.nunique() < FEWEST_GROUPS:
         return
-    found = contextual_effects(dataset.features, dataset.numbers, groups)
+    found = contextual_effects(setup.features, dataset.numbers, groups)
     if not found.differ:
         return
     is_new = setup.plan.keeps_groups

@@ -11,6 +11,7 @@ import pandas as pd
 from flexcv.arrays import IntArray
 
 NUMBER, WHOLE, LABEL, DATE = "number", "whole number", "label", "date"
+OTHER = "other"  # lists and the like, which no two rows can be compared by
 LOOKED_AT = 50  # distinct texts, of which each must be a date
 DATE_TEXT = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}( .*)?"
@@ -37,7 +38,7 @@ TIME = re.compile(
 
 
 def kind_of(column: pd.Series[Any]) -> str:
-    """Return whether a column holds numbers, whole numbers, labels or dates.
+    """Return whether a column holds numbers, whole numbers, labels, dates or others.
 
     Examples
     --------
@@ -49,13 +50,29 @@ def kind_of(column: pd.Series[Any]) -> str:
         return {"i": WHOLE, "u": WHOLE, "m": DATE, "M": DATE}.get(dtype.kind, NUMBER)
     if isinstance(dtype, pd.CategoricalDtype):
         return DATE if kind_of(pd.Series(dtype.categories)) == DATE else LABEL
+    return _kind_inferred(column)
+
+
+def _kind_inferred(column: pd.Series[Any]) -> str:
+    """Return what the values of a column of objects or texts are."""
     inferred = pd.api.types.infer_dtype(column, skipna=True)
     if inferred.startswith(OF_DATES):
         return DATE
     known = {"integer": WHOLE, "floating": NUMBER, "decimal": NUMBER, "boolean": NUMBER}
     if inferred in known:
         return known[inferred]
-    return DATE if inferred == "string" and _are_dates(column) else LABEL
+    if inferred == "string":
+        return DATE if _are_dates(column) else LABEL
+    return LABEL if _are_labels(column) else OTHER
+
+
+def _are_labels(column: pd.Series[Any]) -> bool:
+    """Whether equal values of a column can be found, as those of lists cannot."""
+    try:
+        pd.factorize(column)
+    except TypeError:
+        return False
+    return True
 
 
 def date_places(column: pd.Series[Any]) -> IntArray | None:

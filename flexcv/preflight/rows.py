@@ -24,7 +24,7 @@ TINY = 2  # rows; a smaller group says nothing about variation within groups
 def identical_rows(setup: Setup) -> Told:
     """Tell how many test rows have copies in training, beyond chance."""
     data = setup.dataset
-    table = pd.concat([data.table(data.group_names), data.target], axis=1)
+    table = pd.concat([setup.features, data.groups, data.target], axis=1)
     codes = pd.factorize(pd.util.hash_pandas_object(table, index=False).to_numpy())[0]
     if codes.max() + 1 == len(codes):
         return
@@ -53,7 +53,7 @@ def constant_within_groups(setup: Setup) -> Told:
         return
     names = [
         name
-        for name in data.features.columns
+        for name in setup.features.columns
         if _is_constant_within(data.features[name], codes)
     ]
     if names:

@@ -17,7 +17,7 @@ from flexcv.metrics import Metric
 from flexcv.model_mapping import ModelSpec
 from flexcv.resampling import Plan
 
-from .kinds import LABEL, NUMBER, WHOLE, kind_of
+from .kinds import LABEL, NUMBER, OTHER, WHOLE, kind_of
 
 Told: TypeAlias = Iterator[tuple[str, str]]  # level and message
 SAMPLED = 10_000  # rows on which likeness to the target is measured
@@ -109,6 +109,13 @@ class Setup:
     def named(self, *kinds: str) -> list[Any]:
         """Return the features of these kinds, in the order of the table."""
         return [name for name, kind in self.kinds.items() if kind in kinds]
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """Return the features whose equal values can be found."""
+        features = self.dataset.features
+        others = self.named(OTHER)
+        return features.drop(columns=others) if others else features
 
     @cached_property
     def levels(self) -> dict[Any, Levels]:

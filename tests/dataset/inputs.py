@@ -249,7 +249,7 @@ def _(t):
     return named(t.assign(Days=[decimal.Decimal(int(day)) for day in t["Days"]]))
 
 
-@tried("lists in the cells of a column", "holds a list in a cell")
+@tried("lists in the cells of a column", "not numbers, which many models do not take")
 def _(t):
     return with_column(t, [[1]] * len(t))
 

@@ -83,6 +83,7 @@ def test_what_is_not_there_is_named(rich, case):
     assert caught.value.args[0] == message
 
 
+@pytest.mark.filterwarnings("ignore::flexcv.errors.CheckWarning")
 def test_a_plain_run_says_what_it_lacks(grouped):
     results = (
         CrossValidation().set_data(*grouped[:2]).add_model(Ridge).perform().results

@@ -129,6 +129,7 @@ def test_a_run_in_which_all_failed_has_a_page_too(grouped):
     assert "Failure" in page
 
 
+@pytest.mark.filterwarnings("ignore::flexcv.errors.CheckWarning")
 def test_a_run_without_groups_one_model_one_fold_and_no_direction_has_a_page(grouped):
     cv = CrossValidation().set_data(*grouped[:2]).add_model(Ridge)
     cv.set_splits(

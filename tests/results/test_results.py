@@ -93,6 +93,7 @@ def test_known_groups_are_those_in_the_folds_training_part(table):
     assert test.query("fold == 1")["known_group"].all()
 
 
+@pytest.mark.filterwarnings("ignore::flexcv.errors.CheckWarning")
 def test_without_groups_known_group_is_missing(table):
     cv = CrossValidation().set_data(table[0], table[1]).add_model(Ridge)
     predictions = cv.perform().results.predictions

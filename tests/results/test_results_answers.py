@@ -130,6 +130,7 @@ def test_both_kinds_of_groups_stand_side_by_side(grouped):
     assert table["Ridge"].xs("n_rows", level="Metric").tolist() == [8.0, 16.0]
 
 
+@pytest.mark.filterwarnings("ignore::flexcv.errors.CheckWarning")
 def test_without_groups_there_is_nothing_to_split(grouped):
     cv = CrossValidation().set_data(*grouped[:2]).add_model(Ridge)
     with pytest.raises(ValueError) as caught:
