@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._migration import attributes_of
 from flexcv._signatures import readable
-from flexcv.arrays import FloatArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import ConvergenceWarning
 from flexcv.models.contract.base import RandomPart, Training
 from flexcv.models.contract.formula_model import AbstractFormulaModel
@@ -38,6 +40,7 @@ from flexcv.models.gaussian.engine import (
     has_large_variance,
     search_table,
 )
+from flexcv.models.gaussian.left_out import Design, LeftOut
 from flexcv.models.gaussian.inference import conditional_covariances
 from flexcv.models.gaussian.intervals import profile_intervals
 from flexcv.models.gaussian.prediction import prediction_reach, simulated_effects
@@ -343,6 +346,86 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
             for model, own in zip(models, rows, strict=True)
         ]
         return likelihood_ratio_table(candidates, refit=refit)
+
+    def fits_without(
+        self, X: pd.DataFrame, y: ArrayLike, *, scaled: bool = False
+    ) -> Callable[[IntArray], tuple[Self, FloatArray] | None]:
+        """Return the function that fits all rows but some, from sums over all rows.
+
+        It gives a fitted model, and what that predicts for every row of `X`; or None
+        for rows without which the others have to be fitted themselves, as where a
+        variance is very large. The models are those of `fit`, but for rounding.
+
+        Parameters
+        ----------
+        X
+            The whole table, all its features numbers.
+        y
+            The target, one number per row.
+        scaled
+            Whether each model sees features standardised over its own training rows.
+
+        Raises
+        ------
+        ValueError
+            Where sums will not do: weights, an offset, categories, `between`, too many
+            levels of crossed factors.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> rng = np.random.default_rng(1)
+        >>> table = pd.DataFrame({"x": rng.normal(size=60), "g": np.repeat(range(6), 10)})
+        >>> y = 2 * table["x"] + table["g"] + 0.1 * rng.normal(size=60)
+        >>> model = LinearMixedEffectsModel(groups="g")
+        >>> fitted, predicted = model.fits_without(table, y)(np.arange(10))
+        >>> again = clone(model).fit(table[10:], y[10:]).predict(table)
+        >>> bool(np.abs(predicted - again).max() < 1e-9)
+        True
+        """
+        model = clone(self)
+        training = model._training(X, y)
+        model.fixed_encoder_ = model._learn_fixed(training)
+        design = model._numbers(training, scaled=scaled)
+        require_identifiable(training.design)
+        require_groups_apart(training.terms, model._categories())
+        left_out = LeftOut(design)
+
+        def without(rows: IntArray) -> tuple[Self, FloatArray] | None:
+            found = left_out.without(rows)
+            if found is None:
+                return None
+            fitted = copy(model)
+            fitted.random_encoder_ = model.random_encoder_.with_levels(found.kept)
+            fitted.dropped_, fitted.column_space_ = (), None
+            fitted._keep(found.estimate)
+            is_known = self.known_groups == "conditional"
+            return fitted, found.conditional if is_known else found.population
+
+        return without
+
+    def _numbers(self, training: Training, *, scaled: bool) -> Design:
+        """Return the design as numbers alone; refuse what is more than that."""
+        fixed = self.fixed_encoder_
+        effects = [
+            [fixed.places(block) for block in encoder.effects]
+            for encoder in self.random_encoder_.factors
+        ]
+        is_plain = fixed.is_of_numbers and self.weights is None and self.offset is None
+        if not is_plain or self.group_means_ is not None or not effects:
+            raise ValueError("the model reads more than numbers and groups.")
+        blocks = [[b for b in own if b is not None] for own in effects]
+        if blocks != effects:
+            raise ValueError("a random slope is no fixed column.")
+        columns = fixed.columns(training.source)[1:]
+        return Design(
+            np.column_stack([np.zeros((len(training.target), 0)), *columns]),
+            training.target,
+            tuple(factor.codes for factor in training.design.factors),
+            tuple(tuple(own) for own in blocks),
+            self.reml,
+            scaled,
+        )
 
     def _fit_design(self, training: Training) -> None:
         if not isinstance(self.reml, bool):
