@@ -20,8 +20,9 @@ from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
 from flexcv.records import FoldResult, Predictions
 from flexcv.resampling import Fold, Plan
+from flexcv.resampling.questions import trains_on_the_rest
 
-from .learned import learned_tables
+from .learned import LearnedLater
 from .preparing import columns_beside
 from .unit import texts_of
 from .unit_tuning import UnitSettings, prepared
@@ -63,8 +64,7 @@ class SharedFits:
         No fitted model is kept: one that is asked for is fitted again.
         """
         without = self._opened.get(spec.name) if self.serve(spec) else None
-        n_rows = len(self._dataset)
-        if without is None or len(fold.train) + len(fold.test) != n_rows:
+        if without is None or not trains_on_the_rest(fold, len(self._dataset)):
             return None
         start = time.perf_counter()
         with warnings.catch_warnings(record=True) as caught:
@@ -80,7 +80,7 @@ class SharedFits:
                 Predictions(fold.train, predicted[fold.train]),
                 Predictions(fold.test, predicted[fold.test]),
                 traces=trace_of(model),
-                learned=learned_tables(model, self._dataset.features.head(1)),
+                learned=LearnedLater(model, self._dataset.features.iloc[:1]),
                 warnings=texts_of(caught),
                 seconds={"tune": 0.0, "fit": time.perf_counter() - start, "predict": 0.0},
             )
