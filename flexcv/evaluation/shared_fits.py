@@ -26,9 +26,9 @@ from .learned import LearnedLater
 from .preparing import columns_beside
 from .unit import texts_of
 from .unit_tuning import UnitSettings, prepared
-from .watching import trace_of
 
 MANY_FOLDS = 20  # with fewer, one pass saves little
+MANY_ROWS = 1_000_000  # read by all fits together; below, ordinary ones cost nothing
 Without: TypeAlias = Callable[[IntArray], tuple[Any, FloatArray] | None]
 
 
@@ -40,7 +40,10 @@ class FitsWithout(Protocol):
 
 
 class SharedFits:
-    """The folds of a run that need no fit of their own.
+    """The folds of a run that need no fit of their own, where there are many.
+
+    A fold that comes from one pass has neither a fitted model, which is fitted again
+    when it is asked for, nor a trace.
 
     Parameters
     ----------
@@ -61,7 +64,10 @@ class SharedFits:
     def unit(self, fold: Fold, spec: ModelSpec) -> tuple[FoldResult, ...] | None:
         """Return the results of a fold, None where it must be fitted the ordinary way.
 
-        No fitted model is kept: one that is asked for is fitted again.
+        Parameters
+        ----------
+        fold, spec
+            Its address.
         """
         without = self._opened.get(spec.name) if self.serve(spec) else None
         if without is None or not trains_on_the_rest(fold, len(self._dataset)):
@@ -79,7 +85,6 @@ class SharedFits:
                 fold.index,
                 Predictions(fold.train, predicted[fold.train]),
                 Predictions(fold.test, predicted[fold.test]),
-                traces=trace_of(model),
                 learned=LearnedLater(model, self._dataset.features.iloc[:1]),
                 warnings=texts_of(caught),
                 seconds={"tune": 0.0, "fit": time.perf_counter() - start, "predict": 0.0},
@@ -107,6 +112,8 @@ class SharedFits:
         """Whether nothing beside fit and prediction belongs to the model's folds."""
         dataset, settings = self._dataset, self._settings
         if not settings.shares_fits or len(self._plan) < MANY_FOLDS:
+            return False
+        if sum(len(fold.train) for fold in self._plan) < MANY_ROWS:
             return False
         if not callable(getattr(spec.estimator, "fits_without", None)):
             return False

@@ -2,6 +2,7 @@
 
 from flexcv._migration import names_of
 
+from .quick import QuickScores as QuickScores
 from .classes import log_loss as log_loss
 from .classes import response_columns as response_columns
 from .known import CLASS_METRICS as CLASS_METRICS

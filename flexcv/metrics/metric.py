@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 from .limits import limits_of
 from .positive import with_positive
-from .quick import quick_score
 from .weights import takes_weights, weighing
 
 RANKING = "decision_function"  # of models that give them, probabilities
@@ -112,10 +111,6 @@ class Metric:
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """Score predictions against the truth."""
-        if sample_weight is None:
-            value = quick_score(self.function, y_true, y_pred)
-            if value is not None:
-                return value
         return float(self.function(y_true, y_pred, **weighing(sample_weight)))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,28 +18,65 @@ import sklearn.metrics as skm
 from flexcv.arrays import FloatArray
 
 
-def quick_score(function: Any, y_true: Any, y_pred: Any) -> float | None:
-    """Return what scikit-learn's function would give, None where it has to be asked.
+class QuickScores:
+    """Scores of the same rows, which share what they are calculated from.
 
     Parameters
     ----------
-    function
-        A metric's.
     y_true, y_pred
-        Two arrays of numbers, shape (n_rows,); anything else is not taken.
+        Two arrays of numbers, shape (n_rows,); of anything else there are no scores.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> quick_score(skm.mean_squared_error, np.array([1.0, 2.0]), np.array([1.0, 4.0]))
-    2.0
-    >>> quick_score(skm.median_absolute_error, np.array([1.0]), np.array([1.0]))
+    >>> scores = QuickScores(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    >>> scores.of(skm.mean_squared_error), scores.of(skm.median_absolute_error)
+    (2.0, None)
     """
-    for known, quick in QUICK:
-        if function is known and _are_numbers(y_true, y_pred):
-            value = quick(y_true[:, None], y_pred[:, None])
-            return value if math.isfinite(value) else None
-    return None
+
+    def __init__(self, y_true: Any, y_pred: Any) -> None:
+        self._known = _are_numbers(y_true, y_pred)
+        self._true, self._predicted = y_true, y_pred
+
+    def of(self, function: Any) -> float | None:
+        """Return what scikit-learn's function gives, None where it must be asked."""
+        if not self._known:
+            return None
+        for known, quick in QUICK:
+            if function is known:
+                value = quick(self)
+                return value if math.isfinite(value) else None
+        return None
+
+    def mse(self) -> float:
+        """Return the mean of squared errors."""
+        return float(self._squares.mean(axis=0)[0])
+
+    def rmse(self) -> float:
+        """Return the root of the mean of squared errors."""
+        return float(np.sqrt(self.mse()))
+
+    def mae(self) -> float:
+        """Return the mean of absolute errors."""
+        error = (self._predicted - self._true)[:, None]
+        return float(np.abs(error, out=error).mean(axis=0)[0])
+
+    def r2(self) -> float:
+        """Return the share of the spread that is explained; NaN without spread."""
+        true = self._true[:, None]
+        spread = float(_squared(true - true.mean(axis=0)).sum(axis=0)[0])
+        if spread == 0.0:
+            return math.nan
+        return 1.0 - float(self._squares.sum(axis=0)[0]) / spread
+
+    @cached_property
+    def _squares(self) -> FloatArray:
+        # As a column, which numpy adds up in another order than a row.
+        return _squared((self._true - self._predicted)[:, None])
+
+
+def _squared(error: FloatArray) -> FloatArray:
+    error *= error
+    return error
 
 
 def _are_numbers(*arrays: Any) -> bool:
@@ -49,35 +87,9 @@ def _are_numbers(*arrays: Any) -> bool:
     return plain and len({len(array) for array in arrays}) == 1 and len(arrays[0]) > 1
 
 
-def _mse(y_true: FloatArray, y_pred: FloatArray) -> float:
-    return float(_squares(y_true, y_pred).mean(axis=0)[0])
-
-
-def _mae(y_true: FloatArray, y_pred: FloatArray) -> float:
-    error = y_pred - y_true
-    return float(np.abs(error, out=error).mean(axis=0)[0])
-
-
-def _rmse(y_true: FloatArray, y_pred: FloatArray) -> float:
-    return float(np.sqrt(_mse(y_true, y_pred)))
-
-
-def _r2(y_true: FloatArray, y_pred: FloatArray) -> float:
-    spread = float(_squares(y_true, y_true.mean(axis=0)).sum(axis=0)[0])
-    if spread == 0.0:
-        return math.nan
-    return 1.0 - float(_squares(y_true, y_pred).sum(axis=0)[0]) / spread
-
-
-def _squares(left: FloatArray, right: FloatArray) -> FloatArray:
-    error = left - right
-    error *= error
-    return error
-
-
-QUICK: tuple[tuple[Callable[..., float], Callable[..., float]], ...] = (
-    (skm.r2_score, _r2),
-    (skm.mean_squared_error, _mse),
-    (skm.mean_absolute_error, _mae),
-    (skm.root_mean_squared_error, _rmse),
+QUICK: tuple[tuple[Callable[..., float], Callable[[QuickScores], float]], ...] = (
+    (skm.r2_score, QuickScores.r2),
+    (skm.mean_squared_error, QuickScores.mse),
+    (skm.mean_absolute_error, QuickScores.mae),
+    (skm.root_mean_squared_error, QuickScores.rmse),
 )

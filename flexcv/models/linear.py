@@ -399,8 +399,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
             fitted.random_encoder_ = model.random_encoder_.with_levels(found.kept)
             fitted.dropped_, fitted.column_space_ = (), None
             fitted._keep(found.estimate)
-            is_known = self.known_groups == "conditional"
-            return fitted, found.conditional if is_known else found.population
+            return fitted, found.predicted
 
         return without
 
@@ -424,6 +423,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
             tuple(factor.codes for factor in training.design.factors),
             tuple(tuple(own) for own in blocks),
             self.reml,
+            self.known_groups == "conditional",
             scaled,
         )
 

@@ -43,6 +43,8 @@ class Design:
         tuple for each set of correlated ones.
     reml
         Whether the restricted likelihood is maximised.
+    conditional
+        Whether known levels are predicted with their effects.
     scaled
         Whether a fold's model sees features standardised over its training rows.
     """
@@ -52,6 +54,7 @@ class Design:
     codes: tuple[IntArray, ...]
     effects: tuple[Blocks, ...]
     reml: bool
+    conditional: bool
     scaled: bool
 
 
@@ -65,15 +68,13 @@ class LeftOutFit:
         The fit, in the columns that the model of the fold sees.
     kept
         Which levels of each factor it knows.
-    population, conditional
-        What it predicts for all rows of the table, without and with the effects of
-        levels that it knows.
+    predicted
+        What it predicts for all rows of the table.
     """
 
     estimate: Estimate
     kept: tuple[BoolArray, ...]
-    population: FloatArray
-    conditional: FloatArray
+    predicted: FloatArray
 
 
 class LeftOut:
@@ -119,8 +120,20 @@ class LeftOut:
         if found is None:
             return None
         fitted, basis, kept = found
-        population = (basis.users @ fitted.beta) @ self._lines[:-1]
-        conditional = population.copy()
+        predicted = (basis.users @ fitted.beta) @ self._lines[:-1]
+        if self._design.conditional:
+            self._add_effects(predicted, fitted, basis, kept)
+        return LeftOutFit(fitted, kept, predicted)
+
+    def _add_effects(
+        self,
+        predicted: FloatArray,
+        fitted: Estimate,
+        basis: FoldBasis,
+        kept: Sequence[BoolArray],
+    ) -> None:
+        """Add the effects of levels that the fold's model knows, in place."""
+        at_rows = np.empty(len(predicted))
         for levels, blocks, own, effects in zip(
             self._levels, self._design.effects, kept, fitted.effects, strict=True
         ):
@@ -129,9 +142,10 @@ class LeftOut:
             known = np.zeros((len(levels.used), len(own)))
             known[:, own] = turn @ effects.T
             for line, effect in zip(levels.used, known, strict=True):
-                at_rows = effect[levels.codes]
-                conditional += at_rows * self._lines[line] if line else at_rows
-        return LeftOutFit(fitted, kept, population, conditional)
+                np.take(effect, levels.codes, out=at_rows, mode="clip")
+                if line:
+                    at_rows *= self._lines[line]
+                predicted += at_rows
 
     def _fitted(
         self, rows: IntArray
