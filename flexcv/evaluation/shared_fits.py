@@ -35,7 +35,7 @@ Without: TypeAlias = Callable[[IntArray], tuple[Any, FloatArray] | None]
 class FitsWithout(Protocol):
     """An estimator that fits all rows but some from one pass over all of them."""
 
-    def fits_without(self, X: Any, y: Any, *, scaled: bool = False) -> Without:  # noqa: N803
+    def fits_without(self, X: Any, y: Any, *, scaled: bool = False) -> Without:
         """Return the function that fits all rows but the ones it is given."""
 
 
@@ -54,6 +54,7 @@ class SharedFits:
     def __init__(self, plan: Plan, dataset: Dataset, settings: UnitSettings) -> None:
         self._plan, self._dataset, self._settings = plan, dataset, settings
         self._opened: dict[str, Without | None] = {}
+        self._row = dataset.features.iloc[:1]
 
     def serve(self, spec: ModelSpec) -> bool:
         """Whether this model's folds come from one pass."""
@@ -83,11 +84,15 @@ class SharedFits:
                 spec.name,
                 fold.repeat,
                 fold.index,
-                Predictions(fold.train, predicted[fold.train]),
-                Predictions(fold.test, predicted[fold.test]),
-                learned=LearnedLater(model, self._dataset.features.iloc[:1]),
+                Predictions(fold.train, predicted.take(fold.train)),
+                Predictions(fold.test, predicted.take(fold.test)),
+                learned=LearnedLater(model, self._row),
                 warnings=texts_of(caught),
-                seconds={"tune": 0.0, "fit": time.perf_counter() - start, "predict": 0.0},
+                seconds={
+                    "tune": 0.0,
+                    "fit": time.perf_counter() - start,
+                    "predict": 0.0,
+                },
             )
         return (result,)
 

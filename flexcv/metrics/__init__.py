@@ -2,7 +2,6 @@
 
 from flexcv._migration import names_of
 
-from .quick import QuickScores as QuickScores
 from .classes import log_loss as log_loss
 from .classes import response_columns as response_columns
 from .known import CLASS_METRICS as CLASS_METRICS
@@ -18,6 +17,7 @@ from .objective import DEFAULT_OBJECTIVE as DEFAULT_OBJECTIVE
 from .objective import ObjectiveScorer as ObjectiveScorer
 from .objective import mean_squared_error as mean_squared_error
 from .objective import resolve_objective as resolve_objective
+from .quick import QuickScores as QuickScores
 from .scorers import is_scorer as is_scorer
 from .trying import try_metrics as try_metrics
 
@@ -30,6 +30,7 @@ __all__ = [
     "Metric",
     "MetricsDict",
     "ObjectiveScorer",
+    "QuickScores",
     "default_metrics",
     "ignores_labels",
     "is_scorer",

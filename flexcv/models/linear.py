@@ -20,6 +20,7 @@ from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import ConvergenceWarning
 from flexcv.models.contract.base import RandomPart, Training
 from flexcv.models.contract.formula_model import AbstractFormulaModel
+from flexcv.models.contract.numbers import numbers_of
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import (
     require_groups_apart,
@@ -40,9 +41,9 @@ from flexcv.models.gaussian.engine import (
     has_large_variance,
     search_table,
 )
-from flexcv.models.gaussian.left_out import Design, LeftOut
 from flexcv.models.gaussian.inference import conditional_covariances
 from flexcv.models.gaussian.intervals import profile_intervals
+from flexcv.models.gaussian.left_out import LeftOut, Settings
 from flexcv.models.gaussian.prediction import prediction_reach, simulated_effects
 from flexcv.models.gaussian.rows import sums_and_basis
 from flexcv.models.gaussian.summary import (
@@ -375,7 +376,9 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         --------
         >>> import numpy as np, pandas as pd
         >>> rng = np.random.default_rng(1)
-        >>> table = pd.DataFrame({"x": rng.normal(size=60), "g": np.repeat(range(6), 10)})
+        >>> table = pd.DataFrame(
+        ...     {"x": rng.normal(size=60), "g": np.repeat(range(6), 10)}
+        ... )
         >>> y = 2 * table["x"] + table["g"] + 0.1 * rng.normal(size=60)
         >>> model = LinearMixedEffectsModel(groups="g")
         >>> fitted, predicted = model.fits_without(table, y)(np.arange(10))
@@ -385,47 +388,29 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
         """
         model = clone(self)
         training = model._training(X, y)
-        model.fixed_encoder_ = model._learn_fixed(training)
-        design = model._numbers(training, scaled=scaled)
+        model.fixed_encoder_ = fixed = model._learn_fixed(training)
+        roles = [getattr(model, role) for role in model.column_roles]
+        if model.group_means_ is not None or any(role is not None for role in roles):
+            raise ValueError("the model reads more than features and groups.")
         require_identifiable(training.design)
         require_groups_apart(training.terms, model._categories())
-        left_out = LeftOut(design)
+        is_conditional = self.known_groups == "conditional"
+        numbers = numbers_of(training, fixed, model.random_encoder_)
+        how = Settings(self.reml, is_conditional, scaled)
+        return partial(model._without, LeftOut(numbers, how))
 
-        def without(rows: IntArray) -> tuple[Self, FloatArray] | None:
-            found = left_out.without(rows)
-            if found is None:
-                return None
-            fitted = copy(model)
-            fitted.random_encoder_ = model.random_encoder_.with_levels(found.kept)
-            fitted.dropped_, fitted.column_space_ = (), None
-            fitted._keep(found.estimate)
-            return fitted, found.predicted
-
-        return without
-
-    def _numbers(self, training: Training, *, scaled: bool) -> Design:
-        """Return the design as numbers alone; refuse what is more than that."""
-        fixed = self.fixed_encoder_
-        effects = [
-            [fixed.places(block) for block in encoder.effects]
-            for encoder in self.random_encoder_.factors
-        ]
-        is_plain = fixed.is_of_numbers and self.weights is None and self.offset is None
-        if not is_plain or self.group_means_ is not None or not effects:
-            raise ValueError("the model reads more than numbers and groups.")
-        blocks = [[b for b in own if b is not None] for own in effects]
-        if blocks != effects:
-            raise ValueError("a random slope is no fixed column.")
-        columns = fixed.columns(training.source)[1:]
-        return Design(
-            np.column_stack([np.zeros((len(training.target), 0)), *columns]),
-            training.target,
-            tuple(factor.codes for factor in training.design.factors),
-            tuple(tuple(own) for own in blocks),
-            self.reml,
-            self.known_groups == "conditional",
-            scaled,
-        )
+    def _without(
+        self, left_out: LeftOut, rows: IntArray
+    ) -> tuple[Self, FloatArray] | None:
+        """Return the model of all rows but these, and its predictions for all rows."""
+        found = left_out.without(rows)
+        if found is None:
+            return None
+        fitted = copy(self)
+        fitted.random_encoder_ = self.random_encoder_.with_levels(found.kept)
+        fitted.dropped_, fitted.column_space_ = (), None
+        fitted._keep(found.estimate)
+        return fitted, found.predicted
 
     def _fit_design(self, training: Training) -> None:
         if not isinstance(self.reml, bool):

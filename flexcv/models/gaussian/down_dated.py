@@ -139,7 +139,8 @@ class SeveralFactors:
         """Return a fold's sums."""
         cross = self._cross - _products(self._z[rows], self._lines[:, rows])
         every = [
-            np.tile(own, len(f.used)) for own, f in zip(kept, self._factors, strict=True)
+            np.tile(own, len(f.used))
+            for own, f in zip(kept, self._factors, strict=True)
         ]
         shown = np.flatnonzero(np.concatenate(every))
         m = self._z.shape[1]

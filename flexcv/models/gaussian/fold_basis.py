@@ -158,4 +158,6 @@ def _random(
         inner = orthogonal_basis(own.T @ correlation @ own)
         columns.append(own @ inner)
         backs.append(undo @ inner)
+    if len(columns) == 1:
+        return columns[0], backs[0]
     return np.hstack(columns), np.asarray(block_diag(*backs))

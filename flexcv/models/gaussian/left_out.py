@@ -27,7 +27,7 @@ LEAST_RESIDUAL = 1e-3  # of the residual deviation, relative to the least-square
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Design:
+class Numbers:
     """What a linear mixed model reads of a table, every column a number.
 
     Attributes
@@ -41,6 +41,20 @@ class Design:
     effects
         The effects of each factor: places among the intercept and the features, a
         tuple for each set of correlated ones.
+    """
+
+    features: FloatArray
+    target: FloatArray
+    codes: tuple[IntArray, ...]
+    effects: tuple[Blocks, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the rows of every fold are fitted.
+
+    Attributes
+    ----------
     reml
         Whether the restricted likelihood is maximised.
     conditional
@@ -49,10 +63,6 @@ class Design:
         Whether a fold's model sees features standardised over its training rows.
     """
 
-    features: FloatArray
-    target: FloatArray
-    codes: tuple[IntArray, ...]
-    effects: tuple[Blocks, ...]
     reml: bool
     conditional: bool
     scaled: bool
@@ -82,8 +92,10 @@ class LeftOut:
 
     Parameters
     ----------
-    design
+    numbers
         The table.
+    settings
+        How it is fitted.
 
     Raises
     ------
@@ -92,13 +104,13 @@ class LeftOut:
         a variance far from the target's size, too many levels of several factors.
     """
 
-    def __init__(self, design: Design) -> None:
-        self._design = design
-        self._lines, self._standard = _standard_lines(design)
+    def __init__(self, numbers: Numbers, settings: Settings) -> None:
+        self._numbers, self._settings = numbers, settings
+        self._lines, self._standard = _standard_lines(numbers)
         self._gram = self._lines @ self._lines.T
         self._levels = [
             Levels(codes, np.bincount(codes), _lines_used(blocks))
-            for codes, blocks in zip(design.codes, design.effects, strict=True)
+            for codes, blocks in zip(numbers.codes, numbers.effects, strict=True)
         ]
         self._sums = self._level_sums()
         self._start: FloatArray | None = None
@@ -121,7 +133,7 @@ class LeftOut:
             return None
         fitted, basis, kept = found
         predicted = (basis.users @ fitted.beta) @ self._lines[:-1]
-        if self._design.conditional:
+        if self._settings.conditional:
             self._add_effects(predicted, fitted, basis, kept)
         return LeftOutFit(fitted, kept, predicted)
 
@@ -135,7 +147,7 @@ class LeftOut:
         """Add the effects of levels that the fold's model knows, in place."""
         at_rows = np.empty(len(predicted))
         for levels, blocks, own, effects in zip(
-            self._levels, self._design.effects, kept, fitted.effects, strict=True
+            self._levels, self._numbers.effects, kept, fitted.effects, strict=True
         ):
             columns = [place for block in blocks for place in block]
             turn = basis.users[np.ix_(levels.used, columns)]
@@ -151,19 +163,19 @@ class LeftOut:
         self, rows: IntArray
     ) -> tuple[Estimate, FoldBasis, tuple[BoolArray, ...]] | None:
         kept = tuple(levels.kept(rows) for levels in self._levels)
-        n_rows = len(self._design.target) - len(rows)
+        n_rows = len(self._numbers.target) - len(rows)
         if not self._can_be_told(kept, n_rows):
             return None
         out = self._lines[:, rows]
         gram = self._gram - out @ out.T
-        effects, scaled = self._design.effects, self._design.scaled
+        effects, scaled = self._numbers.effects, self._settings.scaled
         basis = fold_basis(gram, n_rows, self._standard, effects, scaled=scaled)
         if basis is None:
             return None
         sums = self._sums.without(rows, kept, gram, basis)
         sizes = [tuple(len(block) for block in blocks) for blocks in effects]
         shapes = tuple(covariance_shape(size) for size in sizes)
-        problem = Problem(sums, shapes, self._design.reml)
+        problem = Problem(sums, shapes, self._settings.reml)
         fitted = at_minimum(problem, basis.basis, search(problem, self._start))
         return (fitted, basis, kept) if self._is_sure(fitted) else None
 
@@ -180,7 +192,7 @@ class LeftOut:
         for (first, all_first), (second, all_second) in pairwise(sizes):
             if (first > second) is not (all_first > all_second) or first < second:
                 return False
-        for own, blocks in zip(kept, self._design.effects, strict=True):
+        for own, blocks in zip(kept, self._numbers.effects, strict=True):
             n_levels = int(own.sum())
             largest = max(len(block) for block in blocks)
             if n_levels < 2 or n_levels * largest >= n_rows:
@@ -200,9 +212,9 @@ def _lines_used(blocks: Blocks) -> IntArray:
     return np.array(sorted({0, *(place for block in blocks for place in block)}))
 
 
-def _standard_lines(design: Design) -> tuple[FloatArray, Standard]:
+def _standard_lines(numbers: Numbers) -> tuple[FloatArray, Standard]:
     """Return the constant, standard features and the rest of the target as lines."""
-    features = design.features
+    features = numbers.features
     centre, spread = features.mean(axis=0), features.std(axis=0)
     if not (spread > np.finfo(float).tiny).all():
         raise ValueError("a feature is constant.")
@@ -210,8 +222,8 @@ def _standard_lines(design: Design) -> tuple[FloatArray, Standard]:
     lines[0] = 1.0
     lines[1:-1] = ((features - centre) / spread).T
     fixed = lines[:-1]
-    origin = np.linalg.solve(fixed @ fixed.T, fixed @ design.target)
-    rest = design.target - origin @ fixed
+    origin = np.linalg.solve(fixed @ fixed.T, fixed @ numbers.target)
+    rest = numbers.target - origin @ fixed
     scale = float(np.sqrt(rest @ rest / len(rest)))
     if not scale > 0.0:
         raise ValueError("the features fit the target exactly.")
