@@ -149,7 +149,7 @@ class LeftOut:
         for levels, blocks, own, effects in zip(
             self._levels, self._numbers.effects, kept, fitted.effects, strict=True
         ):
-            columns = [place for block in blocks for place in block]
+            columns = np.array([place for block in blocks for place in block])
             turn = basis.users[np.ix_(levels.used, columns)]
             known = np.zeros((len(levels.used), len(own)))
             known[:, own] = turn @ effects.T
