@@ -21,6 +21,7 @@ PACKAGES = {
     "flexcv.results.pictures": "Pictures of results",
     "flexcv.results.comparison": "Comparison of models",
     "flexcv.plots": "Pictures of frames",
+    "flexcv.preprocessing": "Slopes within and between groups",
     "flexcv.model_postprocessing": "Post-processors",
     "flexcv.resampling": "Splits",
     "flexcv.metrics": "Scores",

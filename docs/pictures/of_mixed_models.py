@@ -4,8 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from style import BLUE, GREY, ORANGE, legend_above
 
-from flexcv.datasets import load_pastes, load_penicillin, load_sleepstudy
+from flexcv.datasets import load_pastes, load_pbc, load_penicillin, load_sleepstudy
 from flexcv.models import LinearMixedEffectsModel
+from flexcv.preprocessing import contextual_effects
 
 
 def shrinkage() -> Figure:
@@ -34,6 +35,16 @@ def shrinkage() -> Figure:
     ax.set_xlabel("reaction time when rested (ms)")
     ax.set_ylabel("slowdown per day without sleep (ms)")
     legend_above(ax, 3)
+    return figure
+
+
+def within_and_between() -> Figure:
+    """Slopes of the clinical table within patients and between them."""
+    table = load_pbc()
+    X = table.drop(columns=["log_bili", "patient"])
+    found = contextual_effects(X, table["log_bili"], table["patient"])
+    figure = Figure(figsize=(6.4, 5.4))
+    found.plot(figure.subplots())
     return figure
 
 
@@ -73,6 +84,7 @@ def pastes() -> Figure:
 
 PICTURES = {
     "mixed-models/shrinkage": shrinkage,
+    "mixed-models/within-between": within_and_between,
     "mixed-models/penicillin": penicillin,
     "mixed-models/pastes": pastes,
 }
