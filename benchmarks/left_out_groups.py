@@ -84,7 +84,7 @@ def measured(name):
 
 def lines():
     """Yield the table, row by row."""
-    yield "| 100 000 rows, five features | one pass, CPU s | refits, CPU s | predictions |"
+    yield "| 100 000 rows, 5 features | one pass, CPU s | refits, CPU s | predictions |"
     yield "| --- | --- | --- | --- |"
     yield from map(measured, DESIGNS)
 

@@ -76,7 +76,10 @@ class SharedFits:
         start = time.perf_counter()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = without(fold.test)
+            try:
+                found = without(fold.test)
+            except np.linalg.LinAlgError:
+                return None
             if found is None or not np.isfinite(found[1]).all():
                 return None
             model, predicted = found

@@ -35,6 +35,7 @@ from flexcv.models.gaussian.comparison import (
     likelihood_ratio_table,
     require_comparable,
 )
+from flexcv.models.gaussian.draws import generator_of
 from flexcv.models.gaussian.engine import (
     Estimate,
     estimate,
@@ -42,7 +43,7 @@ from flexcv.models.gaussian.engine import (
     search_table,
 )
 from flexcv.models.gaussian.inference import conditional_covariances
-from flexcv.models.gaussian.intervals import profile_intervals
+from flexcv.models.gaussian.intervals import profile_intervals, require_level
 from flexcv.models.gaussian.left_out import LeftOut, Settings
 from flexcv.models.gaussian.prediction import prediction_reach, simulated_effects
 from flexcv.models.gaussian.rows import sums_and_basis
@@ -273,7 +274,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
             A seed or a generator.
         """
         check_is_fitted(self)
-        source, rng = self._source(X), _generator(random_state)
+        source, rng = self._source(X), generator_of(random_state)
         design = self.random_encoder_.redrawn(source)
         fixed = self._fixed_part(source)
         sd = self.sigma_ / np.sqrt(self._new_weights(source))
@@ -320,7 +321,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
             self._kept_names(),
             self._groups(),
             n_draws=n_draws,
-            rng=_generator(random_state),
+            rng=generator_of(random_state),
             level=level,
         )
 
@@ -496,18 +497,3 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
 
     def _groups(self) -> list[tuple[str, tuple[str, ...]]]:
         return [(e.name, e.names) for e in self.random_encoder_.factors]
-
-
-def require_level(level: float) -> None:
-    """Refuse a coverage outside (0, 1)."""
-    if not 0.0 < level < 1.0:
-        raise ValueError(
-            f"`level` must lie between 0 and 1, got {level!r}; 0.95 is usual."
-        )
-
-
-def _generator(random_state: Any) -> np.random.Generator:
-    """Return a generator from a seed, a generator or None."""
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31))
-    return np.random.default_rng(random_state)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flexcv import CrossValidation
+from flexcv import CrossValidation, CrossValidationResults
 from flexcv.evaluation import shared_fits
 from flexcv.model_postprocessing import LMERModelPostProcessor
 from flexcv.models import LinearMixedEffectsModel
@@ -162,3 +162,21 @@ def test_small_runs_are_fitted_the_ordinary_way(ordinary, monkeypatch):
     results = results_of(chain())
     assert len(ordinary) == 24
     assert results.folds[0].traces is not None
+
+
+def test_a_run_folder_gives_back_what_was_kept(ordinary, tmp_path):
+    found = results_of(chain(run=tmp_path / "run"))
+    assert not ordinary
+    again = CrossValidationResults.load(tmp_path / "run")
+    assert_equal_results(again, found)
+
+
+def test_a_fold_without_an_answer_in_numbers_is_fitted_the_ordinary_way(
+    ordinary, monkeypatch
+):
+    def fails(rows):
+        raise np.linalg.LinAlgError("the fixed columns are dependent given V")
+
+    monkeypatch.setattr(LinearMixedEffectsModel, "fits_without", lambda *_, **__: fails)
+    results_of(chain())
+    assert len(ordinary) == 24
