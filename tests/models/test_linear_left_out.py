@@ -145,6 +145,16 @@ def test_a_fold_with_one_group_is_left_to_an_ordinary_fit():
     assert without(np.flatnonzero(table["g"] > 0)) is None
 
 
+def test_a_fold_that_tells_nothing_of_a_variance_is_left_to_an_ordinary_fit():
+    """Of two groups one has a single row, so no search knows where to end."""
+    table, y = table_of(8)
+    table = table.drop(columns="h")
+    rows = np.flatnonzero(table["g"] > 1)
+    only = np.append(rows, np.flatnonzero(table["g"] == 1)[1:])
+    without = LinearMixedEffectsModel(random="(a || g)").fits_without(table, y)
+    assert without(only) is None
+
+
 @pytest.mark.parametrize(
     ("model", "change"),
     [

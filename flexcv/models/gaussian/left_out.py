@@ -20,9 +20,11 @@ from .covariance import covariance_shape
 from .down_dated import Levels, LevelSums, OneFactor, SeveralFactors
 from .engine import Estimate, at_minimum, has_large_variance, search
 from .fold_basis import Blocks, FoldBasis, Standard, fold_basis
+from .optimize import Minimum
 from .problem import Problem
 from .rows import DENSE_COLUMNS
 
+LEAST_CURVATURE = 0.01  # of the criterion; theta's error would be larger than ten
 LEAST_RESIDUAL = 1e-3  # of the residual deviation, relative to the least-squares one
 
 
@@ -181,7 +183,9 @@ class LeftOut:
 
     def _is_sure(self, fitted: Estimate) -> bool:
         left = fitted.sigma > LEAST_RESIDUAL * self._standard.target_scale
-        return fitted.minimum.converged and left and not has_large_variance(fitted)
+        if not left or not fitted.minimum.converged or has_large_variance(fitted):
+            return False
+        return _is_pinned(fitted.minimum)
 
     def _can_be_told(self, kept: Sequence[BoolArray], n_rows: int) -> bool:
         """Whether rows and levels are enough for all variances, and factors in order.
@@ -205,6 +209,13 @@ class LeftOut:
         if sum(len(f.used) * len(f.counts) for f in self._levels) > DENSE_COLUMNS:
             raise ValueError("several factors have too many levels for dense sums.")
         return SeveralFactors(self._lines, self._levels)
+
+
+def _is_pinned(minimum: Minimum) -> bool:
+    """Whether the criterion tells one theta, so that every search ends there."""
+    scale = np.maximum(np.abs(minimum.theta), 1.0)
+    curvature = np.linalg.eigvalsh(minimum.hessian * np.outer(scale, scale))
+    return bool(curvature[0] > LEAST_CURVATURE)
 
 
 def _lines_used(blocks: Blocks) -> IntArray:
