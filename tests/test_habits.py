@@ -57,7 +57,6 @@ HELD_ELSEWHERE = {
     "results/asked.py": "results/test_plans.py",
     "results/class_tables.py": "test_classification.py",
     "results/findings.py": "results/test_results.py",
-    "results/first_look.py": "results/test_displays.py",
     "results/page.py": "results/test_report.py",
     "results/page_style.py": "results/test_report.py",
     "results/scorable.py": "test_classification.py",
