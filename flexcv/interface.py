@@ -526,7 +526,8 @@ class CrossValidation:
         keep_estimators
             Whether `results.estimators` keeps the fitted models; True keeps them in
             the run folder too, as pickles, for `load_estimators`. None keeps them in
-            memory for tables below 100 MB.
+            memory for tables below 100 MB, but not where one pass over the table serves
+            many folds; those are fitted again when they are asked for.
         trust_pickle
             Whether kept models may be read from the run folder, so that a changed
             post-processor looks at them without a refit. Reading a pickle runs the

@@ -356,6 +356,7 @@ class _Performance:
             keep,
             folder,
             {} if prints is None else self._trial_marks(prints),
+            shares_fits=not design.run.keep_estimators,
         )
 
     def _stopped(self, error: BaseException) -> str:

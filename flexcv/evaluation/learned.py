@@ -6,7 +6,7 @@ No post-processor has to be asked for these; they cost next to nothing beside a 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,35 @@ def learned_tables(estimator: Any, row: pd.DataFrame) -> dict[str, pd.DataFrame]
         for name, table in looked.items()
         if table is not None and 0 < len(table) <= MOST_ROWS
     }
+
+
+class LearnedLater(Mapping[str, pd.DataFrame]):
+    """The tables of a fitted model, made when somebody first looks at one.
+
+    Parameters
+    ----------
+    estimator, row
+        As `learned_tables` takes them.
+    """
+
+    def __init__(self, estimator: Any, row: pd.DataFrame) -> None:
+        self._source: tuple[Any, pd.DataFrame] | None = (estimator, row)
+        self._known: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return self._tables()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables())
+
+    def __len__(self) -> int:
+        return len(self._tables())
+
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        if self._source is not None:
+            self._known = learned_tables(*self._source)
+            self._source = None
+        return self._known
 
 
 def _looked(

@@ -32,6 +32,7 @@ from .parallel import (
     refuse_what_cannot_travel,
     worker_died,
 )
+from .shared_fits import SharedFits
 from .unit import run_unit
 from .unit_tuning import UnitSettings
 
@@ -118,10 +119,11 @@ def run(
                 tell(_finished(fold, spec, unit, is_resumed=True))
         places = [place for place in _places(plan, specs) if place not in done]
         shared = Shared(plan, dataset)
+        quick = SharedFits(plan, dataset, unit_settings)
         units = (
-            _serial(places, specs, shared, unit_settings, tell)
+            _serial(places, specs, shared, unit_settings, tell, quick)
             if run_settings.is_serial or not places
-            else _parallel(places, specs, shared, unit_settings, run_settings)
+            else _parallel(places, specs, shared, unit_settings, run_settings, quick)
         )
         for place, unscored in units:
             done[place] = unit = tuple(map(score, unscored))
@@ -149,13 +151,16 @@ def _serial(
     shared: Shared,
     settings: UnitSettings,
     tell: Listener,
+    quick: SharedFits,
 ) -> Iterator[tuple[Place, Unit]]:
     watching = replace(settings, watch=tell)
     for place in places:
         fold, spec = shared.plan.folds[place[0]], specs[place[1]]
         tell(UnitStarted(spec.name, fold.repeat, fold.index))
         try:
-            unit = run_unit(fold, spec, shared.dataset, watching)
+            unit = quick.unit(fold, spec)
+            if unit is None:
+                unit = run_unit(fold, spec, shared.dataset, watching)
         except StorageError:
             raise
         except Exception as error:
@@ -169,11 +174,21 @@ def _parallel(
     shared: Shared,
     settings: UnitSettings,
     run_settings: RunSettings,
+    quick: SharedFits,
 ) -> Iterator[tuple[Place, Unit]]:
     refuse_what_cannot_travel(specs, settings, run_settings.backend)
+    left = []
+    for place in places:  # one pass serves many folds, here and in no worker
+        unit = quick.unit(shared.plan.folds[place[0]], specs[place[1]])
+        if unit is None:
+            left.append(place)
+        else:
+            yield place, unit
+    if not left:
+        return
     try:
         yield from parallel_units(
-            places, specs, shared, settings, run_settings.n_jobs, run_settings.backend
+            left, specs, shared, settings, run_settings.n_jobs, run_settings.backend
         )
     except (StorageError, MissingExtraError):
         raise

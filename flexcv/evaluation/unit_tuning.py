@@ -48,6 +48,7 @@ class UnitSettings:
     holder: str = (
         ""  # who holds that folder; trials are kept as long as nobody else does
     )
+    shares_fits: bool = False  # whether many folds may come from one pass, unkept
     watch: Listener | None = None  # told of trials and iterations; this process only
 
 

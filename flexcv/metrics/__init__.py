@@ -17,6 +17,7 @@ from .objective import DEFAULT_OBJECTIVE as DEFAULT_OBJECTIVE
 from .objective import ObjectiveScorer as ObjectiveScorer
 from .objective import mean_squared_error as mean_squared_error
 from .objective import resolve_objective as resolve_objective
+from .quick import QuickScores as QuickScores
 from .scorers import is_scorer as is_scorer
 from .trying import try_metrics as try_metrics
 
@@ -29,6 +30,7 @@ __all__ = [
     "Metric",
     "MetricsDict",
     "ObjectiveScorer",
+    "QuickScores",
     "default_metrics",
     "ignores_labels",
     "is_scorer",

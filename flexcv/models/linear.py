@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from flexcv._migration import attributes_of
 from flexcv._signatures import readable
-from flexcv.arrays import FloatArray
+from flexcv.arrays import FloatArray, IntArray
 from flexcv.errors import ConvergenceWarning
 from flexcv.models.contract.base import RandomPart, Training
 from flexcv.models.contract.formula_model import AbstractFormulaModel
+from flexcv.models.contract.numbers import numbers_of
 from flexcv.models.design._effects import Columns
 from flexcv.models.design._identify import (
     require_groups_apart,
@@ -32,6 +35,7 @@ from flexcv.models.gaussian.comparison import (
     likelihood_ratio_table,
     require_comparable,
 )
+from flexcv.models.gaussian.draws import generator_of
 from flexcv.models.gaussian.engine import (
     Estimate,
     estimate,
@@ -42,8 +46,9 @@ from flexcv.models.gaussian.inference import (
     TrainedLevels,
     conditional_covariances,
 )
-from flexcv.models.gaussian.intervals import profile_intervals
+from flexcv.models.gaussian.intervals import profile_intervals, require_level
 from flexcv.models.gaussian.known_rows import LevelSpread
+from flexcv.models.gaussian.left_out import LeftOut, Settings
 from flexcv.models.gaussian.prediction import prediction_reach, simulated_effects
 from flexcv.models.gaussian.rows import sums_and_basis
 from flexcv.models.gaussian.summary import (
@@ -273,7 +278,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
             A seed or a generator.
         """
         check_is_fitted(self)
-        source, rng = self._source(X), _generator(random_state)
+        source, rng = self._source(X), generator_of(random_state)
         design = self.random_encoder_.redrawn(source)
         fixed = self._fixed_part(source)
         sd = self.sigma_ / np.sqrt(self._new_weights(source))
@@ -320,7 +325,7 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
             self._kept_names(),
             self._groups(),
             n_draws=n_draws,
-            rng=_generator(random_state),
+            rng=generator_of(random_state),
             level=level,
         )
 
@@ -347,6 +352,70 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
             for model, own in zip(models, rows, strict=True)
         ]
         return likelihood_ratio_table(candidates, refit=refit)
+
+    def fits_without(
+        self, X: pd.DataFrame, y: ArrayLike, *, scaled: bool = False
+    ) -> Callable[[IntArray], tuple[Self, FloatArray] | None]:
+        """Return the function that fits all rows but some, from sums over all rows.
+
+        It gives a fitted model, and what that predicts for every row of `X`; or None
+        for rows without which the others have to be fitted themselves, as where a
+        variance is very large. The models are those of `fit`, but for rounding.
+
+        Parameters
+        ----------
+        X
+            The whole table, all its features numbers.
+        y
+            The target, one number per row.
+        scaled
+            Whether each model sees features standardised over its own training rows.
+
+        Raises
+        ------
+        ValueError
+            Where sums will not do: weights, an offset, categories, `between`, too many
+            levels of crossed factors.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> rng = np.random.default_rng(1)
+        >>> table = pd.DataFrame(
+        ...     {"x": rng.normal(size=60), "g": np.repeat(range(6), 10)}
+        ... )
+        >>> y = 2 * table["x"] + table["g"] + 0.1 * rng.normal(size=60)
+        >>> model = LinearMixedEffectsModel(groups="g")
+        >>> fitted, predicted = model.fits_without(table, y)(np.arange(10))
+        >>> again = clone(model).fit(table[10:], y[10:]).predict(table)
+        >>> bool(np.abs(predicted - again).max() < 1e-9)
+        True
+        """
+        model = clone(self)
+        training = model._training(X, y)
+        model.fixed_encoder_ = fixed = model._learn_fixed(training)
+        roles = [getattr(model, role) for role in model.column_roles]
+        if model.group_means_ is not None or any(role is not None for role in roles):
+            raise ValueError("the model reads more than features and groups.")
+        require_identifiable(training.design)
+        require_groups_apart(training.terms, model._categories())
+        is_conditional = self.known_groups == "conditional"
+        numbers = numbers_of(training, fixed, model.random_encoder_)
+        how = Settings(self.reml, is_conditional, scaled)
+        return partial(model._without, LeftOut(numbers, how))
+
+    def _without(
+        self, left_out: LeftOut, rows: IntArray
+    ) -> tuple[Self, FloatArray] | None:
+        """Return the model of all rows but these, and its predictions for all rows."""
+        found = left_out.without(rows)
+        if found is None:
+            return None
+        fitted = copy(self)
+        fitted.random_encoder_ = self.random_encoder_.with_levels(found.kept)
+        fitted.dropped_, fitted.column_space_ = (), None
+        fitted._keep(found.estimate)
+        return fitted, found.predicted
 
     def _fit_design(self, training: Training) -> None:
         if not isinstance(self.reml, bool):
@@ -435,18 +504,3 @@ class LinearMixedEffectsModel(AbstractFormulaModel):
 
     def _groups(self) -> list[tuple[str, tuple[str, ...]]]:
         return [(e.name, e.names) for e in self.random_encoder_.factors]
-
-
-def require_level(level: float) -> None:
-    """Refuse a coverage outside (0, 1)."""
-    if not 0.0 < level < 1.0:
-        raise ValueError(
-            f"`level` must lie between 0 and 1, got {level!r}; 0.95 is usual."
-        )
-
-
-def _generator(random_state: Any) -> np.random.Generator:
-    """Return a generator from a seed, a generator or None."""
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31))
-    return np.random.default_rng(random_state)

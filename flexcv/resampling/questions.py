@@ -45,6 +45,30 @@ def are_known(codes: IntArray, train: IntArray, rows: IntArray) -> BoolArray:
     return np.asarray(seen[codes[rows]])
 
 
+def trains_on_the_rest(split: Parts, n_rows: int) -> bool:
+    """Whether the training part, in order, is every row that is not tested.
+
+    Parameters
+    ----------
+    split
+        Its parts have no row in common.
+    n_rows
+        Rows of the table.
+
+    Examples
+    --------
+    >>> from flexcv.resampling import Split
+    >>> trains_on_the_rest(Split(np.array([0, 2]), np.array([1])), 3)
+    True
+    >>> trains_on_the_rest(Split(np.array([2, 2]), np.array([1])), 3)
+    False
+    """
+    train = split.train
+    if len(train) + len(split.test) != n_rows:
+        return False
+    return bool((train[1:] > train[:-1]).all())
+
+
 def known_shares(
     groups: pd.DataFrame | None, splits: Sequence[Parts]
 ) -> dict[str, float]:
@@ -70,9 +94,19 @@ def known_shares(
     shares = {}
     for name in groups.columns:
         codes = pd.factorize(groups[name])[0].astype(np.intp)
-        known = (are_known(codes, s.train, s.test).sum() for s in splits)
-        shares[str(name)] = float(sum(int(count) for count in known) / n_rows)
+        counts = np.bincount(codes[codes >= 0])
+        known = sum(_count_known(codes, counts, split) for split in splits)
+        shares[str(name)] = float(known / n_rows)
     return shares
+
+
+def _count_known(codes: IntArray, counts: IntArray, split: Parts) -> int:
+    """Count the test rows of a split whose group has rows in its training part."""
+    train, test = split.train, split.test
+    if not trains_on_the_rest(split, len(codes)) or codes.min() < 0:
+        return int(are_known(codes, train, test).sum())
+    groups, tested = np.unique(codes[test], return_counts=True)
+    return int(tested[tested < counts[groups]].sum())
 
 
 def plan_name(known: Mapping[str, float]) -> str:

@@ -12,7 +12,6 @@ import numpy as np
 from sklearn.model_selection import (
     GroupKFold,
     KFold,
-    LeaveOneGroupOut,
     StratifiedGroupKFold,
     StratifiedKFold,
     TimeSeriesSplit,
@@ -21,7 +20,11 @@ from sklearn.model_selection import (
 from flexcv._checks import near_miss
 from flexcv.typing import Pairs, Splitter
 
-from .grouped import BalancedGroupKFold, ContinuousStratifiedGroupKFold
+from .grouped import (
+    BalancedGroupKFold,
+    ContinuousStratifiedGroupKFold,
+    LeaveOneGroup,
+)
 from .peers import OnGroups, OnStrata
 from .stratified import ConcatenatedStratifiedKFold, ContinuousStratifiedKFold
 
@@ -104,7 +107,7 @@ _STRATEGIES = {
         needs_groups=True,
     ),
     _M.LEAVE_ONE_GROUP_OUT: _Strategy(
-        lambda n, seed: LeaveOneGroupOut(),  # noqa: ARG005
+        lambda n, seed: LeaveOneGroup(),  # noqa: ARG005
         _M.GROUP_KFOLD,
         needs_groups=True,
         random=False,

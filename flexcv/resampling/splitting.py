@@ -85,7 +85,9 @@ def splits_by(
             f"{listed(list(dataset.whole_table().columns), most=20)}."
         ) from error
     splits = [Split(_rows(train), _rows(test)) for train, test in pairs]
-    _check_splits(splits, len(dataset), argument, title_of(method))
+    _refuse_empty(splits, argument, title_of(method))
+    if not isinstance(method, CrossValMethod):
+        _check_rows(splits, len(dataset), argument, title_of(method))
     return splits
 
 
@@ -164,13 +166,21 @@ def _rows(positions: Any) -> IntArray:
     return np.asarray(positions, dtype=np.intp)
 
 
-def _check_splits(splits: list[Split], n_rows: int, argument: str, title: str) -> None:
+def _refuse_empty(splits: list[Split], argument: str, title: str) -> None:
     if not splits:
         raise PlanError(f"`{argument}`: {title} gave no folds; pass at least one.")
     for number, split in enumerate(splits):
-        where = f"`{argument}`: fold {number} of {title}"
         if len(split.train) == 0 or len(split.test) == 0:
-            raise PlanError(f"{where} has an empty training or test part.")
+            raise PlanError(
+                f"`{argument}`: fold {number} of {title} has an empty training or test "
+                "part."
+            )
+
+
+def _check_rows(splits: list[Split], n_rows: int, argument: str, title: str) -> None:
+    """Refuse what a splitter of the user's own, or pairs, may name."""
+    for number, split in enumerate(splits):
+        where = f"`{argument}`: fold {number} of {title}"
         both = np.concatenate([split.train, split.test])
         outside = both[(both < 0) | (both >= n_rows)]
         if len(outside):

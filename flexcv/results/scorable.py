@@ -34,7 +34,7 @@ def truth(predictions: Predictions | None, target: pd.Series[Any]) -> npt.NDArra
         return np.empty(0)
     if isinstance(target.dtype, pd.CategoricalDtype):  # take first: texts are slow
         return np.asarray(target.array[predictions.rows])
-    return target.to_numpy()[predictions.rows]
+    return np.take(target.to_numpy(), predictions.rows)
 
 
 def labels_of(predictions: Predictions | None, task: Task) -> npt.NDArray[Any]:

@@ -13,7 +13,7 @@ import pandas as pd
 from flexcv.arrays import FloatArray
 from flexcv.dataset import REGRESSION, Task
 from flexcv.errors import UndefinedScoreError
-from flexcv.metrics import Metric, ignores_labels
+from flexcv.metrics import Metric, QuickScores, ignores_labels
 from flexcv.metrics.choice import LostFunction
 from flexcv.records import PARTS, FoldResult, Predictions, Score
 
@@ -45,11 +45,17 @@ def scored(
         Of each row of the table, shape (n_rows,); None weighs all alike.
     """
     known = {(score.part, score.metric): score for score in result.scores}
+    if [*known] == [(part, metric.name) for part in PARTS for metric in metrics]:
+        return result
     scores = []
     for part in PARTS:
+        predictions = getattr(result, part)
+        quick = _quick_scores(predictions, target, task, weights)
         for metric in metrics:
             kept = known.get((part, metric.name))
-            predictions = getattr(result, part)
+            value = None if kept or quick is None else quick.of(metric.function)
+            if value is not None:
+                kept = Score(part, metric.name, value, len(predictions.rows))
             scores.append(
                 kept or _score(part, metric, predictions, target, task, weights)
             )
@@ -89,6 +95,18 @@ def best_fold(
         raise ValueError(f"no fold has a score for {metric!r}; see `warnings`.")
     choose = max if greater_is_better else min
     return choose(known, key=lambda pair: pair[0])[1]
+
+
+def _quick_scores(
+    predictions: Predictions | None,
+    target: pd.Series[Any],
+    task: Task,
+    weights: FloatArray | None,
+) -> QuickScores | None:
+    """Return the known scores of numbers, None of classes and of weighed rows."""
+    if predictions is None or task.is_classification or weights is not None:
+        return None
+    return QuickScores(truth(predictions, target), predictions.predicted)
 
 
 def _score(

@@ -1,5 +1,7 @@
 """Effects, variances and importances are kept without being asked for."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeRegressor
 
 from flexcv import CrossValidation, CrossValidationResults
-from flexcv.evaluation.learned import learned_tables
+from flexcv.evaluation.learned import LearnedLater, learned_tables
 from flexcv.model_postprocessing import RandomForestModelPostProcessor
 from flexcv.models import LinearMixedEffectsModel, LinearModel
 
@@ -137,3 +139,14 @@ def test_what_cannot_be_read_is_told_and_costs_no_fold(table):
         "fixed effects of Odd could not be read (ZeroDivisionError: no); the fold is "
         "kept without them."
     }
+
+
+def test_tables_that_are_made_later_are_those_made_now():
+    table = pd.DataFrame({"x": [0.0, 1.0, 2.0], "z": [1.0, 0.0, 1.0]})
+    tree = DecisionTreeRegressor(random_state=0).fit(table, [1.0, 2.0, 3.0])
+    now, later = learned_tables(tree, table.head(1)), LearnedLater(tree, table.head(1))
+    again = pickle.loads(pickle.dumps(later))
+    for found in (later, again):
+        assert list(found) == list(now)
+        assert len(found) == len(now)
+        pd.testing.assert_frame_equal(found["importance"], now["importance"])

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.model_selection import LeaveOneGroupOut
 
 from flexcv.resampling import BalancedGroupKFold, ContinuousStratifiedGroupKFold
+from flexcv.resampling.grouped import LeaveOneGroup
 
 group_sizes = st.lists(st.integers(1, 12), min_size=5, max_size=30)
 
@@ -70,3 +72,18 @@ def test_more_folds_than_groups_are_refused():
 def test_groups_are_needed():
     with pytest.raises(ValueError, match="BalancedGroupKFold needs groups"):
         list(BalancedGroupKFold(3).split([1, 2, 3]))
+
+
+@given(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=40))
+def test_groups_left_out_are_those_of_scikit_learn(groups):
+    if len(set(groups)) < 2:
+        return
+    ours = LeaveOneGroup().split(groups, groups=groups)
+    theirs = LeaveOneGroupOut().split(groups, groups=groups)
+    for one, other in zip(ours, theirs, strict=True):
+        assert [part.tolist() for part in one] == [part.tolist() for part in other]
+
+
+def test_one_group_cannot_be_left_out():
+    with pytest.raises(ValueError, match="at least as many groups, got 1"):
+        list(LeaveOneGroup().split("aa", groups=list("aa")))

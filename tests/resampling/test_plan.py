@@ -10,6 +10,7 @@ from flexcv import CrossValMethod
 from flexcv.dataset import decide_task, make_dataset
 from flexcv.errors import PlanError
 from flexcv.resampling import SplitSettings, make_plan
+from flexcv.resampling.plan import _runs
 from flexcv.resampling.registry import needs_groups, resolve_method
 
 COVERING = [
@@ -253,3 +254,10 @@ def test_stratified_splits_share_text_classes_and_many_whole_numbers(method):
                 counts = pd.Series(y[split.test]).value_counts()
                 assert len(counts) == len(task.classes)
                 assert counts.max() <= 3 * counts.min()
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=8))
+def test_runs_of_rows_say_what_the_rows_say(rows):
+    runs = _runs(np.array(rows))
+    again = [row for first, last in runs.tolist() for row in range(first, last + 1)]
+    assert again == rows

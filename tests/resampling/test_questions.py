@@ -10,7 +10,14 @@ from sklearn.model_selection import TimeSeriesSplit
 from flexcv.dataset import make_dataset
 from flexcv.datasets import load_pastes, load_penicillin
 from flexcv.resampling import Split, SplitSettings, make_plan
-from flexcv.resampling.questions import known_shares, percent, plan_name, question
+from flexcv.resampling.questions import (
+    are_known,
+    known_shares,
+    percent,
+    plan_name,
+    question,
+    trains_on_the_rest,
+)
 from flexcv.resampling.registry import resolve_method
 
 
@@ -86,3 +93,27 @@ def test_names_and_questions_say_what_is_known():
 @pytest.mark.parametrize("share", [1e-9, 0.004, 0.996, 1 - 1e-9])
 def test_a_share_that_is_neither_is_never_shown_as_none_or_all(share):
     assert percent(share) in {"1 %", "99 %"}
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=2, max_size=30),
+    st.integers(0, 1000),
+    st.booleans(),
+)
+def test_shares_are_counted_alike_from_the_rest_and_from_the_rows(
+    codes, seed, all_left
+):
+    rng = np.random.default_rng(seed)
+    groups = np.array(codes)
+    is_test = rng.random(len(groups)) < 0.4
+    is_test[:2] = True, False
+    train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+    split = Split(train if all_left else train[:-1], test)
+    assert trains_on_the_rest(split, len(groups)) is all_left
+    known = are_known(groups, split.train, test).mean()
+    assert known_shares(pd.DataFrame({"g": groups}), [split]) == {"g": known}
+
+
+def test_rows_that_train_twice_are_not_taken_for_the_rest():
+    split = Split(np.array([0, 0]), np.array([1]))
+    assert not trains_on_the_rest(split, 3)

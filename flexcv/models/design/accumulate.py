@@ -302,7 +302,7 @@ def random_basis(
     start = 0
     for size in blocks:
         part = range(start, start + size)
-        inner[np.ix_(part, part)] = _orthogonal(moments[np.ix_(part, part)])
+        inner[np.ix_(part, part)] = orthogonal_basis(moments[np.ix_(part, part)])
         constant = [k for k in part if table.is_constant(lines[k])]
         if constant:
             uncentre[constant[0], part] -= [table.shifts[lines[k]] for k in part]
@@ -310,7 +310,7 @@ def random_basis(
     return inner, uncentre @ inner
 
 
-def _orthogonal(moments: FloatArray) -> FloatArray:
+def orthogonal_basis(moments: FloatArray) -> FloatArray:
     """Return C with C'MC = I, or only scaled columns where M is near singular."""
     squares = moments.diagonal()
     scale = 1.0 / np.sqrt(np.where(squares > 0.0, squares, 1.0))

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flexcv.arrays import FloatArray, IntArray
+from flexcv.arrays import BoolArray, FloatArray, IntArray
 from flexcv.models.design.validate import require_no_missing
 
-from ._effects import Columns, Constant, Effect, columns_used, effect_names
+from ._effects import Columns, Constant, Effect, Numeric, columns_used, effect_names
 from ._learning import FixedEffects, learn_column, learn_formula, learn_slopes
 from .group_levels import learn_levels
 from .labels import (
@@ -129,6 +129,25 @@ class FixedEncoder:
         """Return the fixed columns of a table."""
         return [c for effect in self.effects for c in effect.columns(source)]
 
+    @property
+    def is_of_numbers(self) -> bool:
+        """Whether it is an intercept and columns of the table as they are."""
+        first, *others = self.effects or (None,)
+        plain = all(isinstance(effect, Numeric) for effect in others)
+        return isinstance(first, Constant) and plain and not self.offsets
+
+    def places(self, effects: Sequence[Effect]) -> tuple[int, ...] | None:
+        """Return which fixed columns effects are, where all of them are some.
+
+        Parameters
+        ----------
+        effects
+            Of a random term.
+        """
+        if not all(effect in self.effects for effect in effects):
+            return None
+        return tuple(self.effects.index(effect) for effect in effects)
+
     def offset(self, source: Columns) -> FloatArray:
         """Return the sum of what is added with coefficient one."""
         total = np.zeros(len(source.table))
@@ -191,6 +210,18 @@ class FactorEncoder:
         index = self.levels[self.listed]
         return pd.DataFrame(values[self.listed], index=index, columns=self.names)
 
+    def with_levels(self, kept: BoolArray) -> FactorEncoder:
+        """Return the encoder of a table that shows only these levels.
+
+        Parameters
+        ----------
+        kept
+            Of each level whether it is shown, shape (levels,).
+        """
+        places = np.cumsum(kept) - 1
+        listed = places[self.listed[kept[self.listed]]]
+        return replace(self, levels=self.levels[kept], listed=listed)
+
     def column_labels(self, table: pd.DataFrame) -> list[ColumnLabels]:
         """Return the labels of each grouping column, in a table and in training."""
         return [
@@ -238,6 +269,11 @@ class RandomEncoder:
         """Return the random design of a table with known and unknown levels."""
         made = tuple(encoder.factor(source) for encoder in self.factors)
         return RandomDesign(made, len(source.table))
+
+    def with_levels(self, kept: Sequence[BoolArray]) -> RandomEncoder:
+        """Return the encoder of a table that shows only these levels of each factor."""
+        pairs = zip(self.factors, kept, strict=True)
+        return RandomEncoder(tuple(factor.with_levels(own) for factor, own in pairs))
 
     def redrawn(self, source: Columns) -> RandomDesign:
         """Return the random design of a table whose levels are all new, and its own."""

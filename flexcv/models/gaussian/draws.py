@@ -7,7 +7,7 @@ they leave of e'e is sigma^2 times a chi-squared. So a draw costs O(levels).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -143,3 +143,10 @@ def _used(roots: FloatArray, noise: FloatArray) -> float:
     kept = values > np.sqrt(RANK) * np.maximum(values[..., -1:], np.finfo(float).tiny)
     turned = np.einsum("nba,nb->na", axes, noise)
     return float((turned[kept] ** 2).sum())
+
+
+def generator_of(random_state: Any) -> np.random.Generator:
+    """Return a generator from a seed, a generator or None."""
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31))
+    return np.random.default_rng(random_state)

@@ -282,12 +282,14 @@ def search_table(fitted: Estimate) -> pd.DataFrame:
     Row 0 is where the search began; columns are iteration, criterion, theta_0, ...
     """
     offset = fitted.criterion - fitted.at.value
-    rows = [
-        {"iteration": number, "criterion": value + offset}
-        | {f"theta_{k}": entry for k, entry in enumerate(_users_theta(fitted, theta))}
-        for number, (value, theta) in enumerate(fitted.minimum.path)
-    ]
-    return pd.DataFrame(rows)
+    path = fitted.minimum.path
+    thetas = np.array([_users_theta(fitted, theta) for _, theta in path])
+    columns = {
+        "iteration": np.arange(len(path)),
+        "criterion": np.array([value for value, _ in path]) + offset,
+    }
+    columns |= {f"theta_{k}": line for k, line in enumerate(thetas.T)}
+    return pd.DataFrame(columns)
 
 
 def _users_theta(fitted: Estimate, theta: FloatArray) -> list[float]:

@@ -242,3 +242,11 @@ def _with_fixed(sums: Sums, direction: FloatArray, value: float) -> Sums:
     turn[:p, : p - 1] = basis
     turn[:p, -1], turn[p, -1] = -scaled * value, 1.0
     return sums.turned(turn)
+
+
+def require_level(level: float) -> None:
+    """Refuse a coverage outside (0, 1)."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(
+            f"`level` must lie between 0 and 1, got {level!r}; 0.95 is usual."
+        )
