@@ -13,6 +13,8 @@ from flexcv.dataset import Task
 from flexcv.metrics import Metric
 from flexcv.records import FoldResult
 
+from .kept_model import KeptModel
+
 
 class RunResults(Protocol):
     """What pictures, reports and comparisons of plans ask results for.
@@ -70,6 +72,8 @@ class RunResults(Protocol):
     def scores_of(self) -> Callable[..., pd.DataFrame]: ...
     @property
     def by_known_group(self) -> Callable[..., pd.DataFrame]: ...
+    @property
+    def final(self) -> Callable[[str], KeptModel]: ...
     @property
     def get_best_model_by_metric(self) -> Callable[..., Any]: ...
     @property
