@@ -65,8 +65,8 @@ class FinalModel:
     array([0.33, 0.95])
     >>> final.predict_interval(table.head(2), level=0.9).round(2)
        prediction  lower  upper
-    0        0.33  -0.92   1.59
-    1        0.95  -0.30   2.21
+    0        0.33  -0.87   1.54
+    1        0.95  -0.25   2.15
     """
 
     def __init__(
@@ -202,12 +202,12 @@ class FinalModel:
         r"""Predict numbers with an interval, as wide as out-of-fold rows were missed.
 
         Its half-width is a quantile of the run's absolute out-of-fold errors. For rows
-        of new groups each group counts alike, and so does the one to come
-        (:math:`(K + 1)`-th of :math:`K`): the interval holds for a row of a new group
-        that was drawn as those of the table were. For rows of known groups, and for
-        tables without groups, rows count alike. One that was measured on new groups is
-        also given for rows of known ones. Of several grouping columns the first one
-        decides. In the order of time it holds as far as what comes resembles what was.
+        of new groups each group counts alike, and so does the one to come: it holds a
+        row of a new group that was drawn as those of the table were. For rows of known
+        groups, and for tables without groups, rows count alike. One that was measured
+        on new groups is also given for rows of known ones. Of several grouping columns
+        the first one decides. In the order of time it holds as far as what comes
+        resembles what was.
 
         Parameters
         ----------
@@ -220,8 +220,7 @@ class FinalModel:
             The least and the greatest value that the target can take, such as
             ``(0, float("inf"))``; intervals end there.
         predict_params
-            As in `predict`. What `known` rows change is not in the out-of-fold errors,
-            so an interval is then too wide rather than too narrow.
+            As in `predict`. What `known` rows change is not in the out-of-fold errors.
 
         Returns
         -------
@@ -239,7 +238,9 @@ class FinalModel:
         Notes
         -----
         Of :math:`K` groups a level up to :math:`K / (K + 1)` can be had. Errors are
-        those of models of the folds, which learned from fewer rows than this one.
+        those of models of the folds, which learned from fewer rows than this one. The
+        quantile is conformal with groups as units (Dunn, Wasserman & Ramdas, 2023);
+        ``benchmarks/final_intervals.py`` counts how often it holds.
         """
         if self.classes:
             raise TypeError(
@@ -247,6 +248,11 @@ class FinalModel:
                 "predict_proba says how sure it is."
             )
         check_interval("level", level, 0.0, 1.0, closed="neither")
+        if not limits[0] < limits[1]:
+            raise ValueError(
+                "`limits` must be the least and the greatest value of the target, got "
+                f"{limits!r}; leave it out where there are none."
+            )
         table = self._checked(X)
         given = self._with_known(predict_params)
         predicted = np.asarray(self.estimator.predict(table, **given), dtype=float)

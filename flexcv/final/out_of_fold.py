@@ -1,19 +1,20 @@
 r"""How far out-of-fold predictions missed, and how wide an interval that makes.
 
-Rows of a group resemble each other, so for rows of new groups it is groups that count:
-each has the same mass, shared evenly by its rows. Of :math:`K` groups the half-width is
-the smallest error :math:`q` with
+Rows of a group resemble each other, so for rows of new groups it is groups that are
+exchangeable: the group to come is one more beside :math:`K`. One row drawn from each
+gives a conformal half-width, the error of rank :math:`r = \lceil (K + 1)(1 - \alpha)
+\rceil`, which holds a row of a new group with a chance between :math:`1 - \alpha` and
+:math:`1 - \alpha + 1 / (K + 1)`. What is taken here is the middle of these widths over
+all ways to draw, the least :math:`q` with
 
-.. math::
+.. math:: \sum_{k=1}^{K} \frac{1}{n_k} \sum_i [\,|e_{ki}| \le q\,] \ge r - \tfrac12
 
-   \frac{1}{K + 1} \sum_{k=1}^{K} \frac{1}{n_k} \sum_i [\,|e_{ki}| \le q\,]
-   \ge 1 - \alpha
+so that no draw decides. For rows of known groups, and without groups, each row is a
+unit of its own, and this is the usual quantile.
 
-which is hierarchical conformal prediction: the group to come is the (K + 1)-th. For
-rows of known groups, and without groups, each row is a unit of its own.
-
-Lee, Y., Barber, R. F., Willett, R. (2023). Distribution-free inference with
-hierarchical data. arXiv:2306.06342.
+Dunn, R., Wasserman, L., Ramdas, A. (2023). Distribution-free prediction sets for
+two-layer hierarchical models. Journal of the American Statistical Association 118,
+2491-2502.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import pandas as pd
 
 from flexcv.arrays import FloatArray
 
-ROUNDING = 1e-9  # of a sum of masses, so that 19 of 20 groups are 95 %
+ROUNDING = 1e-9  # of sums of masses and of ranks, so that 19 of 20 groups are 95 %
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +40,7 @@ class OutOfFoldErrors:
     sizes
         Absolute errors, ascending.
     mass
-        Of each; together K / (K + 1) of K units.
+        Of each: one, shared evenly by the errors of a unit.
     n_units
         How many units they are of.
     unit
@@ -70,8 +71,11 @@ class OutOfFoldErrors:
         level
             Its coverage.
         """
-        reached = np.cumsum(self.mass) >= level - ROUNDING
-        return float(self.sizes[reached.argmax()]) if reached.any() else math.inf
+        rank = math.ceil((self.n_units + 1) * level - ROUNDING)
+        if rank > self.n_units:
+            return math.inf
+        below = np.cumsum(self.mass) < rank - 0.5 - ROUNDING
+        return float(self.sizes[int(below.sum())])
 
 
 def errors_of(
@@ -94,7 +98,7 @@ def errors_of(
     sizes = np.abs(errors)
     units = rows if groups is None else groups
     places, counts = np.unique(units, return_inverse=True, return_counts=True)[1:]
-    mass = 1.0 / ((len(counts) + 1) * counts[places])
+    mass = 1.0 / counts[places]
     order = np.argsort(sizes, kind="stable")
     unit = "row" if groups is None else "group"
     return OutOfFoldErrors(sizes[order], mass[order], len(counts), unit)

@@ -146,7 +146,9 @@ def differences(
         kind = _kind(here)
         if column.role == GROUP:
             yield from _strangers(column, here)
-        elif here.notna().any() and kind != column.kind and not _is_empty(column):
+        elif _is_empty(column):
+            continue
+        elif here.notna().any() and kind != column.kind:
             yield column.name, "stop", _other_kind(column, here, kind)
         else:
             yield from _other_values(column, here)
@@ -180,10 +182,11 @@ def _lacking(name: str, table: pd.DataFrame) -> str:
 
 
 def _other_kind(column: ColumnSchema, here: pd.Series[Any], kind: str) -> str:
-    example = here.dropna().iloc[0]
+    example = _plain(here.dropna().iloc[0])
+    known = f" ({column.shown})" if column.shown else ""
     return (
-        f"{column.name!r} holds {kind} such as {_plain(example)!r} where training had "
-        f"{column.kind} ({column.shown}); convert it."
+        f"{column.name!r} holds {kind} such as {example!r} where training had "
+        f"{column.kind}{known}; convert it."
     )
 
 
