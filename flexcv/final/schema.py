@@ -171,7 +171,8 @@ def _range(column: pd.Series[Any]) -> tuple[float, float] | tuple[None, None]:
 
 def _is_empty(column: ColumnSchema) -> bool:
     """Whether training had no value in a column, so that its kind says nothing."""
-    return column.low is None and not len(column.levels) and column.n_missing > 0
+    has_none = column.low is None and not len(column.levels)
+    return has_none and column.kind != SAID[DATE]
 
 
 def _lacking(name: str, table: pd.DataFrame) -> str:

@@ -90,6 +90,14 @@ def test_a_column_that_was_empty_in_training_may_hold_anything():
     assert told(learned, table.assign(empty=1.0)) == []
 
 
+def test_dates_of_which_some_were_missing_are_dates_still(training):
+    table = training[["visit"]].assign(visit=[None, *training["visit"][1:]])
+    learned = table_schema(make_dataset(table, [1.0, 2.0, 3.0, 4.0]), ())
+    assert told(learned, table) == []
+    [(level, _)] = told(learned, table.assign(visit=1.0))
+    assert level == "stop"
+
+
 def test_a_constant_feature_has_no_range_to_be_near():
     table = pd.DataFrame({"x": [3, 3, 3]})
     learned = table_schema(make_dataset(table, [1.0, 2.0, 3.0]), ())
