@@ -1,7 +1,7 @@
 """How `between=` and its test do: level, power, what is lost and what is won.
 
-Run it as `python benchmarks/contextual.py [PART ...]`, with level, power, nothing and
-clinical as parts; it prints the tables of docs/performance/contextual.md.
+Run it as `python benchmarks/contextual.py [PART ...]`, with level, power, nothing,
+clinical and strangers as parts; it prints the tables of docs/performance/contextual.md.
 """
 
 import sys
@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -23,7 +23,7 @@ from flexcv.merf import MERF
 from flexcv.models import LinearMixedEffectsModel, MixedEffectsBoosting
 from flexcv.preprocessing import contextual_effects
 
-DRAWS, TABLES = 1000, 20
+DRAWS, TABLES = 2000, 20
 DESIGNS = {
     "40 groups of 5, one feature": {"n_groups": 40, "sizes": (5, 6)},
     "60 groups of 2 to 9, one feature": {"n_groups": 60, "sizes": (2, 10)},
@@ -120,6 +120,48 @@ def nothing():
         print(f"| {name} | {np.mean(lost):.4f} | {max(lost):.4f} |")
 
 
+def nearly_constant(seed, n_groups, rows, share):
+    """Draw features of which a share of the variance is between groups."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(n_groups), rows)
+    x = np.sqrt(share) * rng.normal(size=(n_groups, 5))[group]
+    x += np.sqrt(1.0 - share) * rng.normal(size=x.shape)
+    truth = x[:, 0] + x[:, 1] + 0.7 * np.abs(x[:, 2])
+    truth += 0.5 * x[:, 3] * (x[:, 4] > 0.0)
+    y = truth + 1.5 * rng.normal(size=n_groups)[group] + rng.normal(size=len(group))
+    return pd.DataFrame(x, columns=list("abcde")), y, group, truth
+
+
+def strangers():
+    """Print errors of the fixed part where features hardly vary within groups."""
+    forest = RandomForestRegressor(100, min_samples_leaf=3, random_state=0)
+    candidates = {
+        "boosting, folds of whole groups": MixedEffectsBoosting("id", random_state=0),
+        "boosting, folds of rows": MixedEffectsBoosting(
+            "id", folds=KFold(5, shuffle=True, random_state=0), random_state=0
+        ),
+        "the same trees without groups": MixedEffectsBoosting(random_state=0),
+        "forest without groups": forest,
+    }
+    shares, found = (0.99, 0.9, 0.5), {}
+    for share in shares:
+        for seed in range(TABLES):
+            X, y, group, _ = nearly_constant(seed, 100, 8, share)
+            new, _, ids, truth = nearly_constant(seed + 1000, 500, 2, share)
+            for name, model in candidates.items():
+                given = "groups" in name.replace("without groups", "")
+                given = given or "rows" in name
+                rows = X.assign(id=group) if given else X
+                tested = new.assign(id=ids + 10**6) if given else new
+                loss = np.mean((model.fit(rows, y).predict(tested) - truth) ** 2)
+                found.setdefault((name, share), []).append(loss)
+    heads = " | ".join(f"{100 * share:.0f} %" for share in shares)
+    print(f"| between groups: | {heads} |\n|{' --- |' * (1 + len(shares))}")
+    for name in candidates:
+        cells = " | ".join(f"{np.mean(found[name, share]):.2f}" for share in shares)
+        print(f"| {name} | {cells} |")
+
+
 def clinical():
     """Print r2 of new patients on the clinical table, five folds."""
     table = load_pbc()
@@ -148,8 +190,9 @@ def clinical():
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore", UnknownGroupsWarning)
-    for part in sys.argv[1:] or ("level", "power", "nothing", "clinical"):
-        {"level": level, "power": power, "nothing": nothing, "clinical": clinical}[
-            part
-        ]()
+    parts = {
+        part.__name__: part for part in (level, power, nothing, clinical, strangers)
+    }
+    for name in sys.argv[1:] or parts:
+        parts[name]()
         print()

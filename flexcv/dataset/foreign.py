@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable
 from typing import Any
 
@@ -23,7 +24,8 @@ def as_pandas(value: Any, role: str) -> Any:
     Raises
     ------
     TypeError
-        When it is a sparse matrix, whose columns have no names.
+        When it is a sparse matrix, whose columns have no names, a table that is not
+        computed yet, or the name of a file.
 
     Examples
     --------
@@ -37,6 +39,16 @@ def as_pandas(value: Any, role: str) -> Any:
             f"`{role}` must be a table or an array, got a sparse matrix; pass "
             f"{role}.toarray(), or pd.DataFrame.sparse.from_spmatrix({role}) for "
             "learners that read sparse columns."
+        )
+    if callable(getattr(value, "collect", None)):
+        raise TypeError(
+            f"`{role}` must be a table or an array, got a {type(value).__name__}, "
+            f"which is not computed yet; pass {role}.collect()."
+        )
+    if role == "X" and isinstance(value, str | os.PathLike):
+        raise TypeError(
+            f"`X` must be a table or an array, got the text {str(value)!r}; read the "
+            "file first, for example by pd.read_csv."
         )
     for name in ("to_pandas", "to_df"):  # polars and pyarrow, duckdb
         convert = getattr(value, name, None)

@@ -22,6 +22,7 @@ from .table import Dataset
 from .weighting import EVERYWHERE, checked_weights
 
 LABEL_KINDS = {str, int, float, bool}  # what a category may be
+SEVERAL = (list, dict, set, np.ndarray)  # what no model reads in one cell
 
 
 def make_dataset(
@@ -273,12 +274,32 @@ def _check_groups(
             )
 
 
+def _refuse_containers(features: pd.DataFrame) -> None:
+    """Refuse columns whose cells hold several values, or numbers of two parts."""
+    for name, column in features.items():
+        if column.dtype.kind == "c":
+            raise TypeError(
+                f"the feature {name!r} holds complex numbers; pass their real and "
+                "imaginary parts as two columns."
+            )
+        if column.dtype != object:
+            continue
+        held = {type(value) for value in column if isinstance(value, SEVERAL)}
+        if held:
+            kind = min(kind.__name__ for kind in held)
+            raise TypeError(
+                f"the feature {name!r} holds a {kind} in a cell; make a column for "
+                "each of its values."
+            )
+
+
 def _check_features(features: pd.DataFrame) -> None:
     if features.shape[1] == 0:
         raise ValueError(
             "no feature is left once target, groups and extra columns are taken out "
             "of `X`; pass at least one more column."
         )
+    _refuse_containers(features)
     numbers = features.select_dtypes("number")
     infinite = [
         name

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from flexcv._checks import listed
 from flexcv.metrics import Metric
 from flexcv.metrics.choice import choose_metric
 
@@ -97,7 +98,15 @@ class FirstLook:
         if self.best is None:
             return None
         said = score_said(self.intervals.loc[self.best])
-        return f"Best by {self.metric.name}: {self.best}, with {said}."
+        alike = self._alike()
+        more = f"; {listed(alike)} the same to all digits shown" if alike else ""
+        return f"Best by {self.metric.name}: {self.best}, with {said}{more}."
+
+    def _alike(self) -> list[str]:
+        """Name the models whose score is shown by the same digits as the best's."""
+        shown = interval_centres(self.intervals).map(page.number)
+        same = shown.index[shown == shown[self.best]]
+        return [str(name) for name in same if str(name) != self.best]
 
     def scores(self) -> pd.DataFrame:
         """Return mean and standard deviation over folds, and the main interval.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 
-from flexcv.models.trees.folds import held_out_rows
+from flexcv.models.trees.folds import held_out_rows, leaves_out_levels
 
 
 def generator():
@@ -39,3 +39,19 @@ def test_a_splitter_that_leaves_rows_out_twice_or_never_is_refused():
 def test_one_fold_is_refused():
     with pytest.raises(ValueError, match="`folds`"):
         held_out_rows(1, None, 10, generator())
+
+
+def test_whole_levels_are_left_out_where_there_are_ten():
+    groups = np.repeat(np.arange(12), [9, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5])
+    parts = held_out_rows(4, groups, len(groups), generator())
+    assert sorted(np.concatenate(parts)) == list(range(len(groups)))
+    levels = [set(groups[part]) for part in parts]
+    assert sum(map(len, levels)) == 12
+    assert [len(part) for part in parts] == [10, 10, 10, 10]
+
+
+def test_few_levels_are_divided():
+    groups = np.repeat(np.arange(9), 10)
+    assert not leaves_out_levels(5, groups)
+    parts = held_out_rows(5, groups, 90, generator())
+    assert all(len(set(groups[part])) > 2 for part in parts)
