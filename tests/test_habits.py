@@ -55,7 +55,6 @@ HELD_ELSEWHERE = {
     "results/kept_model.py": "final/test_model.py",
     "results/class_tables.py": "test_classification.py",
     "results/findings.py": "results/test_results.py",
-    "results/first_look.py": "results/test_displays.py",
     "results/page.py": "results/test_report.py",
     "results/page_style.py": "results/test_report.py",
     "results/scorable.py": "test_classification.py",
