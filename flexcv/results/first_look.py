@@ -98,15 +98,15 @@ class FirstLook:
         if self.best is None:
             return None
         said = score_said(self.intervals.loc[self.best])
-        alike = self._alike()
+        alike = self._alike(self.best)
         more = f"; {listed(alike)} the same to all digits shown" if alike else ""
         return f"Best by {self.metric.name}: {self.best}, with {said}{more}."
 
-    def _alike(self) -> list[str]:
+    def _alike(self, best: str) -> list[str]:
         """Name the models whose score is shown by the same digits as the best's."""
         shown = interval_centres(self.intervals).map(page.number)
-        same = shown.index[shown == shown[self.best]]
-        return [str(name) for name in same if str(name) != self.best]
+        same = shown.index[shown == shown[best]]
+        return [str(name) for name in same if str(name) != best]
 
     def scores(self) -> pd.DataFrame:
         """Return mean and standard deviation over folds, and the main interval.
