@@ -22,6 +22,7 @@ from flexcv.dataset.foreign import as_pandas
 from flexcv.dataset.making import feature_columns
 from flexcv.errors import CheckWarning, VersionWarning
 from flexcv.evaluation.answers import class_probabilities
+from flexcv.evaluation.thresholds import without_threshold
 from flexcv.metrics.limits import FREE
 from flexcv.results.displays import SentenceFrame
 
@@ -356,11 +357,15 @@ class FinalModel:
         return table
 
     def _with_known(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Let rows whose target is known pass the first step as rows to predict do."""
+        """Let rows whose target is known pass every step that rows to predict pass."""
         if given.get("known") is None:
             return given
         X, y = given["known"]
-        return {**given, "known": (self.estimator[0].transform(self._checked(X)), y)}
+        inside = self.estimator[0].transform(self._checked(X))
+        model = without_threshold(self.estimator)[-1]
+        if isinstance(model, Pipeline) and len(model) > 1:
+            inside = model[:-1].transform(inside)
+        return {**given, "known": (inside, y)}
 
     def _half_widths(self, table: pd.DataFrame, level: float) -> FloatArray:
         """Return the half-width of each row's interval."""

@@ -8,8 +8,9 @@ import pandas as pd
 import polars as pl
 import pytest
 from optuna.distributions import IntDistribution
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeRegressor
 
@@ -96,7 +97,19 @@ def test_a_table_that_is_unlike_training_is_told(tree, table):
     assert tree.check(table).empty
 
 
-def test_further_arguments_reach_the_model(table):
+class MinusOne(TransformerMixin, BaseEstimator):
+    """Take one from every value."""
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        return X - 1.0
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_further_arguments_reach_the_model(table, inside):
     class Shifted(RegressorMixin, BaseEstimator):
         def fit(self, X, y):
             self.mean_ = float(np.mean(y))
@@ -106,12 +119,13 @@ def test_further_arguments_reach_the_model(table):
             more = 0.0 if known is None else known[0]["age"].mean() + np.sum(known[1])
             return np.full(len(X), self.mean_ + shift + more)
 
-    final = fitted(table, Shifted)
+    model = make_pipeline(MinusOne(), Shifted()) if inside else Shifted()
+    final = fitted(table, model)
     base = final.predict(table)
     assert np.allclose(final.predict(table, shift=2.0), base + 2.0)
     # Rows whose target is known are scaled as rows to predict are.
     known = (table, [1.0, 2.0])
-    assert np.allclose(final.predict(table, known=known), base + 3.0)
+    assert np.allclose(final.predict(table, known=known), base + 3.0 - inside)
     moved = final.predict_interval(table, shift=2.0)["prediction"]
     assert np.allclose(moved, base + 2.0)
 
