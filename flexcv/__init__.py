@@ -29,6 +29,7 @@ if _TYPE_CHECKING:
     from .results import CrossValidationResults as CrossValidationResults
     from .results import Finding as Finding
     from .results import PlansCompared as PlansCompared
+    from .results import compare_runs as compare_runs
 
 _ROOMS = {  # where each public name stands; a test holds it to the imports above
     "CrossValMethod": "resampling",
@@ -47,6 +48,7 @@ _ROOMS = {  # where each public name stands; a test holds it to the imports abov
     "PlansCompared": "results",
     "RacingPruner": "evaluation",
     "RepeatedCV": "repeated",
+    "compare_runs": "results",
 }
 
 __all__ = [*_ROOMS]

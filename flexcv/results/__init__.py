@@ -8,6 +8,7 @@ from flexcv.storage.estimators import load_estimators as load_estimators
 from .findings import FoldFindings as FoldFindings
 from .plans import PlansCompared as PlansCompared
 from .results import CrossValidationResults as CrossValidationResults
+from .runs import compare_runs as compare_runs
 
 __all__ = [
     "CrossValidationResults",
@@ -16,5 +17,6 @@ __all__ = [
     "FoldResult",
     "PlansCompared",
     "Predictions",
+    "compare_runs",
     "load_estimators",
 ]
