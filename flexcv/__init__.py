@@ -16,6 +16,7 @@ if _TYPE_CHECKING:
     from .dataset import Dataset as Dataset
     from .evaluation import FittedFold as FittedFold
     from .evaluation import RacingPruner as RacingPruner
+    from .final import FinalModel as FinalModel
     from .interface import CrossValidation as CrossValidation
     from .metrics import Metric as Metric
     from .metrics import MetricsDict as MetricsDict
@@ -35,6 +36,7 @@ _ROOMS = {  # where each public name stands; a test holds it to the imports abov
     "CrossValidation": "interface",
     "CrossValidationResults": "results",
     "Dataset": "dataset",
+    "FinalModel": "final",
     "Finding": "results",
     "FittedFold": "evaluation",
     "Metric": "metrics",

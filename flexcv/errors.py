@@ -24,6 +24,7 @@
     ├── ExtrapolationWarning   a curve was predicted outside the times it was learnt on
     ├── UnknownGroupsWarning   no row to predict is of a group that training showed
     ├── MigrationWarning       a setting of flexcv 24 is not read here
+    ├── VersionWarning         a final model was made with other versions of packages
     ├── ResumeWarning          a unit in a run folder is run again, and why
     └── TrackingWarning        a tracker could not keep what it was told
 
@@ -128,6 +129,10 @@ class MigrationWarning(FlexcvWarning):
 
 class UnknownGroupsWarning(FlexcvWarning):
     """No row to predict is of a known group, or rows are of a group nobody asks for."""
+
+
+class VersionWarning(FlexcvWarning):
+    """A final model was made with other versions of packages than are installed."""
 
 
 class ResumeWarning(FlexcvWarning):

@@ -21,7 +21,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from sklearn.base import BaseEstimator
 
-from flexcv._checks import as_names, check_flag
+from flexcv._checks import as_names, check_choice, check_flag
 from flexcv._migration import attributes_of
 from flexcv._signatures import readable
 from flexcv.chain.compile import Compiled
@@ -34,6 +34,7 @@ from flexcv.errors import NotPerformedError, OlderChainWarning
 from flexcv.evaluation import RunSettings, TuningSettings
 from flexcv.evaluation.search import Points, as_points
 from flexcv.evaluation.tuning import Tuned
+from flexcv.final import FinalModel
 from flexcv.metrics import ObjectiveScorer, resolve_metrics, resolve_objective
 from flexcv.metrics.metric import MetricChoice
 from flexcv.model_mapping import ModelSpec, SearchSpace, make_spec, specs_from_mapping
@@ -659,6 +660,42 @@ class CrossValidation:
         """
         job = next(iter(self._known.jobs.values()))
         return tune_job(job, model, fold, repeat, storage)
+
+    def fit_final(self, model: str, *, plan: str | None = None) -> FinalModel:
+        """Fit the model to keep: on all rows, as each fold of `perform` fitted it.
+
+        Scaling, group means, tuning on inner splits of all rows, early stopping, MERF
+        and thresholds are those of the folds, whose scores so are honest ones of this
+        model. Seeds are spawned from that of the run.
+
+        Parameters
+        ----------
+        model
+            Its name, such as ``"Forest"`` or ``"MERF(Forest)"``.
+        plan
+            Of several plans the one whose score and inner splits it has, as `plans`
+            names them.
+
+        Raises
+        ------
+        NotPerformedError
+            Before `perform`, which measures the score, and where the chain was changed
+            since.
+        """
+        if not self._is_performed:
+            changed_parts = self._design.changed_since(self._performed)
+            why = "there are no results yet"
+            if self._results is not None:
+                why = f"{', '.join(changed_parts)} changed since perform()"
+            raise NotPerformedError(
+                f"{model!r} has no score of this chain: {why}; call perform() first."
+            )
+        results: Any = self._results
+        if len(self._known.jobs) > 1:
+            names = list(self._known.jobs)
+            results = results[check_choice("plan", plan, names)]
+        final: FinalModel = results.final(model)
+        return final
 
     def get_results(self) -> Results:
         """Return the results of `perform`: `CrossValidationResults`.

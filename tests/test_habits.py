@@ -15,6 +15,7 @@ MIRRORED = (
     "resampling",
     "storage",
     "chain",
+    "final",
 )
 # Modules without a test of their own name, and the test that holds them: parts of one
 # estimator or of one run that nobody else calls, protocols, records and style sheets.
@@ -55,6 +56,7 @@ HELD_ELSEWHERE = {
     "evaluation/unit_tuning.py": "evaluation/test_unit.py",
     "preflight/splits.py": "preflight/test_checks.py",
     "results/asked.py": "results/test_plans.py",
+    "results/kept_model.py": "final/test_model.py",
     "results/class_tables.py": "test_classification.py",
     "results/findings.py": "results/test_results.py",
     "results/page.py": "results/test_report.py",
@@ -68,6 +70,8 @@ HELD_ELSEWHERE = {
     "chain/compile.py": "test_chain.py",
     "chain/design.py": "test_chain.py",
     "chain/setters.py": "test_chain.py",
+    "final/card.py": "final/test_model.py",
+    "final/files.py": "final/test_model.py",
 }
 # Tests of laws that hold for several modules at once.
 OF_SEVERAL = {"models/test_every_family.py", "models/test_other_processors.py"}

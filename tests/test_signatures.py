@@ -11,7 +11,7 @@ from flexcv import CrossValidation, models
 from flexcv._signatures import readable
 
 CLASSES = {
-    "flexcv": ["CrossValidation", "CrossValidationResults"],
+    "flexcv": ["CrossValidation", "CrossValidationResults", "FinalModel"],
     "flexcv.merf": ["MERF"],
     "flexcv.models": [
         name
@@ -20,8 +20,8 @@ CLASSES = {
         and not isabstract(kind)
     ],
 }
-# What may be anything says so: a learner, a live run, results of other libraries.
-ANYTHING = {"estimator", "fit_params"}
+# What may be anything says so: a learner, a live run, arguments of other libraries.
+ANYTHING = {"estimator", "fit_params", "predict_params"}
 
 
 def public_methods():

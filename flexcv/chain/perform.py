@@ -45,6 +45,7 @@ from flexcv.evaluation.identity import Identity
 from flexcv.evaluation.progress import ProgressBar, count_fits
 from flexcv.evaluation.tuning import Tuned
 from flexcv.evaluation.unit_tuning import tune_unit
+from flexcv.final import FinalModel
 from flexcv.metrics.choice import objective_name
 from flexcv.preflight import CheckFinding
 from flexcv.records import FoldResult, Key
@@ -62,6 +63,7 @@ from flexcv.storage.saving import begin_results, write_results
 from flexcv.storage.units import Marks, Unit
 
 from .compile import Job, refuse_misfits
+from .final import final_model, spec_called
 from .resume import UnitStore, open_store
 
 JOIN_TRIES, JOIN_PAUSE = 20, 0.05  # seconds between tries to open a shared folder
@@ -391,6 +393,7 @@ class _Performance:
             diagnostics=diagnostics,
             facts=self._facts,
             refit=self._refit,
+            finish=self._finish,
             stopped=stopped,
         )
 
@@ -407,10 +410,7 @@ class _Performance:
     def _refit(self, result: FoldResult) -> Any:
         """Fit again a model that was not kept, with what tuning chose: the same one."""
         job = self.job
-        for spec in job.specs:
-            names = (spec.name, *(variant.name for variant in spec.variants))
-            if result.model in names:
-                break
+        spec = spec_called(job.specs, result.model)
         fold = next(f for f in job.plan if (f.repeat, f.index) == result.key[1:])
         chosen = clone(spec.estimator).set_params(**result.params)
         bare = replace(
@@ -422,4 +422,8 @@ class _Performance:
         )
         settings = UnitSettings(job.design.scaling)
         unit = run_unit(fold, bare, job.dataset, settings)
-        return unit[names.index(result.model)].estimator
+        return unit[-1].estimator
+
+    def _finish(self, results: CrossValidationResults, model: str) -> FinalModel:
+        """Fit the model that is kept."""
+        return final_model(self.job, results, model)

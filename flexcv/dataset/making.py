@@ -78,7 +78,7 @@ def make_dataset(
     y, groups, slopes, extra, weights = (
         names_called(as_pandas(value, role), X) for role, value in given.items()
     )
-    features = _features(X)
+    features = feature_columns(X)
     check_text("target_name", target_name)
     check_text("dataset_name", dataset_name)
     target, features = _row_values(y, features, "y")
@@ -114,7 +114,8 @@ def make_dataset(
     )
 
 
-def _features(X: Any) -> pd.DataFrame:
+def feature_columns(X: Any) -> pd.DataFrame:
+    """Return a table whose columns have texts as names; of an array x0, x1, ..."""
     if isinstance(X, pd.DataFrame):
         frame = X.copy(deep=False)
     elif isinstance(X, pd.Series):

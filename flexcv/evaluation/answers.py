@@ -44,7 +44,7 @@ def answer(model: Any, X: Any, rows: IntArray, task: Task, name: str) -> Predict
 
 
 def class_probabilities(
-    model: Any, X: Any, classes: Sequence[Any], name: str
+    model: Any, X: Any, classes: Sequence[Any], name: str, **further: Any
 ) -> FloatArray | None:
     """Return probabilities with a column for every class, in order.
 
@@ -60,10 +60,12 @@ def class_probabilities(
         All classes, sorted.
     name
         Of the model, for the message.
+    further
+        Arguments of its `predict_proba`.
     """
     if not gives_probabilities(model):
         return None
-    given = np.asarray(model.predict_proba(X), dtype=float)
+    given = np.asarray(model.predict_proba(X, **further), dtype=float)
     known = np.asarray(getattr(model, "classes_", classes), dtype=object).tolist()
     if given.ndim != 2 or given.shape[1] != len(known):
         raise ValueError(

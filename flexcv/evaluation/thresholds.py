@@ -79,14 +79,14 @@ class AtThreshold(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The classes of the fitted estimator."""
         return np.asarray(self.estimator_.classes_)
 
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Return the estimator's probabilities."""
-        return np.asarray(self.estimator_.predict_proba(X))
+    def predict_proba(self, X: Any, **further: Any) -> FloatArray:
+        """Return the estimator's probabilities; it is handed further arguments."""
+        return np.asarray(self.estimator_.predict_proba(X, **further))
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: Any, **further: Any) -> npt.NDArray[Any]:
         """Return the positive class from the threshold on, otherwise the other."""
         name = type(self.estimator_).__name__
-        table = class_probabilities(self.estimator_, X, self.classes, name)
+        table = class_probabilities(self.estimator_, X, self.classes, name, **further)
         assert table is not None, "a threshold asked of a model without probabilities"
         return labels_at(self.threshold, table[:, 1], self.classes)
 

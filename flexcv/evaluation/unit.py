@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
@@ -46,6 +47,9 @@ from .unit_tuning import (
     tuned_on,
 )
 from .watching import trace_of, watched
+
+# What is predicted of the test part of a fold that has none: the fold of all rows.
+NOTHING = Predictions(np.arange(0), np.arange(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +157,7 @@ def run_unit(
     -------
     The result of the model, then one of each variant.
     """
-    address = f"{spec.name} on repeat {fold.repeat}, fold {fold.index}"
+    address = f"{spec.name} on {fold.address}"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -234,9 +238,7 @@ def _evaluated(estimator: Any, work: _Work) -> FoldResult:
         try:
             result = _fit_and_predict(estimator, work)
         except Exception as error:
-            error.add_note(
-                f"while fitting {work.name} on repeat {fold.repeat}, fold {fold.index}"
-            )
+            error.add_note(f"while fitting {work.name} on {fold.address}")
             add_advice(error, work.dataset)
             if work.settings.on_error == "raise" or isinstance(error, StorageError):
                 raise
@@ -263,9 +265,11 @@ def _fit_and_predict(estimator: Any, work: _Work) -> FoldResult:
         answering = AtThreshold.around(estimator, threshold, dataset.task.classes)
     train = answer(answering, inside, fold.train, dataset.task, work.name)
     del inside  # tables may be large; the test part can have its place
-    inside = table.cut(whole, fold.test)
-    test = answer(answering, inside, fold.test, dataset.task, work.name)
-    known = answer_given(answering, test, table, whole, fold, dataset, work.name)
+    test, known = NOTHING, None
+    if len(fold.test):
+        inside = table.cut(whole, fold.test)
+        test = answer(answering, inside, fold.test, dataset.task, work.name)
+        known = answer_given(answering, test, table, whole, fold, dataset, work.name)
     spent = time.perf_counter() - start - cut
     pipeline = Pipeline([("table", table), ("model", estimator)])
     whole_model = Pipeline([("table", table), ("model", answering)])

@@ -87,6 +87,13 @@ class Fold:
         """Return the outer split, then the inner ones."""
         return (Split(self.train, self.test), *self.inner)
 
+    @property
+    def address(self) -> str:
+        """Say which fold it is; one without a test part is of all rows."""
+        if len(self.test) == 0:
+            return "all rows"
+        return f"repeat {self.repeat}, fold {self.index}"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
@@ -253,16 +260,16 @@ def make_plan(
     ]
     _refuse_equal_repeats(repeats, settings)
     known = known_shares(dataset.groups, [s for splits, _ in repeats for s in splits])
-    inner = _inner_method(settings, _keeps_groups(known))
+    inner = inner_method(settings, _keeps_groups(known))
     clock = clock_of(dataset, settings.time, settings.time_within)
     folds = []
     for repeat, (splits, seeds) in enumerate(repeats):
         for index, (split, fold_seed) in enumerate(zip(splits, seeds, strict=True)):
             spawned, unit_seed = fold_seed.spawn(2)
-            inner_seed = _splitter_seed(seed, repeat, spawned)
+            inner_seed = splitter_seed(seed, repeat, spawned)
             address = f"repeat {repeat}, fold {index}"
             inside = (
-                _inner_splits(dataset, split, inner, settings, inner_seed, address)
+                inner_splits(dataset, split, inner, settings, inner_seed, address)
                 if with_inner
                 else ()
             )
@@ -326,7 +333,7 @@ def _outer_splits(
     repeat: int,
     spawned: np.random.SeedSequence,
 ) -> tuple[list[Split], list[np.random.SeedSequence]]:
-    number = _splitter_seed(seed, repeat, spawned.spawn(1)[0])
+    number = splitter_seed(seed, repeat, spawned.spawn(1)[0])
     clock = clock_of(dataset, settings.time, settings.time_within)
     splits = splits_by(
         dataset, settings.outer, settings.n_splits_out, number, "split_out", clock
@@ -337,14 +344,15 @@ def _outer_splits(
     return splits, spawned.spawn(len(splits))
 
 
-def _splitter_seed(seed: int, repeat: int, spawned: np.random.SeedSequence) -> int:
+def splitter_seed(seed: int, repeat: int, spawned: np.random.SeedSequence) -> int:
     """Return the run's own seed in the first repeat, as scikit-learn would have it."""
     if repeat == 0 and seed <= MAX_RANDOM_STATE:
         return seed
     return seed_number(spawned)
 
 
-def _inner_method(settings: SplitSettings, keeps: bool | None) -> SplitMethod:
+def inner_method(settings: SplitSettings, keeps: bool | None) -> SplitMethod:
+    """Return how training parts are split, the outer splits keeping groups or not."""
     if settings.inner is not None:
         return settings.inner
     named = inside_of(settings.outer)
@@ -355,7 +363,7 @@ def _inner_method(settings: SplitSettings, keeps: bool | None) -> SplitMethod:
     return CrossValMethod.GROUP_KFOLD if keeps else CrossValMethod.KFOLD
 
 
-def _inner_splits(
+def inner_splits(
     dataset: Dataset,
     outer: Split,
     method: SplitMethod,
@@ -363,6 +371,7 @@ def _inner_splits(
     seed: int,
     address: str,
 ) -> tuple[Split, ...]:
+    """Split the training rows of an outer split; positions are those of the table."""
     part = dataset.take(outer.train)
     clock = clock_of(part, settings.time, settings.time_within)
     try:

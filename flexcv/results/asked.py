@@ -13,6 +13,8 @@ from flexcv.dataset import Task
 from flexcv.metrics import Metric
 from flexcv.records import FoldResult
 
+from .kept_model import KeptModel
+
 
 class RunResults(Protocol):
     """What pictures, reports and comparisons of plans ask results for.
@@ -74,6 +76,8 @@ class RunResults(Protocol):
     def by_known_rows(self) -> Callable[..., pd.DataFrame]: ...
     @property
     def known_rows_predictions(self) -> pd.DataFrame: ...
+    @property
+    def final(self) -> Callable[[str], KeptModel]: ...
     @property
     def get_best_model_by_metric(self) -> Callable[..., Any]: ...
     @property

@@ -97,18 +97,10 @@ class FirstLook:
         """Which model is best, in a sentence; None where that cannot be said."""
         if self.best is None:
             return None
-        row = self.intervals.loc[self.best]
-        method = str(row["method"])
-        said = f"{page.number(row['mean'])} on average over folds"
-        if row["pooled"] == row["pooled"]:  # what the interval and the rank are about
-            said = f"{page.number(row['pooled'])} pooled over folds"
-        if row["lower"] != row["lower"]:
-            told = f"no interval: {method.removeprefix('none: ')}"
-        else:
-            told = f"95 % interval {_span(row['lower'], row['upper'])}; {method}"
+        said = score_said(self.intervals.loc[self.best])
         alike = self._alike(self.best)
         more = f"; {listed(alike)} the same to all digits shown" if alike else ""
-        return f"Best by {self.metric.name}: {self.best}, with {said} ({told}){more}."
+        return f"Best by {self.metric.name}: {self.best}, with {said}{more}."
 
     def _alike(self, best: str) -> list[str]:
         """Name the models whose score is shown by the same digits as the best's."""
@@ -151,6 +143,29 @@ class FirstLook:
         said = [self.question, self.partial, self.failed, self.answer]
         lines = [text for text in said if text]
         return "\n".join([*lines, self.scores().to_string(index=False)])
+
+
+def score_said(row: Any) -> str:
+    """Say a score with its interval of 95 %.
+
+    Parameters
+    ----------
+    row
+        Of `score_intervals`: mean, pooled, lower, upper and method by name.
+
+    Examples
+    --------
+    >>> row = {"mean": 0.3, "pooled": 0.25, "lower": 0.1, "upper": 0.4, "method": "t"}
+    >>> score_said(row)
+    '0.25 pooled over folds (95 % interval 0.1 to 0.4; t)'
+    """
+    method = str(row["method"])
+    said = f"{page.number(row['mean'])} on average over folds"
+    if row["pooled"] == row["pooled"]:  # what the interval and the rank are about
+        said = f"{page.number(row['pooled'])} pooled over folds"
+    if row["lower"] != row["lower"]:
+        return f"{said} (no interval: {method.removeprefix('none: ')})"
+    return f"{said} (95 % interval {_span(row['lower'], row['upper'])}; {method})"
 
 
 def _share_folds(scores: pd.DataFrame) -> bool:

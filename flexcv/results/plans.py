@@ -22,6 +22,7 @@ from flexcv.storage.folder import is_of_first_version, is_run
 from ._wording import counted, why_nothing
 from .asked import RunResults
 from .findings import FoldFindings
+from .kept_model import KeptModel
 from .known_rows import NOT_ASKED
 from .page import escaped
 from .tables import AVERAGES, COUNT
@@ -254,6 +255,16 @@ class PlansCompared(Mapping[str, R]):
     def findings(self) -> dict[str, dict[str, dict[str, FoldFindings]]]:
         """What post-processors saw, by plan, then by model and name."""
         return self._each(lambda results: results.findings)
+
+    def final(self, model: str) -> dict[str, KeptModel]:
+        """Fit a model to all rows, once for each plan, whose inner splits may differ.
+
+        Parameters
+        ----------
+        model
+            As in `CrossValidationResults.final`.
+        """
+        return self._asked(lambda results: results.final(model))
 
     def get_best_model_by_metric(self, *args: Any, **settings: Any) -> dict[str, Any]:
         """Return the best fitted model of each plan.

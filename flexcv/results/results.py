@@ -20,7 +20,7 @@ from flexcv._migration import attributes_of
 from flexcv._signatures import readable
 from flexcv.arrays import FloatArray
 from flexcv.dataset import Dataset
-from flexcv.errors import NotPerformedError
+from flexcv.errors import FlexcvError, NotPerformedError
 from flexcv.metrics import Metric
 from flexcv.metrics.choice import Direction, is_greater_better
 from flexcv.metrics.limits import FREE
@@ -36,6 +36,7 @@ from .displays import Estimators, ModelFolds, SentenceFrame
 from .facts import data_facts
 from .findings import FoldFindings, collect_findings
 from .kept import kept
+from .kept_model import KeptModel
 from .known_groups import COUNT, factors_meant, scores_by_known_group
 from .known_rows import counts_of, known_rows_curve, known_rows_table
 from .plans import PlansCompared, named_by_question, plan_folders
@@ -81,6 +82,8 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         What is known about the table; None looks at `dataset`.
     refit
         Fits again a model that was not kept, when somebody asks for it.
+    finish
+        Fits a model to all rows, when somebody asks for the one to keep.
     stopped
         How far the run came and why it stopped, in a sentence; empty when it did not.
     """
@@ -99,6 +102,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         diagnostics: pd.DataFrame | None = None,
         facts: Mapping[str, Any] | None = None,
         refit: Callable[[FoldResult], Any] | None = None,
+        finish: Callable[[CrossValidationResults, str], KeptModel] | None = None,
         stopped: str = "",
     ) -> None:
         self.stopped = stopped
@@ -112,7 +116,7 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         self.information = dict(information or {})
         self.is_partial = is_partial
         self.diagnostics = diagnostics
-        self._refit = refit
+        self._refit, self._finish = refit, finish
         self._refitted: dict[tuple[str, int, int], Any] = {}
         self._kept: dict[Any, pd.DataFrame] = {}
         self.facts = dict(data_facts(dataset) if facts is None else facts)
@@ -494,6 +498,29 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
         loaded = [cls(**load_parts(path, partial=partial)) for path in below]
         return PlansCompared(named_by_question(loaded))
 
+    def final(self, model: str) -> KeptModel:
+        """Fit a model to all rows as each fold fitted it: the `FinalModel` to keep.
+
+        Parameters
+        ----------
+        model
+            Its name, such as ``"Forest"`` or ``"MERF(Forest)"``.
+
+        Raises
+        ------
+        FlexcvError
+            When these results were read from a folder, which has no table.
+        """
+        self._folds_of(model)
+        if self._finish is None:
+            raise FlexcvError(
+                f"{model!r} cannot be fitted to all rows: these results were read from "
+                "a folder, which keeps neither the features nor the settings; describe "
+                "the chain with set_run(folder) and perform() again, which reads what "
+                f"is finished there, then call cv.fit_final({model!r})."
+            )
+        return self._finish(self, model)
+
     def get_best_model_by_metric(
         self,
         model_name: str | None = None,
@@ -502,16 +529,28 @@ class CrossValidationResults(Mapping[str, dict[str, list[Any]]]):
     ) -> Pipeline:
         """Return the fitted model of the fold with the best test score.
 
+        It is not the model to keep, which is what `final` gives: it has not seen a
+        fold of the rows, and it is the best for its test part was easy more often than
+        for it is better than its brothers. Its score, the best of several, promises
+        more than any model holds.
+
         Parameters
         ----------
         model_name
-            Look at this model only; None looks at all.
+            Look at this model only; None looks at all. The metric comes second.
         metric_name
             One of the metrics of the run; None is ``"mse"``, of classes the first.
         direction
             ``"min"`` or ``"max"``; None takes the metric's own.
         """
         self._require_units()
+        known = [metric.name for metric in self.metrics]
+        if model_name in known and model_name not in self.models:
+            raise KeyError(
+                f"{model_name!r} is a metric, and the model comes first; write "
+                f"get_best_model_by_metric(metric_name={model_name!r}), and keep the "
+                "model that final(model) gives."
+            )
         if metric_name is None:
             metric_name = self.metrics[0].name if self.task.classes else "mse"
         metric = self._metric(metric_name)

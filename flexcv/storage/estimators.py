@@ -90,28 +90,54 @@ def refuse_distrust(trust_pickle: object) -> None:
 def read_estimators(folder: Path, unit: StoredUnit) -> Iterator[tuple[str, Any]]:
     """Unpickle the models of a unit; the caller has said that the folder is trusted."""
     for model, name, digest in unit.estimators:
-        yield model, _read(folder / name, digest)
+        yield model, read_pickle(folder / name, digest)
+
+
+def write_pickle(file: Path, estimator: Any, called: str) -> str:
+    """Write a fitted model as a pickle and return its checksum.
+
+    Parameters
+    ----------
+    file
+        Replaced as a whole, or not at all.
+    estimator
+        Fitted.
+    called
+        What the note of an error calls it.
+    """
+    stream = io.BytesIO()
+    try:
+        joblib.dump(estimator, stream)
+    except Exception as error:
+        error.add_note(f"while storing {called}")
+        raise
+    content = stream.getvalue()
+    write_file(file, [content], sync=True)
+    return hashlib.sha256(content).hexdigest()
 
 
 def _kept(folder: Path, result: FoldResult) -> tuple[str, str, str]:
+    model, repeat, number = result.key
     name = f"{ESTIMATORS}/{unit_name(*result.key)}.joblib"
-    content = _pickled(result)
-    write_file(folder / name, [content], sync=True)
-    return result.model, name, hashlib.sha256(content).hexdigest()
+    called = f"{model} of repeat {repeat}, fold {number}"
+    return model, name, write_pickle(folder / name, result.estimator, called)
 
 
-def _pickled(result: FoldResult) -> bytes:
-    stream = io.BytesIO()
-    try:
-        joblib.dump(result.estimator, stream)
-    except Exception as error:
-        model, repeat, number = result.key
-        error.add_note(f"while storing {model} of repeat {repeat}, fold {number}")
-        raise
-    return stream.getvalue()
+def read_pickle(file: Path, digest: str) -> Any:
+    """Unpickle a fitted model; the caller has said that the folder is trusted.
 
+    Parameters
+    ----------
+    file
+        What `write_pickle` wrote.
+    digest
+        Its checksum, which finds accidents and no attackers.
 
-def _read(file: Path, digest: str) -> Any:
+    Raises
+    ------
+    StorageError
+        When the file is missing or is another one.
+    """
     try:
         content = file.read_bytes()
     except OSError as error:

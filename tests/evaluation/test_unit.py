@@ -21,7 +21,7 @@ from flexcv.evaluation import (
 )
 from flexcv.evaluation.tuning import TuningSettings
 from flexcv.model_mapping import ModelSpec, Variant, make_spec
-from flexcv.resampling import SplitSettings, make_plan
+from flexcv.resampling import Fold, SplitSettings, make_plan
 from flexcv.results import Finding
 
 
@@ -75,6 +75,16 @@ def fold(data):
 
 
 TUNE = UnitSettings(tuning=TuningSettings(3))
+
+
+def test_a_fold_without_a_test_part_is_fitted_and_predicts_its_training_rows(data):
+    nothing = np.arange(0)
+    whole = Fold(0, 0, 1, np.arange(64), nothing)
+    [result] = run_unit(whole, make_spec(Ridge), data, UnitSettings())
+    assert not result.error
+    assert len(result.test.rows) == len(result.test.predicted) == 0
+    table = data.features
+    assert np.array_equal(result.train.predicted, result.estimator.predict(table))
 
 
 def test_predictions_are_those_of_a_hand_written_fit(data, fold):

@@ -240,6 +240,7 @@ REFUSED = {
     "near miss": (lambda r: r["GroupMeans"], KeyError, "no model is called 'GroupMeans'; did you mean 'GroupMean'?"),
     "fold": (lambda r: r.get_predictions("GroupMean", 7), KeyError, "'GroupMean' has no fold 7 in repeat 0; `results.scores` lists the folds."),
     "metric": (lambda r: r.get_best_model_by_metric(metric_name="rmse"), ValueError, "metric 'rmse' was not computed; did you mean 'mse'?"),
+    "metric first": (lambda r: r.get_best_model_by_metric("r2"), KeyError, "'r2' is a metric, and the model comes first; write get_best_model_by_metric(metric_name='r2'), and keep the model that final(model) gives."),
     "direction": (lambda r: r.get_best_model_by_metric(direction="up"), ValueError, "`direction` must be 'min' or 'max', got 'up'."),
 }  # fmt: skip
 

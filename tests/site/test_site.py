@@ -62,7 +62,7 @@ SEARCHES = {
     "early stopping": "guides/tuning",
     "SHAP": "guides/results",
     "feature importance": "guides/results",
-    "final model": "guides/results",
+    "final model": "guides/final-model",
     "GLMM": "guides/generalised-mixed-models",
     "logistic mixed model": "guides/generalised-mixed-models",
     "count data": "guides/generalised-mixed-models",
