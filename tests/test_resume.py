@@ -98,7 +98,7 @@ def test_fitted_models_that_were_not_stored_are_fitted_again_when_asked_for(
 
 CHANGES = {
     "seed": (lambda folder: chain(folder, seed=4), "plan, seed differ"),
-    "data": (lambda folder: chain(folder).set_data({"a": range(60)}, [n % 7 for n in range(60)]), "data differ"),
+    "data": (lambda folder: chain(folder).set_data({"a": [n % 9 for n in range(60)]}, [n % 7 for n in range(60)]), "data differ"),
     "splits": (lambda folder: chain(folder).set_splits(n_splits_out=4), "plan differ"),
     "scaling": (lambda folder: chain(folder).set_splits(scale_out=False), "scaling differ"),
     "trials": (lambda folder: chain(folder, trials=7), "results of a 'Ridge' with other settings"),
