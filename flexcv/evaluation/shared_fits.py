@@ -135,6 +135,7 @@ class SharedFits:
             or settings.scaling.between
             or dataset.task.is_classification
             or dataset.weights is not None
+            or any(fold.known_rows is not None for fold in self._plan)
         )
         kinds = (dtype.kind for dtype in dataset.features.dtypes)
         return not has_more and all(kind in "iuf" for kind in kinds)

@@ -149,8 +149,16 @@ def test_folds_that_sums_cannot_answer_are_fitted_the_ordinary_way(
             post_processor=LMERModelPostProcessor,
             replace=True,
         ),
+        lambda cv: cv.set_splits("LeaveOneGroupOut", known_rows=(0, 2)),
     ],
-    ids=["few folds", "kept models", "weights", "categories", "post-processor"],
+    ids=[
+        "few folds",
+        "kept models",
+        "weights",
+        "categories",
+        "post-processor",
+        "known rows",
+    ],
 )
 def test_what_belongs_to_more_than_a_fit_is_fitted_the_ordinary_way(ordinary, change):
     results_of(change(chain()))
