@@ -35,7 +35,8 @@ def plot_fixed_effects(effects: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ----------
     effects
         Columns `estimate`, `lower` and `upper`; names in the column `name`, or as the
-        index.
+        index. A model without intervals, such as a penalised one, has its estimates
+        drawn alone, those of zero grey.
     ax
         Axes to draw on; new ones by default.
 
@@ -48,7 +49,9 @@ def plot_fixed_effects(effects: pd.DataFrame, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in plot_fixed_effects(effects).get_yticklabels()]
     ['dose', 'body weight']
     """
-    check_columns("effects", effects, ["estimate", "lower", "upper"])
+    check_columns("effects", effects, ["estimate"])
+    ends = {name: effects["estimate"] for name in ("lower", "upper")}
+    effects = effects.assign(**{k: v for k, v in ends.items() if k not in effects})
     ax = axes_or_new(ax, rows_height(len(effects)))
     columns = effects[["estimate", "lower", "upper"]].to_numpy(dtype=float)
     for row, (estimate, lower, upper) in enumerate(columns):

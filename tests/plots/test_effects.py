@@ -104,3 +104,10 @@ def test_a_distribution_counts_every_group():
     ax = plot_effect_distribution(effects)
     assert sum(bar.get_height() for bar in ax.patches) == 4
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["i", "s"]
+
+
+def test_effects_without_intervals_are_dots():
+    effects = pd.DataFrame({"estimate": [1.0, 0.0]}, index=["dose", "left out"])
+    axes = plot_fixed_effects(effects)
+    dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
+    assert dots == [1.0, 0.0]

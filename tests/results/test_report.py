@@ -7,7 +7,9 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from flexcv import CrossValidation
+from flexcv.datasets import load_sleepstudy
 from flexcv.errors import StorageError
+from flexcv.models import PenalizedLinearMixedModel
 from tests.evaluation.test_unit import Fails
 
 from .conftest import SILENT
@@ -163,3 +165,10 @@ def test_many_rows_stay_under_five_megabytes():
 
 def test_a_notebook_does_not_echo_the_page(page):
     assert repr(page) == f"<page of {len(page)} characters>"
+
+
+def test_models_without_intervals_of_their_effects_are_drawn():
+    cv = CrossValidation().set_data(load_sleepstudy(), "Reaction", groups="Subject")
+    cv.set_splits(n_splits_out=2).add_model(PenalizedLinearMixedModel)
+    cv.set_run(silence="groups-ignored")
+    assert "fixed_effects" in cv.perform().get_results().report()
