@@ -54,7 +54,8 @@ def whole_fold(
     >>> from flexcv.resampling import CrossValMethod, make_plan
     >>> data = make_dataset({"x": range(6)}, range(6), groups=list("aabbcc"))
     >>> settings = SplitSettings(CrossValMethod.GROUP_KFOLD, None, 3, 3)
-    >>> fold = whole_fold(data, settings, make_plan(data, settings, 1), 1)
+    >>> plan = make_plan(data, settings, seed=1, with_inner=False)
+    >>> fold = whole_fold(data, settings, plan, seed=1)
     >>> len(fold.train), len(fold.test), [len(split.test) for split in fold.inner]
     (6, 0, [2, 2, 2])
     """
