@@ -316,7 +316,7 @@ import logging, random, sys, warnings
 import numpy, pandas, sklearn.model_selection, optuna
 before = (list(warnings.filters), list(logging.root.handlers), random.getstate(),
           numpy.random.get_state()[1].tolist())
-import flexcv
+from flexcv import CrossValidation
 after = (list(warnings.filters), list(logging.root.handlers), random.getstate(),
          numpy.random.get_state()[1].tolist())
 assert before == after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -11,7 +12,6 @@ import pandas as pd
 
 from flexcv._checks import listed, near_miss
 from flexcv.dataset import Dataset
-from flexcv.models.design.labels import level_codes, plain_index
 from flexcv.preflight.kinds import DATE, LABEL, NUMBER, WHOLE, kind_of
 
 FEATURE, GROUP = "feature", "group"
@@ -78,7 +78,9 @@ class ColumnSchema:
         column
             Labels of rows; a missing one is none that training had.
         """
-        return pd.Series(level_codes(column, self.levels) >= 0, index=column.index)
+        return pd.Series(
+            _labels().level_codes(column, self.levels) >= 0, index=column.index
+        )
 
 
 def column_schema(column: pd.Series[Any], role: str) -> ColumnSchema:
@@ -94,7 +96,7 @@ def column_schema(column: pd.Series[Any], role: str) -> ColumnSchema:
     kind, levels = _kind(column), pd.Index([])
     low, high = _range(column) if kind == SAID[NUMBER] else (None, None)
     if role == GROUP or kind == SAID[LABEL]:
-        levels = plain_index(column.dropna().unique())
+        levels = _labels().plain_index(column.dropna().unique())
     about = str(column.name), role, kind, str(column.dtype), int(column.isna().sum())
     return ColumnSchema(*about, low, high, levels)
 
@@ -264,3 +266,8 @@ def _numbers(column: pd.Series[Any]) -> Any:
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _labels() -> Any:
+    """Load how models tell labels apart, when a table is looked at."""
+    return importlib.import_module("flexcv.models.design.labels")

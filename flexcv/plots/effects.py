@@ -50,7 +50,7 @@ def plot_fixed_effects(effects: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ['dose', 'body weight']
     """
     check_columns("effects", effects, ["estimate"])
-    ends = {name: effects["estimate"] for name in ("lower", "upper")}
+    ends = dict.fromkeys(("lower", "upper"), effects["estimate"])
     effects = effects.assign(**{k: v for k, v in ends.items() if k not in effects})
     ax = axes_or_new(ax, rows_height(len(effects)))
     columns = effects[["estimate", "lower", "upper"]].to_numpy(dtype=float)
