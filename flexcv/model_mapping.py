@@ -108,8 +108,18 @@ class ModelSpec:
 
 def names_groups(estimator: Any) -> bool:
     """Return whether an estimator has a parameter `groups`, at any depth."""
-    names = estimator.get_params(deep=True)
-    return any(name == "groups" or name.endswith("__groups") for name in names)
+    return any(is_called(name, "groups") for name in estimator.get_params(deep=True))
+
+
+def is_called(name: str, parameter: str) -> bool:
+    """Whether a name is that of a parameter, of the estimator or of one inside it.
+
+    Examples
+    --------
+    >>> [is_called(name, "groups") for name in ("groups", "merf__groups", "n_groups")]
+    [True, True, False]
+    """
+    return name == parameter or name.endswith(f"__{parameter}")
 
 
 class ModelConfigDict(dict[str, Any]):

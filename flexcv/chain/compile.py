@@ -21,7 +21,7 @@ from flexcv.metrics import DEFAULT_OBJECTIVE, Metric, default_metrics, try_metri
 from flexcv.metrics.objective import ObjectiveScorer
 from flexcv.metrics.trying import refuse_margins, refuse_without_probabilities
 from flexcv.metrics.weights import refuse_without_weights
-from flexcv.model_mapping import ModelSpec, Variant
+from flexcv.model_mapping import ModelSpec, Variant, is_called
 from flexcv.preflight import CheckFinding, Setup, run_checks
 from flexcv.resampling import Plan, SplitSettings, make_plan
 from flexcv.resampling.registry import title_of
@@ -243,7 +243,7 @@ def with_lmer(spec: ModelSpec, known_groups: bool | None) -> ModelSpec:
     found = {
         name: value
         for name in spec.estimator.get_params(deep=True)
-        if name == "known_groups" or name.endswith("__known_groups")
+        if is_called(name, "known_groups")
     }
     if not found:
         return spec
@@ -255,15 +255,11 @@ def with_between(spec: ModelSpec, between: Between) -> ModelSpec:
     found = {
         name: between
         for name, value in spec.estimator.get_params(deep=True).items()
-        if _is_between(name) and value is False
+        if is_called(name, "between") and value is False
     }
     if not between or not found:
         return spec
     return replace(spec, estimator=clone(spec.estimator).set_params(**found))
-
-
-def _is_between(name: str) -> bool:
-    return name == "between" or name.endswith("__between")
 
 
 def with_merf(spec: ModelSpec, merf: MerfSettings, dataset: Dataset) -> ModelSpec:

@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from flexcv._rows import take_arguments, take_rows
 from flexcv.arrays import BoolArray, FloatArray, IntArray
 from flexcv.dataset import Dataset
 from flexcv.errors import FlexcvError
 
-from .fit_arguments import WEIGHT, cut_rows
+from .fit_arguments import WEIGHT
 from .rounds import LIBRARIES, HeldOut, Library
 
 DRAWS = 50  # choices of groups that are tried until no class is missing
@@ -166,7 +167,7 @@ def fit_stopping(
     library = library_of(estimator)
     assert library is not None, "early stopping asked of a model without rounds"
     kept = np.setdiff1d(np.arange(len(y)), held)
-    X_fit, X_held = _rows(X, kept), _rows(X, held)
+    X_fit, X_held = take_rows(X, kept), take_rows(X, held)
     prefix, model = _last(estimator)
     own = {
         n.removeprefix(prefix): v
@@ -176,12 +177,16 @@ def fit_stopping(
     if prefix:
         others = {n: v for n, v in arguments.items() if not n.startswith(prefix)}
         head = estimator[:-1]
-        X_fit = head.fit_transform(X_fit, y[kept], **cut_rows(others, kept, len(y)))
+        X_fit = head.fit_transform(
+            X_fit, y[kept], **take_arguments(others, kept, len(y))
+        )
         X_held = head.transform(X_held)
         estimator.steps[:-1] = head.steps
     weights = own.get(WEIGHT)
     unseen = HeldOut(X_held, y[held], _held_weights(weights, held))
-    rounds = library.fit(model, X_fit, y[kept], unseen, cut_rows(own, kept, len(y)))
+    rounds = library.fit(
+        model, X_fit, y[kept], unseen, take_arguments(own, kept, len(y))
+    )
     return {prefix + library.rounds_of(model): rounds}
 
 
@@ -202,10 +207,6 @@ def _with_all_classes(draws: list[BoolArray], codes: FloatArray) -> BoolArray:
         )
     both = [held for held in learnt if len(np.unique(codes[held])) == n_classes]
     return both[0] if both else learnt[0]
-
-
-def _rows(table: Any, rows: IntArray) -> Any:
-    return table.iloc[rows] if isinstance(table, pd.DataFrame) else table[rows]
 
 
 def _held_weights(weights: Any, held: IntArray) -> FloatArray | None:

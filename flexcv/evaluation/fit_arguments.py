@@ -6,12 +6,11 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from sklearn import get_config
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from flexcv._checks import listed
+from flexcv._rows import take_arguments
 from flexcv.arrays import IntArray
 from flexcv.dataset import Dataset
 from flexcv.model_mapping import ModelSpec
@@ -84,42 +83,10 @@ def fit_arguments(
     rows
         Positions of the rows.
     """
-    own: Mapping[str, Any] = cut_rows(spec.fit_params, rows, len(dataset))
+    own: Mapping[str, Any] = take_arguments(spec.fit_params, rows, len(dataset))
     weights = dataset.weights_for("fit", rows)
     name = None if weights is None else weight_argument(estimator)
     return dict(own) if name is None else {name: weights, **own}
-
-
-def cut_rows(
-    fit_params: Mapping[str, Any], rows: IntArray, n_rows: int
-) -> dict[str, Any]:
-    """Keep the rows of those fit arguments that have one value per row.
-
-    Parameters
-    ----------
-    fit_params
-        Arguments of `fit`; one with `n_rows` entries has a value per row.
-    rows
-        Positions to keep.
-    n_rows
-        Rows of the table.
-
-    Examples
-    --------
-    >>> cut_rows({"weight": [1, 2, 3], "copy": True}, np.array([2, 0]), 3)
-    {'weight': [3, 1], 'copy': True}
-    """
-    return {name: _cut(value, rows, n_rows) for name, value in fit_params.items()}
-
-
-def _cut(value: Any, rows: IntArray, n_rows: int) -> Any:
-    if isinstance(value, pd.Series | pd.DataFrame) and len(value) == n_rows:
-        return value.iloc[rows]
-    if isinstance(value, np.ndarray) and value.shape[:1] == (n_rows,):
-        return value[rows]
-    if isinstance(value, list | tuple) and len(value) == n_rows:
-        return [value[row] for row in rows]
-    return value
 
 
 def weights_unread(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from flexcv.dataset import Dataset
+from flexcv.model_mapping import is_called
 
 
 def assign_roles(estimator: Any, dataset: Dataset) -> Any:
@@ -33,7 +34,7 @@ def assign_roles(estimator: Any, dataset: Dataset) -> Any:
     parameters = estimator.get_params(deep=True)
     filled: dict[str, Any] = {}
     for name in parameters:
-        if not _is_role(name, "groups"):
+        if not is_called(name, "groups"):
             continue
         prefix = name.removesuffix("groups")
         if parameters[name] is not None or _names_its_own(parameters, prefix):
@@ -56,7 +57,7 @@ def grouping_columns(estimator: Any, dataset: Dataset) -> tuple[str, ...]:
     parameters = estimator.get_params(deep=True)
     named = set(_own_groups(estimator, parameters))
     for name, value in parameters.items():
-        if _is_role(name, "groups"):
+        if is_called(name, "groups"):
             named.update([value] if isinstance(value, str) else value or ())
     return tuple(name for name in dataset.group_names if name in named)
 
@@ -82,7 +83,7 @@ def seed_randomness(estimator: Any, seed: int) -> Any:
     open_states = {
         name: seed
         for name, value in parameters.items()
-        if value is None and _is_role(name, "random_state")
+        if value is None and is_called(name, "random_state")
     }
     return estimator.set_params(**open_states) if open_states else estimator
 
@@ -95,10 +96,6 @@ def _own_groups(estimator: Any, parameters: dict[str, Any]) -> list[Any]:
         if callable(ask) and not isinstance(part, type):
             named += ask()
     return named
-
-
-def _is_role(name: str, role: str) -> bool:
-    return name == role or name.endswith(f"__{role}")
 
 
 def _names_its_own(parameters: dict[str, Any], prefix: str) -> bool:

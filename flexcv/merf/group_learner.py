@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 from sklearn.utils.validation import has_fit_parameter
 
+from flexcv._rows import take_rows
 from flexcv.arrays import FloatArray
 from flexcv.models.alternating.out_of_sample import predictions
 
@@ -92,8 +93,8 @@ def learn_groups(
     honest = np.empty(len(effects))
     folds = KFold(N_FOLDS, shuffle=True, random_state=seed)
     for train, test in folds.split(effects):
-        part = _fitted(learner, _rows(table, train), effects[train], weights[train])
-        honest[test] = predictions(part, _rows(table, test), len(test))
+        part = _fitted(learner, take_rows(table, train), effects[train], weights[train])
+        honest[test] = predictions(part, take_rows(table, test), len(test))
     level = float(np.average(effects, weights=weights))
     share = _slope(honest - level, effects - level, weights)
     if share <= 0.0:
@@ -124,10 +125,6 @@ def _fitted(learner: Any, table: Any, effects: FloatArray, weights: FloatArray) 
     if has_fit_parameter(own, "sample_weight"):
         return own.fit(table, effects, sample_weight=weights)
     return own.fit(table, effects)
-
-
-def _rows(table: Any, rows: npt.NDArray[np.intp]) -> Any:
-    return table.iloc[rows] if isinstance(table, pd.DataFrame) else table[rows]
 
 
 def _slope(x: FloatArray, y: FloatArray, weights: FloatArray) -> float:

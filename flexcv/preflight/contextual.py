@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.base import clone
 
 from flexcv._checks import listed
-from flexcv.model_mapping import ModelSpec
+from flexcv.model_mapping import ModelSpec, is_called
 from flexcv.preprocessing import ContextualEffects, contextual_effects
 
 from .setup import Setup, Told
@@ -58,7 +58,7 @@ def _takes_one(estimator: Any) -> bool:
     said = [
         value
         for name, value in estimator.get_params(deep=True).items()
-        if name == "between" or name.endswith("__between")
+        if is_called(name, "between")
     ]
     return bool(said) and not any(said)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from flexcv._checks import listed
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.evaluation import fit_arguments
+from flexcv.preprocessing.group_means import is_constant_within
 from flexcv.resampling.questions import are_known
 
 from .setup import Levels, Setup, Told, levels_of
@@ -54,7 +53,8 @@ def constant_within_groups(setup: Setup) -> Told:
     names = [
         name
         for name in setup.features.columns
-        if _is_constant_within(data.features[name], codes)
+        if len(data.features[name].unique()) > 1
+        and is_constant_within(data.features[name], codes)
     ]
     if names:
         yield (
@@ -125,15 +125,6 @@ def _chance_given(
 def _told_by(chance: FloatArray) -> float:
     """Return how well levels are told: their mean logarithm."""
     return float(np.log(np.maximum(chance, np.finfo(float).tiny)).mean())
-
-
-def _is_constant_within(column: pd.Series[Any], codes: IntArray) -> bool:
-    values = pd.factorize(column, use_na_sentinel=False)[0]
-    if values.max() == 0:
-        return False  # constant everywhere
-    first = np.zeros(int(codes.max()) + 1, dtype=np.intp)
-    first[codes] = values
-    return bool((first[codes] == values).all())
 
 
 def weights_unread(setup: Setup) -> Told:

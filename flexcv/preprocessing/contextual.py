@@ -15,7 +15,12 @@ from scipy import linalg, stats
 
 from flexcv.arrays import FloatArray
 
-from .group_means import group_codes, means_of, varying_columns
+from .group_means import (
+    group_codes,
+    is_constant_within,
+    means_of,
+    varying_columns,
+)
 
 LEVEL = 0.05  # of the test that `between="auto"` decides by
 SPARE = 4  # degrees of freedom that a joint test must leave
@@ -257,7 +262,7 @@ class _Rows:
         columns = []
         for name in self.table.columns:
             column = self.table[name]
-            if not _is_constant(column, self.codes):
+            if not is_constant_within(column, self.codes):
                 continue
             if pd.api.types.is_numeric_dtype(column):
                 columns.append(firsts[[name]].astype(float))
@@ -276,11 +281,6 @@ def _joint(difference: FloatArray, covariance: FloatArray, m: int) -> float:
     statistic = float(difference @ linalg.pinvh(covariance) @ difference)
     freedom = m - q + 1
     return float(stats.f.sf(statistic * freedom / (m * q), q, freedom))
-
-
-def _is_constant(column: pd.Series, codes: npt.NDArray[np.intp]) -> bool:
-    numbers = pd.Series(pd.factorize(column)[0])
-    return bool((numbers.groupby(codes).transform("first") == numbers).all())
 
 
 def _complete(

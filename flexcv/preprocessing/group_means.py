@@ -25,6 +25,14 @@ def group_codes(labels: pd.Series) -> npt.NDArray[np.intp]:
     return codes
 
 
+def is_constant_within(column: pd.Series[Any], codes: npt.NDArray[np.intp]) -> bool:
+    """Whether a column has one value in each group; a missing one is a value."""
+    values = pd.factorize(column, use_na_sentinel=False)[0]
+    first = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.intp)
+    first[codes] = values
+    return bool((first[codes] == values).all())
+
+
 def means_of(table: pd.DataFrame, codes: npt.NDArray[np.intp]) -> pd.DataFrame:
     """Return, row by row, the mean of each column over the rows of its group."""
     means = table.astype(float).groupby(codes, sort=False).transform("mean")

@@ -15,7 +15,18 @@ from .grouped import check_enough_groups
 from .stratified import strata_of
 
 
-class OnStrata:
+class _Around:
+    """Hold a splitter of scikit-learn and count its folds."""
+
+    def __init__(self, splitter: Any) -> None:
+        self.splitter = splitter
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Return how many folds `split` gives."""
+        return int(self.splitter.get_n_splits(X, y, groups))
+
+
+class OnStrata(_Around):
     """Let a stratified splitter of scikit-learn see strata instead of the target.
 
     Strata are the target's classes, or the quantile bins of a continuous target;
@@ -36,13 +47,6 @@ class OnStrata:
     [4, 4, 4]
     """
 
-    def __init__(self, splitter: Any) -> None:
-        self.splitter = splitter
-
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return how many folds `split` gives."""
-        return int(self.splitter.get_n_splits(X, y, groups))
-
     def split(
         self, X: Any, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[IntArray, IntArray]]:
@@ -54,7 +58,7 @@ class OnStrata:
             yield from list(self.splitter.split(X, strata, groups))
 
 
-class OnGroups:
+class OnGroups(_Around):
     """Let a grouped splitter of scikit-learn tell in our words of too few groups.
 
     Parameters
@@ -69,13 +73,6 @@ class OnGroups:
     >>> [len(test) for _, test in splitter.split("aabbb", groups=list("aabbb"))]
     [3, 2]
     """
-
-    def __init__(self, splitter: Any) -> None:
-        self.splitter = splitter
-
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return how many folds `split` gives."""
-        return int(self.splitter.get_n_splits(X, y, groups))
 
     def split(
         self, X: Any, y: Any = None, groups: Any = None

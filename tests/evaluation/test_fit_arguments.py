@@ -10,7 +10,8 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from flexcv.evaluation.fit_arguments import cut_rows, weight_argument
+from flexcv._rows import take_arguments
+from flexcv.evaluation.fit_arguments import weight_argument
 from flexcv.merf import MERF
 from flexcv.models import LinearMixedEffectsModel
 
@@ -69,7 +70,7 @@ def test_what_cannot_be_weighed_has_no_argument(model):
 
 def test_arguments_without_a_value_per_row_are_left_alone():
     given = {"frame": X, "series": pd.Series(Y), "short": [1, 2], "word": "abc"}
-    cut = cut_rows(given, np.array([3, 0]), len(X))
+    cut = take_arguments(given, np.array([3, 0]), len(X))
     assert cut["frame"].index.tolist() == cut["series"].index.tolist() == [3, 0]
     assert (cut["short"], cut["word"]) == ([1, 2], "abc")
 

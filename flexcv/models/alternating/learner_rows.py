@@ -10,11 +10,12 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from flexcv._rows import take_arguments, take_rows
 from flexcv.arrays import FloatArray, IntArray
 from flexcv.models.design.columns import RandomDesign
 from flexcv.models.gaussian.residual_effects import RandomColumns
 
-from .out_of_sample import Refit, refit, take_arguments, take_rows
+from .out_of_sample import Refit, refit
 from .warm_start import can_renew, renewed
 from .working import Task, weight_argument
 

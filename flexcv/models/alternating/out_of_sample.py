@@ -20,6 +20,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 
+from flexcv._rows import take_arguments, take_rows
 from flexcv.arrays import FloatArray, IntArray
 
 from .early_steps import reads_target_early
@@ -262,34 +263,6 @@ def asks_for_groups(chosen: Any) -> bool:
     """Return whether a splitter reads groups; one that does not say is given them."""
     routing = getattr(chosen, "get_metadata_routing", None)
     return routing is None or bool(routing().split.requests.get("groups"))
-
-
-def take_rows(X: Any, rows: IntArray) -> Any:
-    """Keep rows of a table or an array."""
-    return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
-
-
-def take_arguments(
-    arguments: Mapping[str, Any], rows: IntArray, n_rows: int
-) -> dict[str, Any]:
-    """Keep rows of those arguments of `fit` that hold a value per row.
-
-    Examples
-    --------
-    >>> take_arguments({"sample_weight": [1, 2, 3], "copy": True}, np.array([2]), 3)
-    {'sample_weight': [3], 'copy': True}
-    """
-    return {name: _cut(value, rows, n_rows) for name, value in arguments.items()}
-
-
-def _cut(value: Any, rows: IntArray, n_rows: int) -> Any:
-    if isinstance(value, pd.Series | pd.DataFrame) and len(value) == n_rows:
-        return value.iloc[rows]
-    if isinstance(value, np.ndarray) and value.shape[:1] == (n_rows,):
-        return value[rows]
-    if isinstance(value, list | tuple) and len(value) == n_rows:
-        return [value[row] for row in rows]
-    return value
 
 
 def last_step(learner: Any) -> Any:
